@@ -1,0 +1,3 @@
+//! The program `dmaflow`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Heaps, dma-bufs, formats, frames and pools: the part of dmaflow that touches no device.

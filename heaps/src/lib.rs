@@ -1,0 +1,1 @@
+//! The exporters: kernel dma-heaps, udmabuf and memfd.

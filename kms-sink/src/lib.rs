@@ -1,0 +1,1 @@
+//! Sinks for frames: an atomic KMS display, pictures, and nothing.

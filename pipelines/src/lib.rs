@@ -1,0 +1,1 @@
+//! Descriptions, negotiation and the threads that run a pipeline.

@@ -1,0 +1,1 @@
+//! Tests and benchmarks that run on the virtual board.
