@@ -1,0 +1,241 @@
+//! A dma-buf: memory that devices share by descriptor.
+//!
+//! See the kernel's "Buffer Sharing and Synchronization"
+//! (`Documentation/driver-api/dma-buf.rst`).
+
+mod access;
+
+pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};
+
+use std::ffi::CString;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+use nix::sys::stat::fstat;
+use nix::unistd::{Whence, lseek64};
+
+use crate::sys;
+use access::CpuCounters;
+
+/// Why something could not be done with a dma-buf.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DmaBufError {
+    /// The descriptor is no buffer whose length can be asked.
+    #[error("cannot measure the buffer")]
+    Measure(#[source] Errno),
+    /// A buffer of no bytes cannot be used.
+    #[error("the buffer is empty")]
+    Empty,
+    /// The exporter cannot show its memory to the CPU.
+    #[error("cannot map {len} bytes of the buffer")]
+    Map {
+        /// The buffer's length in bytes.
+        len: usize,
+        /// ENODEV or EACCES from exporters without CPU access, ENOMEM without address space.
+        source: Errno,
+    },
+    /// `DMA_BUF_IOCTL_SYNC` failed.
+    #[error("cannot begin CPU access")]
+    Sync(#[source] Errno),
+    /// Another guard is alive that this access would race with.
+    #[error("the buffer is in use by the CPU elsewhere: drop the other guard first")]
+    Busy,
+    /// The kernel did not take the name.
+    #[error("cannot name the buffer {name:?}")]
+    Name {
+        /// What it was to be called.
+        name: String,
+        /// EINVAL for a name of more than 31 bytes or with a NUL, EBUSY while devices use the buffer (before Linux 5.5).
+        source: Errno,
+    },
+    /// A sync file could not be exported or imported.
+    #[error("cannot {verb} a sync file")]
+    SyncFile {
+        /// "export" or "import".
+        verb: &'static str,
+        /// ENOTTY before Linux 6.0 and on memory that is no dma-buf.
+        source: Errno,
+    },
+}
+
+/// What a buffer is the same as: two descriptors of one buffer have equal ids.
+///
+/// It is the inode number on the kernel's dma-buf file system, the one that
+/// `/sys/kernel/debug/dma_buf/bufinfo` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(u64);
+
+impl BufferId {
+    /// The inode number.
+    #[must_use]
+    pub const fn inode(self) -> u64 {
+        self.0
+    }
+}
+
+/// Who accesses a buffer, for implicit fences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only.
+    Read,
+    /// Writes, or reads and writes.
+    Write,
+}
+
+impl Access {
+    const fn flags(self) -> u32 {
+        match self {
+            Self::Read => sys::SYNC_READ,
+            Self::Write => sys::SYNC_READ | sys::SYNC_WRITE,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backing {
+    Exported,
+    Memory,
+}
+
+/// An owned descriptor of a dma-buf, with its length and identity.
+#[derive(Debug)]
+pub struct DmaBuf {
+    fd: OwnedFd,
+    len: NonZeroUsize,
+    id: BufferId,
+    backing: Backing,
+    mapping: OnceLock<sys::Mapping>,
+    cpu: CpuCounters,
+}
+
+impl DmaBuf {
+    /// Takes a dma-buf that an exporter gave.
+    ///
+    /// # Errors
+    /// [`DmaBufError::Measure`] when the descriptor cannot be sought to its end, as every
+    /// dma-buf can; [`DmaBufError::Empty`] when it holds nothing.
+    pub fn new(fd: OwnedFd) -> Result<Self, DmaBufError> {
+        Self::with_backing(fd, Backing::Exported)
+    }
+
+    /// Takes ordinary shared memory (a memfd) that stands where a dma-buf would.
+    ///
+    /// Needs no kernel support; devices cannot import it, and CPU access needs no
+    /// `DMA_BUF_IOCTL_SYNC`.
+    ///
+    /// # Errors
+    /// As [`DmaBuf::new`].
+    pub fn from_memory(fd: OwnedFd) -> Result<Self, DmaBufError> {
+        Self::with_backing(fd, Backing::Memory)
+    }
+
+    fn with_backing(fd: OwnedFd, backing: Backing) -> Result<Self, DmaBufError> {
+        let end = lseek64(&fd, 0, Whence::SeekEnd).map_err(DmaBufError::Measure)?;
+        let len = usize::try_from(end)
+            .ok()
+            .and_then(NonZeroUsize::new)
+            .ok_or(DmaBufError::Empty)?;
+        let id = BufferId(fstat(&fd).map_err(DmaBufError::Measure)?.st_ino);
+        Ok(Self {
+            fd,
+            len,
+            id,
+            backing,
+            mapping: OnceLock::new(),
+            cpu: CpuCounters::default(),
+        })
+    }
+
+    /// The length in bytes, as the exporter rounded it.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a buffer is never empty")]
+    pub const fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// What this buffer is the same as.
+    #[must_use]
+    pub const fn id(&self) -> BufferId {
+        self.id
+    }
+
+    /// Whether devices can import it.
+    #[must_use]
+    pub fn is_importable(&self) -> bool {
+        self.backing == Backing::Exported
+    }
+
+    /// How many bytes the CPU has been shown so far, and for what.
+    #[must_use]
+    pub fn cpu_counts(&self) -> CpuCounts {
+        self.cpu.counts()
+    }
+
+    /// Sets the name that the kernel's listings show, at most 31 bytes.
+    ///
+    /// # Errors
+    /// [`DmaBufError::Name`]; ENOTTY on memory that is no dma-buf.
+    #[doc(alias = "DMA_BUF_SET_NAME")]
+    pub fn set_name(&self, name: &str) -> Result<(), DmaBufError> {
+        CString::new(name)
+            .map_err(|_nul| Errno::EINVAL)
+            .and_then(|text| sys::set_name(self.as_fd(), &text))
+            .map_err(|source| DmaBufError::Name {
+                name: name.to_owned(),
+                source,
+            })
+    }
+
+    /// Returns a sync file that signals when the buffer may be accessed so.
+    ///
+    /// # Errors
+    /// [`DmaBufError::SyncFile`]. Needs Linux 6.0.
+    #[doc(alias = "DMA_BUF_IOCTL_EXPORT_SYNC_FILE")]
+    pub fn export_sync_file(&self, access: Access) -> Result<OwnedFd, DmaBufError> {
+        sys::export_sync_file(self.as_fd(), access.flags()).map_err(|source| {
+            DmaBufError::SyncFile {
+                verb: "export",
+                source,
+            }
+        })
+    }
+
+    /// Makes later users of the buffer wait for the fence in `sync_file`.
+    ///
+    /// # Errors
+    /// [`DmaBufError::SyncFile`]; EINVAL when it is no sync file. Needs Linux 6.0.
+    #[doc(alias = "DMA_BUF_IOCTL_IMPORT_SYNC_FILE")]
+    pub fn import_sync_file(
+        &self,
+        access: Access,
+        sync_file: BorrowedFd<'_>,
+    ) -> Result<(), DmaBufError> {
+        sys::import_sync_file(self.as_fd(), access.flags(), sync_file).map_err(|source| {
+            DmaBufError::SyncFile {
+                verb: "import",
+                source,
+            }
+        })
+    }
+
+    fn mapping(&self) -> Result<&sys::Mapping, DmaBufError> {
+        if let Some(mapping) = self.mapping.get() {
+            return Ok(mapping);
+        }
+        let fresh = sys::Mapping::new(&self.fd, self.len).map_err(|source| DmaBufError::Map {
+            len: self.len.get(),
+            source,
+        })?;
+        // Where two threads map at once, one mapping stays and the other is undone.
+        Ok(self.mapping.get_or_init(|| fresh))
+    }
+}
+
+impl AsFd for DmaBuf {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,165 @@
+//! CPU sight of a buffer, as guards.
+
+use std::ops::{Deref, DerefMut};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Access, Backing, DmaBuf, DmaBufError};
+use crate::sys;
+
+/// What the CPU wants with the pixels. Only [`CpuUse::Copy`] is a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuUse {
+    /// Makes pixels that did not exist before: a test pattern.
+    Draw,
+    /// Looks without carrying anything on: a comparison, a checksum.
+    Inspect,
+    /// Carries pixels elsewhere.
+    Copy,
+}
+
+/// How many bytes the CPU was shown, by use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuCounts {
+    /// Bytes opened for [`CpuUse::Draw`].
+    pub drawn: u64,
+    /// Bytes opened for [`CpuUse::Inspect`].
+    pub inspected: u64,
+    /// Bytes opened for [`CpuUse::Copy`].
+    pub copied: u64,
+}
+
+impl std::iter::Sum for CpuCounts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, one| Self {
+            drawn: sum.drawn + one.drawn,
+            inspected: sum.inspected + one.inspected,
+            copied: sum.copied + one.copied,
+        })
+    }
+}
+
+/// How much was looked at, while others may be counting too.
+#[derive(Debug, Default)]
+pub(super) struct CpuCounters {
+    drawn: AtomicU64,
+    inspected: AtomicU64,
+    copied: AtomicU64,
+}
+
+impl CpuCounters {
+    fn count(&self, purpose: CpuUse, len: usize) {
+        let counter = match purpose {
+            CpuUse::Draw => &self.drawn,
+            CpuUse::Inspect => &self.inspected,
+            CpuUse::Copy => &self.copied,
+        };
+        counter.fetch_add(len as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn counts(&self) -> CpuCounts {
+        CpuCounts {
+            drawn: self.drawn.load(Ordering::Relaxed),
+            inspected: self.inspected.load(Ordering::Relaxed),
+            copied: self.copied.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl DmaBuf {
+    /// Opens the whole buffer for reading until the guard is dropped.
+    ///
+    /// The mapping is made once a buffer, at the first access.
+    ///
+    /// # Errors
+    /// [`DmaBufError::Busy`] while it is open for writing, [`DmaBufError::Map`] when the
+    /// exporter shows no memory, [`DmaBufError::Sync`] when the kernel cannot begin access.
+    pub fn read(&self, purpose: CpuUse) -> Result<CpuRead<'_>, DmaBufError> {
+        let bytes = self.mapping()?.try_read().ok_or(DmaBufError::Busy)?;
+        self.sync_start(Access::Read)?;
+        self.cpu.count(purpose, self.len());
+        Ok(CpuRead {
+            buffer: self,
+            bytes,
+        })
+    }
+
+    /// Opens the whole buffer for reading and writing until the guard is dropped.
+    ///
+    /// # Errors
+    /// As [`DmaBuf::read`]; [`DmaBufError::Busy`] while any other guard is alive.
+    pub fn write(&self, purpose: CpuUse) -> Result<CpuWrite<'_>, DmaBufError> {
+        let bytes = self.mapping()?.try_write().ok_or(DmaBufError::Busy)?;
+        self.sync_start(Access::Write)?;
+        self.cpu.count(purpose, self.len());
+        Ok(CpuWrite {
+            buffer: self,
+            bytes,
+        })
+    }
+
+    fn sync_start(&self, access: Access) -> Result<(), DmaBufError> {
+        match self.backing {
+            Backing::Memory => Ok(()),
+            Backing::Exported => {
+                sys::sync_start(self.as_fd(), access.flags()).map_err(DmaBufError::Sync)
+            }
+        }
+    }
+
+    fn sync_end(&self, access: Access) {
+        if self.backing == Backing::Exported
+            && let Err(errno) = sys::sync_end(self.as_fd(), access.flags())
+        {
+            tracing::warn!(%errno, "cannot end CPU access of a dma-buf");
+        }
+    }
+}
+
+/// The buffer's bytes, readable. Dropping it ends the CPU access.
+#[derive(Debug)]
+pub struct CpuRead<'a> {
+    buffer: &'a DmaBuf,
+    bytes: sys::Readable<'a>,
+}
+
+impl Deref for CpuRead<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for CpuRead<'_> {
+    fn drop(&mut self) {
+        self.buffer.sync_end(Access::Read);
+    }
+}
+
+/// The buffer's bytes, writable. Dropping it ends the CPU access.
+#[derive(Debug)]
+pub struct CpuWrite<'a> {
+    buffer: &'a DmaBuf,
+    bytes: sys::Writable<'a>,
+}
+
+impl Deref for CpuWrite<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for CpuWrite<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for CpuWrite<'_> {
+    fn drop(&mut self) {
+        self.buffer.sync_end(Access::Write);
+    }
+}

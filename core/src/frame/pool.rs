@@ -1,0 +1,250 @@
+//! A fixed set of frames, allocated before streaming and reused without locks.
+//!
+//! ```text
+//!             acquire                   clone, drop
+//!   free ───────────────▶ in use, 1 ◀──────────────▶ in use, n
+//!    ▲                        │ drop
+//!    └────────────────────────┘ then the release hook
+//! ```
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::{Frame, FrameMeta};
+use crate::dma_buf::CpuCounts;
+use crate::heap::{AllocError, Heap, HeapBuffer};
+use crate::layout::Layout;
+
+/// Why there is no such pool.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// The heap refused a buffer; those allocated before it were given back.
+    #[error("cannot allocate frame {frame} of {count}")]
+    Alloc {
+        /// Which frame, counted from 1.
+        frame: usize,
+        /// How many were wanted.
+        count: usize,
+        /// What the heap says.
+        source: AllocError,
+    },
+    /// A pool has one release hook.
+    #[error("the pool has a release hook already")]
+    Hooked,
+}
+
+/// What a pool's owner does as soon as a frame is free, from whichever thread dropped it.
+pub trait ReleaseHook: Send + Sync {
+    /// The frame in `slot` is free and can be acquired again.
+    fn released(&self, slot: usize);
+}
+
+/// What slots share. Slots do not reach back to the pool, so that frames which outlive it keep
+/// their own memory only.
+struct Common {
+    layout: Layout,
+    hook: OnceLock<Box<dyn ReleaseHook>>,
+}
+
+/// A frame's place: aligned so that two frames never share a cache line, since two threads
+/// recycle at once.
+#[repr(align(128))]
+pub(super) struct Slot {
+    /// Users of the frame; 0 is free.
+    users: AtomicU32,
+    pub(super) index: usize,
+    pub(super) buffers: Vec<HeapBuffer>,
+    common: Arc<Common>,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot({})", self.index)
+    }
+}
+
+impl Slot {
+    pub(super) fn layout(&self) -> &Layout {
+        &self.common.layout
+    }
+
+    fn acquire(self: &Arc<Self>) -> Option<Frame> {
+        // Acquire pairs with the Release of the last user, whose reads are then over.
+        self.users
+            .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        Some(Frame {
+            slot: Arc::clone(self),
+            meta: FrameMeta::default(),
+        })
+    }
+
+    /// Counts one more user; the caller is one, so the frame cannot be free.
+    pub(super) fn share(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one user less; the last one frees the frame.
+    pub(super) fn let_go(&self) {
+        // AcqRel: the last user must see what the others did before the owner hands it out.
+        if self.users.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(hook) = self.common.hook.get()
+        {
+            hook.released(self.index);
+        }
+    }
+}
+
+thread_local! {
+    /// Where this thread found a free frame last: threads that stay on their own slots do not
+    /// fight for cache lines.
+    static HINT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A fixed set of frames of one layout, from one heap. Clones are the same pool.
+#[derive(Clone)]
+pub struct FramePool {
+    slots: Arc<[Arc<Slot>]>,
+    common: Arc<Common>,
+    heap: Heap,
+}
+
+impl FramePool {
+    /// Allocates `count` frames from a heap, and names their dma-bufs `name` where the kernel
+    /// lets them be named.
+    ///
+    /// # Errors
+    /// [`PoolError::Alloc`].
+    pub fn allocate(
+        heap: &Heap,
+        layout: &Layout,
+        count: usize,
+        name: &str,
+    ) -> Result<Self, PoolError> {
+        let common = Arc::new(Common {
+            layout: layout.clone(),
+            hook: OnceLock::new(),
+        });
+        let slots = (0..count)
+            .map(|index| {
+                let buffers =
+                    allocate_frame(heap, layout, name).map_err(|source| PoolError::Alloc {
+                        frame: index + 1,
+                        count,
+                        source,
+                    })?;
+                Ok(Arc::new(Slot {
+                    users: AtomicU32::new(0),
+                    index,
+                    buffers,
+                    common: Arc::clone(&common),
+                }))
+            })
+            .collect::<Result<_, PoolError>>()?;
+        Ok(Self {
+            slots,
+            common,
+            heap: heap.clone(),
+        })
+    }
+
+    /// Has `hook` called whenever a frame becomes free.
+    ///
+    /// # Errors
+    /// [`PoolError::Hooked`] when the pool has a hook already.
+    pub fn on_release(&self, hook: impl ReleaseHook + 'static) -> Result<(), PoolError> {
+        self.common
+            .hook
+            .set(Box::new(hook))
+            .map_err(|_refused| PoolError::Hooked)
+    }
+
+    /// Takes a free frame; `None` when all are in use. Never waits, never allocates.
+    #[must_use]
+    pub fn acquire(&self) -> Option<Frame> {
+        let hint = HINT.get();
+        let (before, after) = self.slots.split_at(hint.min(self.slots.len()));
+        let frame = after.iter().chain(before).find_map(Slot::acquire)?;
+        HINT.set(frame.slot());
+        Some(frame)
+    }
+
+    /// Takes one frame by its slot; `None` when it is in use or there is no such slot.
+    #[must_use]
+    pub fn acquire_slot(&self, slot: usize) -> Option<Frame> {
+        self.slots.get(slot)?.acquire()
+    }
+
+    /// The buffers of each frame, by slot: for importing them all before streaming.
+    pub fn buffers(&self) -> impl ExactSizeIterator<Item = &[HeapBuffer]> {
+        self.slots.iter().map(|slot| slot.buffers.as_slice())
+    }
+
+    /// The number of frames.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether it has no frames at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many frames are free now; a figure for reports, old as soon as it is read.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        let free = |slot: &&Arc<Slot>| slot.users.load(Ordering::Relaxed) == 0;
+        self.slots.iter().filter(free).count()
+    }
+
+    /// Where the pixels of its frames lie.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.common.layout
+    }
+
+    /// The heap it was allocated from.
+    #[must_use]
+    pub const fn heap(&self) -> &Heap {
+        &self.heap
+    }
+
+    /// How much of its memory the CPU was shown so far, and for what.
+    #[must_use]
+    pub fn cpu_counts(&self) -> CpuCounts {
+        self.buffers()
+            .flatten()
+            .map(|buffer| buffer.cpu_counts())
+            .sum()
+    }
+}
+
+impl fmt::Debug for FramePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FramePool")
+            .field("heap", &self.heap.name())
+            .field("layout", self.layout())
+            .field("frames", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn allocate_frame(heap: &Heap, layout: &Layout, name: &str) -> Result<Vec<HeapBuffer>, AllocError> {
+    let lens = layout.buffer_lens().iter();
+    lens.map(|&len| {
+        let buffer = heap.allocate(len as usize)?;
+        if buffer.is_importable()
+            && let Err(error) = buffer.set_name(name)
+        {
+            // A name is a help for whoever reads the kernel's listings, nothing more.
+            tracing::debug!(%error, name, "a buffer stays without a name");
+        }
+        Ok(buffer)
+    })
+    .collect()
+}

@@ -1,0 +1,148 @@
+//! Where heaps are registered and opened by name.
+
+use super::{Exporter, Heap, HeapInfo};
+
+/// Why a heap could not be registered or opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Another heap is already called so.
+    #[error("a heap called `{name}` is registered already")]
+    NameTaken {
+        /// The name or alias in question.
+        name: String,
+    },
+    /// No heap is called so.
+    #[error("there is no heap called `{asked}`; there are: {}", list(.known))]
+    Unknown {
+        /// What was asked for.
+        asked: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// The heap is there, and may not be used.
+    #[error("heap `{name}` cannot be opened: {reason}")]
+    Refused {
+        /// What was asked for.
+        name: String,
+        /// Why, and what to do about it.
+        reason: String,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// A heap that was found and could not be opened.
+#[derive(Clone, Debug)]
+struct Refusal {
+    name: String,
+    reason: String,
+}
+
+/// The heaps of a process, by name.
+#[derive(Debug, Default)]
+pub struct HeapRegistry {
+    heaps: Vec<Heap>,
+    refusals: Vec<Refusal>,
+}
+
+impl HeapRegistry {
+    /// Makes an empty registry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers an exporter's heap and opens it.
+    ///
+    /// # Errors
+    /// [`RegistryError::NameTaken`] when its name or an alias is in use.
+    pub fn register(
+        &mut self,
+        info: HeapInfo,
+        exporter: impl Exporter + 'static,
+    ) -> Result<Heap, RegistryError> {
+        let mut names = std::iter::once(&info.name).chain(&info.aliases);
+        if let Some(name) = names.find(|name| self.find(name).is_some()) {
+            return Err(RegistryError::NameTaken { name: name.clone() });
+        }
+        let heap = Heap::new(info, exporter);
+        self.heaps.push(heap.clone());
+        Ok(heap)
+    }
+
+    /// Remembers a heap that is there but may not be used, so that asking for it tells why.
+    pub fn refuse(&mut self, name: impl Into<String>, reason: impl Into<String>) {
+        self.refusals.push(Refusal {
+            name: name.into(),
+            reason: reason.into(),
+        });
+    }
+
+    /// Opens a heap by its name or an alias.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`], [`RegistryError::Refused`].
+    pub fn open(&self, name: &str) -> Result<Heap, RegistryError> {
+        if let Some(heap) = self.find(name) {
+            return Ok(heap.clone());
+        }
+        if let Some(refusal) = self.refusals.iter().find(|refusal| refusal.name == name) {
+            return Err(RegistryError::Refused {
+                name: refusal.name.clone(),
+                reason: refusal.reason.clone(),
+            });
+        }
+        Err(RegistryError::Unknown {
+            asked: name.to_owned(),
+            known: self
+                .heaps
+                .iter()
+                .map(|heap| heap.name().to_owned())
+                .collect(),
+        })
+    }
+
+    /// Opens the first of `names` that can be opened.
+    ///
+    /// # Errors
+    /// The error of the last name, or of an empty list as [`RegistryError::Unknown`].
+    pub fn open_first<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Heap, RegistryError> {
+        let mut outcome = self.open("");
+        for name in names {
+            outcome = self.open(name);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// The heaps that can be used, in the order they were registered.
+    pub fn heaps(&self) -> impl Iterator<Item = &Heap> {
+        self.heaps.iter()
+    }
+
+    /// The heaps that were found and may not be used, each with the reason.
+    pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.refusals
+            .iter()
+            .map(|refusal| (refusal.name.as_str(), refusal.reason.as_str()))
+    }
+
+    fn find(&self, name: &str) -> Option<&Heap> {
+        self.heaps.iter().find(|heap| {
+            let info = heap.info();
+            info.name == name || info.aliases.iter().any(|alias| alias == name)
+        })
+    }
+}

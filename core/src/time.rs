@@ -1,0 +1,81 @@
+//! Time: clocks that stamp frames, rates, and where latencies are gathered.
+
+mod histogram;
+mod rate;
+
+pub use histogram::{Histogram, Quantiles};
+pub use rate::{NotARate, Rate};
+
+use std::fmt;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// A clock of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// `CLOCK_MONOTONIC`: what V4L2 and KMS stamp with; stands still in suspend.
+    Monotonic,
+    /// `CLOCK_BOOTTIME`: runs on in suspend.
+    Boottime,
+    /// `CLOCK_REALTIME`: jumps when it is set.
+    Realtime,
+}
+
+impl Clock {
+    /// Reads the clock.
+    ///
+    /// # Panics
+    /// Never on Linux, which has all three clocks.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "Linux has all three clocks")]
+    pub fn now(self) -> Timestamp {
+        let id = match self {
+            Self::Monotonic => ClockId::CLOCK_MONOTONIC,
+            Self::Boottime => ClockId::CLOCK_BOOTTIME,
+            Self::Realtime => ClockId::CLOCK_REALTIME,
+        };
+        Timestamp::from(Duration::from(clock_gettime(id).expect("a clock of Linux")))
+    }
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Monotonic => "MONOTONIC",
+            Self::Boottime => "BOOTTIME",
+            Self::Realtime => "REALTIME",
+        })
+    }
+}
+
+/// A moment on some clock, in nanoseconds since that clock's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The moment so many nanoseconds after the clock's start.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the clock's start.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; `None` where it is before.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        self.0.checked_sub(earlier.0).map(Duration::from_nanos)
+    }
+}
+
+impl From<Duration> for Timestamp {
+    /// Takes the time since the clock's start; 584 years and more become the last moment.
+    fn from(since_start: Duration) -> Self {
+        Self(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
