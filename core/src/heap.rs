@@ -7,7 +7,7 @@
 mod registry;
 mod stats;
 
-pub use registry::{HeapRegistry, RegistryError};
+pub use registry::{HeapRegistry, RefusedHeap, RegistryError};
 pub use stats::HeapStats;
 
 use std::fmt;
@@ -50,6 +50,14 @@ pub struct HeapInfo {
     pub largest: Option<u64>,
     /// All the memory it has, in bytes, where that is known.
     pub total: Option<u64>,
+}
+
+impl HeapInfo {
+    /// Whether a heap is opened by this name.
+    #[must_use]
+    pub fn answers_to(&self, name: &str) -> bool {
+        self.name == name || self.aliases.iter().any(|alias| alias == name)
+    }
 }
 
 /// The operations of a heap, kept by the exporter.

@@ -1,4 +1,5 @@
-//! What a pipeline asks of a stage: sources make frames, sinks use them up.
+//! What a pipeline asks of a stage: sources make frames, filters pass them on, sinks use
+//! them up.
 //!
 //! A stage goes through the same phases whatever it is:
 //!
@@ -105,6 +106,11 @@ pub trait Source: Send {
     /// Who it is: card name and node.
     fn device(&self) -> String;
 
+    /// Whether a device imports the frames, so that only importable memory will do.
+    fn imports(&self) -> bool {
+        true
+    }
+
     /// The formats it can deliver as it was asked, best first.
     ///
     /// # Errors
@@ -149,10 +155,24 @@ pub trait Source: Send {
     fn counters(&self) -> Vec<Counter>;
 }
 
+/// A stage between a source and a sink, which passes frames on.
+pub trait Filter: Send {
+    /// Passes a frame on, or lets it go.
+    ///
+    /// # Errors
+    /// [`StageError`]; the frame is let go.
+    fn pass(&mut self, frame: Frame) -> Result<Option<Frame>, StageError>;
+}
+
 /// A stage that uses frames up.
 pub trait Sink: Send {
     /// Who it is: connector and card.
     fn device(&self) -> String;
+
+    /// Whether a device imports the frames, so that only importable memory will do.
+    fn imports(&self) -> bool {
+        true
+    }
 
     /// The formats it takes, best first; `None` when it takes any.
     ///

@@ -38,18 +38,20 @@ fn list(names: &[String]) -> String {
     }
 }
 
-/// A heap that was found and could not be opened.
+/// A heap that is there and may not be used.
 #[derive(Clone, Debug)]
-struct Refusal {
-    name: String,
-    reason: String,
+pub struct RefusedHeap {
+    /// What its exporter would have registered.
+    pub info: HeapInfo,
+    /// Why it may not be used, and what to do about it.
+    pub reason: String,
 }
 
 /// The heaps of a process, by name.
 #[derive(Debug, Default)]
 pub struct HeapRegistry {
     heaps: Vec<Heap>,
-    refusals: Vec<Refusal>,
+    refused: Vec<RefusedHeap>,
 }
 
 impl HeapRegistry {
@@ -78,11 +80,8 @@ impl HeapRegistry {
     }
 
     /// Remembers a heap that is there but may not be used, so that asking for it tells why.
-    pub fn refuse(&mut self, name: impl Into<String>, reason: impl Into<String>) {
-        self.refusals.push(Refusal {
-            name: name.into(),
-            reason: reason.into(),
-        });
+    pub fn refuse(&mut self, info: HeapInfo, reason: String) {
+        self.refused.push(RefusedHeap { info, reason });
     }
 
     /// Opens a heap by its name or an alias.
@@ -93,10 +92,10 @@ impl HeapRegistry {
         if let Some(heap) = self.find(name) {
             return Ok(heap.clone());
         }
-        if let Some(refusal) = self.refusals.iter().find(|refusal| refusal.name == name) {
+        if let Some(refused) = self.refused.iter().find(|heap| heap.info.answers_to(name)) {
             return Err(RegistryError::Refused {
-                name: refusal.name.clone(),
-                reason: refusal.reason.clone(),
+                name: name.to_owned(),
+                reason: refused.reason.clone(),
             });
         }
         Err(RegistryError::Unknown {
@@ -132,17 +131,13 @@ impl HeapRegistry {
         self.heaps.iter()
     }
 
-    /// The heaps that were found and may not be used, each with the reason.
-    pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.refusals
-            .iter()
-            .map(|refusal| (refusal.name.as_str(), refusal.reason.as_str()))
+    /// The heaps that are there and may not be used.
+    #[must_use]
+    pub fn refused(&self) -> &[RefusedHeap] {
+        &self.refused
     }
 
     fn find(&self, name: &str) -> Option<&Heap> {
-        self.heaps.iter().find(|heap| {
-            let info = heap.info();
-            info.name == name || info.aliases.iter().any(|alias| alias == name)
-        })
+        self.heaps.iter().find(|heap| heap.info().answers_to(name))
     }
 }

@@ -1,0 +1,74 @@
+//! Plain shared memory: works everywhere, and no device can import it.
+
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+
+use dmaflow_core::Errno;
+use dmaflow_core::dma_buf::DmaBuf;
+use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::{SysconfVar, ftruncate, sysconf};
+
+/// The embedded default: sealed memfds.
+///
+/// For pipelines of built-in stages, and where the kernel offers nothing better.
+#[derive(Debug, Default)]
+pub struct Memfd;
+
+impl Memfd {
+    /// The name it is registered under.
+    pub const NAME: &str = "memfd";
+
+    /// What to register it with.
+    #[must_use]
+    pub fn info() -> HeapInfo {
+        HeapInfo {
+            name: Self::NAME.to_owned(),
+            aliases: Vec::new(),
+            contiguity: Contiguity::Scattered,
+            cached: Some(true),
+            protected: false,
+            importable: false,
+            largest: None,
+            total: None,
+        }
+    }
+}
+
+impl Exporter for Memfd {
+    fn allocate(&self, len: NonZeroUsize) -> Result<DmaBuf, ExportError> {
+        let memory = sealed(len)?.fd;
+        Ok(DmaBuf::from_memory(memory)?)
+    }
+}
+
+pub(crate) struct Sealed {
+    pub(crate) fd: OwnedFd,
+    pub(crate) len: NonZeroUsize,
+}
+
+/// Makes a memfd of whole pages that can neither shrink nor grow, so that whoever maps it
+/// cannot be hit by SIGBUS, and udmabuf takes it.
+pub(crate) fn sealed(len: NonZeroUsize) -> Result<Sealed, ExportError> {
+    let os = |call| move |source| ExportError::Os { call, source };
+    let page = sysconf(SysconfVar::PAGE_SIZE)
+        .map_err(os("sysconf"))?
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(1);
+    let len = len
+        .get()
+        .checked_next_multiple_of(page)
+        .and_then(NonZeroUsize::new)
+        .ok_or(Errno::ENOMEM)
+        .map_err(os("rounding up to whole pages"))?;
+    let end = i64::try_from(len.get())
+        .map_err(|_too_long| Errno::EFBIG)
+        .map_err(os("ftruncate"))?;
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let fd = memfd_create("dmaflow", flags).map_err(os("memfd_create"))?;
+    ftruncate(&fd, end).map_err(os("ftruncate"))?;
+    let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
+    fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(os("F_ADD_SEALS"))?;
+    Ok(Sealed { fd, len })
+}
