@@ -45,7 +45,7 @@ pub struct ImportRefused {
 pub enum StageError {
     /// The pool's buffers cannot be imported; another heap may do.
     #[error(transparent)]
-    Refused(#[from] ImportRefused),
+    Refused(Box<ImportRefused>),
     /// The device went away while it was used.
     #[error("{device} is gone: it was unplugged or its driver was unloaded")]
     Gone {
@@ -55,6 +55,12 @@ pub enum StageError {
     /// Anything else.
     #[error(transparent)]
     Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl From<ImportRefused> for StageError {
+    fn from(refused: ImportRefused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
 }
 
 impl StageError {

@@ -1,1 +1,19 @@
-//! Descriptions, negotiation and the threads that run a pipeline.
+//! Pipelines: stages that agree on a format and a heap, and the threads that run them.
+//!
+//! A [`Pipeline`] is made from stages in code ([`Pipeline::link`]) or from a description file
+//! ([`description`]). Before anything flows, it asks the devices which heap and format all of
+//! them take; then a thread a stage passes frames on, and what happened is in a [`Report`].
+
+mod decimate;
+pub mod error;
+mod latency;
+mod link;
+mod pipeline;
+mod report;
+
+pub use decimate::Decimate;
+pub use error::{PipelineError, RunError};
+pub use latency::Step;
+pub use link::QueuePolicy;
+pub use pipeline::{Agreement, Builder, HeapRequest, Limits, Pipeline, PoolRequest, StopHandle};
+pub use report::{Dropped, Progress, Report};

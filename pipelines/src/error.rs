@@ -1,0 +1,147 @@
+//! Why a pipeline could not be made or did not go on.
+
+use std::time::Duration;
+
+use dmaflow_core::frame::PoolError;
+use dmaflow_core::heap::RegistryError;
+use dmaflow_core::stage::StageError;
+
+use crate::report::Report;
+
+/// Why a pipeline cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// A stage cannot be opened or asked.
+    #[error("stage `{stage}`: {source}")]
+    Stage {
+        /// The stage's name.
+        stage: String,
+        /// What it says.
+        source: StageError,
+    },
+    /// Source and sink have no format in common.
+    #[error(
+        "no common format: `{source_name}` offers {offered}; `{sink_name}` takes {taken}; \
+         name a `format` that both have, or put a converter between them"
+    )]
+    NoCommonFormat {
+        /// The source's name.
+        source_name: String,
+        /// Its formats.
+        offered: String,
+        /// The sink's name.
+        sink_name: String,
+        /// Its formats.
+        taken: String,
+    },
+    /// A heap that was named cannot be opened.
+    #[error(transparent)]
+    Heap(#[from] RegistryError),
+    /// There is no heap that would do.
+    #[error(
+        "no heap to try: devices import dma-bufs only, and this machine has neither \
+         /dev/dma_heap nor /dev/udmabuf for this user"
+    )]
+    NoHeap,
+    /// Every heap and format was refused.
+    #[error("{}", refusals(.0))]
+    Refused(Vec<Refusal>),
+}
+
+/// One try that came to nothing.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The format that was tried.
+    pub format: String,
+    /// The heap that was tried, where it came to that.
+    pub heap: Option<String>,
+    /// Who said no, and why.
+    pub reason: RefusalReason,
+}
+
+/// Who said no.
+#[derive(Debug, thiserror::Error)]
+pub enum RefusalReason {
+    /// The heap.
+    #[error("{0}: {source}", source = root(.0))]
+    Pool(#[from] PoolError),
+    /// A stage.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+}
+
+fn root(error: &PoolError) -> String {
+    std::error::Error::source(error).map_or_else(String::new, ToString::to_string)
+}
+
+fn refusals(refusals: &[Refusal]) -> String {
+    let mut text = match refusals {
+        [only] => return only.reason.to_string(),
+        _ => "nothing that was tried works:".to_owned(),
+    };
+    for Refusal {
+        format,
+        heap,
+        reason,
+    } in refusals
+    {
+        let heap = heap
+            .as_deref()
+            .map_or(String::new(), |heap| format!(", heap `{heap}`"));
+        text.push_str(&format!("\n  {format}{heap}: {reason}"));
+    }
+    text
+}
+
+/// Why a run ended before its time, with what was known until then.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct RunError {
+    /// What happened until then.
+    pub report: Box<Report>,
+    /// Why it ended.
+    #[source]
+    pub cause: RunFailure,
+}
+
+/// What ended a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunFailure {
+    /// A stage could not go on.
+    #[error("stage `{stage}`: {source}")]
+    Stage {
+        /// The stage's name.
+        stage: String,
+        /// What it says.
+        source: StageError,
+    },
+    /// A stage's thread panicked: a defect of the stage.
+    #[error("stage `{stage}` panicked: {message}")]
+    Panicked {
+        /// The stage's name.
+        stage: String,
+        /// What it said.
+        message: String,
+    },
+    /// A thread could not be started.
+    #[error("cannot start the thread of stage `{stage}`")]
+    Spawn {
+        /// The stage's name.
+        stage: String,
+        /// EAGAIN at the limit of threads.
+        source: std::io::Error,
+    },
+    /// The source delivers nothing.
+    #[error(
+        "stage `{stage}` delivered no frame for {waited:?}: is a signal connected, a media \
+         link set up, a lens cap off?"
+    )]
+    Silent {
+        /// The source's name.
+        stage: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+}

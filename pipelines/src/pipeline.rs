@@ -1,0 +1,185 @@
+//! A pipeline: a source, filters and a sink that agreed on a format and share a pool.
+
+mod negotiation;
+mod run;
+
+pub use negotiation::{HeapRequest, PoolRequest};
+pub use run::{Limits, StopHandle};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use dmaflow_core::frame::FramePool;
+use dmaflow_core::heap::HeapRegistry;
+use dmaflow_core::stage::{Choice, Filter, Sink, Source, SourcePlan, StageError};
+
+use crate::error::{PipelineError, Refusal};
+use crate::link::QueuePolicy;
+use run::Event;
+
+/// A stage with the name that messages call it by.
+struct Named<S: ?Sized> {
+    name: String,
+    stage: Box<S>,
+}
+
+impl<S: ?Sized> Named<S> {
+    fn failed(&self, source: StageError) -> PipelineError {
+        PipelineError::Stage {
+            stage: self.name.clone(),
+            source,
+        }
+    }
+}
+
+struct NamedFilter {
+    named: Named<dyn Filter>,
+    queue: QueuePolicy,
+}
+
+/// A pipeline in the making.
+pub struct Builder {
+    source: Named<dyn Source>,
+    filters: Vec<NamedFilter>,
+    sink: Named<dyn Sink>,
+    queue: QueuePolicy,
+    pool: PoolRequest,
+}
+
+impl Builder {
+    /// Puts a filter before the sink, behind those that are there.
+    #[must_use]
+    pub fn filter(mut self, name: &str, filter: Box<dyn Filter>, queue: QueuePolicy) -> Self {
+        let named = Named {
+            name: name.to_owned(),
+            stage: filter,
+        };
+        self.filters.push(NamedFilter { named, queue });
+        self
+    }
+
+    /// Says which frames the sink takes from its link; the newest by default.
+    #[must_use]
+    pub const fn queue(mut self, policy: QueuePolicy) -> Self {
+        self.queue = policy;
+        self
+    }
+
+    /// Says where the frames come from and how many there are.
+    #[must_use]
+    pub fn pool(mut self, request: PoolRequest) -> Self {
+        self.pool = request;
+        self
+    }
+
+    /// Asks the devices for a format and a heap that all of them take, allocates the pool, and
+    /// imports it everywhere: what is left is to start.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; every device is then as it was.
+    pub fn prepare(self, heaps: &HeapRegistry) -> Result<Pipeline, PipelineError> {
+        negotiation::negotiate(self, heaps)
+    }
+}
+
+/// What was agreed on, for people to check.
+#[derive(Debug)]
+pub struct Agreement {
+    /// What the source will deliver.
+    pub plan: SourcePlan,
+    /// The heap's name.
+    pub heap: String,
+    /// Frames in the pool.
+    pub buffers: usize,
+    /// What each stage chose by itself, by the stage's name.
+    pub choices: Vec<(String, Choice)>,
+    /// What was tried before, and why it was refused.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A pipeline that can run, again and again.
+pub struct Pipeline {
+    source: Named<dyn Source>,
+    filters: Vec<NamedFilter>,
+    sink: Named<dyn Sink>,
+    queue: QueuePolicy,
+    pool: FramePool,
+    agreement: Agreement,
+    events: (Sender<Event>, Receiver<Event>),
+}
+
+impl Pipeline {
+    /// Begins a pipeline from `source` to `sink`, each with the name that messages call it by.
+    #[must_use]
+    pub fn link(
+        source: (&str, impl Source + 'static),
+        sink: (&str, impl Sink + 'static),
+    ) -> Builder {
+        Self::link_boxed((source.0, Box::new(source.1)), (sink.0, Box::new(sink.1)))
+    }
+
+    /// The same for stages whose types are known at run time only.
+    #[must_use]
+    pub fn link_boxed(
+        (source_name, source): (&str, Box<dyn Source>),
+        (sink_name, sink): (&str, Box<dyn Sink>),
+    ) -> Builder {
+        Builder {
+            source: Named {
+                name: source_name.to_owned(),
+                stage: source,
+            },
+            filters: Vec::new(),
+            sink: Named {
+                name: sink_name.to_owned(),
+                stage: sink,
+            },
+            queue: QueuePolicy::default(),
+            pool: PoolRequest::default(),
+        }
+    }
+
+    /// What was agreed on.
+    #[must_use]
+    pub const fn agreement(&self) -> &Agreement {
+        &self.agreement
+    }
+
+    /// The names of the stages, in the order a frame travels.
+    pub fn stages(&self) -> impl Iterator<Item = &str> {
+        let filters = self.filters.iter().map(|filter| filter.named.name.as_str());
+        std::iter::once(self.source.name.as_str())
+            .chain(filters)
+            .chain(std::iter::once(self.sink.name.as_str()))
+    }
+
+    /// The pool that frames come from.
+    #[must_use]
+    pub const fn pool(&self) -> &FramePool {
+        &self.pool
+    }
+
+    /// What ends a run from another thread.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle::new(self.events.0.clone())
+    }
+
+    fn assemble(builder: Builder, pool: FramePool, agreement: Agreement) -> Self {
+        Self {
+            source: builder.source,
+            filters: builder.filters,
+            sink: builder.sink,
+            queue: builder.queue,
+            pool,
+            agreement,
+            events: unbounded(),
+        }
+    }
+}
+
+impl Drop for Pipeline {
+    /// Devices let go of the frames before the pool does.
+    fn drop(&mut self) {
+        self.source.stage.detach();
+        self.sink.stage.detach();
+    }
+}

@@ -1,0 +1,152 @@
+//! Agreeing on a format and a heap by asking the devices.
+//!
+//! Nothing is inferred from what a driver says of itself: for each candidate the pool is
+//! allocated, the source queues it and the sink tests it, and the first that all of them take
+//! is kept.
+
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::FramePool;
+use dmaflow_core::heap::{Heap, HeapRegistry};
+use dmaflow_core::stage::{Choice, SourcePlan, StageError};
+
+use super::{Agreement, Builder, Pipeline};
+use crate::error::{PipelineError, Refusal, RefusalReason};
+
+/// Which heaps may be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HeapRequest {
+    /// The first that every device takes.
+    #[default]
+    Any,
+    /// The first of these that every device takes.
+    Names(Vec<String>),
+}
+
+/// What the frames' pool is to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PoolRequest {
+    /// Which heaps may be used.
+    pub heaps: HeapRequest,
+    /// How many frames; by default what source and sink hold, and one on its way.
+    pub buffers: Option<usize>,
+}
+
+pub(super) fn negotiate(
+    mut builder: Builder,
+    registry: &HeapRegistry,
+) -> Result<Pipeline, PipelineError> {
+    let formats = common_formats(&mut builder)?;
+    let heaps = candidate_heaps(&builder, registry)?;
+    let mut refusals = Vec::new();
+    for format in formats {
+        let plan = match builder.source.stage.configure(format) {
+            Ok(plan) => plan,
+            Err(error) => {
+                refusals.push(Refusal {
+                    format: format.to_string(),
+                    heap: None,
+                    reason: error.into(),
+                });
+                continue;
+            }
+        };
+        for heap in &heaps {
+            match attach(&mut builder, heap, &plan) {
+                Ok((pool, choices)) => {
+                    let agreement = Agreement {
+                        plan,
+                        heap: heap.name().to_owned(),
+                        buffers: pool.len(),
+                        choices,
+                        refusals,
+                    };
+                    return Ok(Pipeline::assemble(builder, pool, agreement));
+                }
+                Err(reason) => refusals.push(Refusal {
+                    format: format.to_string(),
+                    heap: Some(heap.name().to_owned()),
+                    reason,
+                }),
+            }
+        }
+    }
+    Err(PipelineError::Refused(refusals))
+}
+
+/// The formats that the source offers and the sink takes, the source's best first.
+fn common_formats(builder: &mut Builder) -> Result<Vec<Format>, PipelineError> {
+    let (source, sink) = (&mut builder.source, &mut builder.sink);
+    let offered = source
+        .stage
+        .formats()
+        .map_err(|error| source.failed(error))?;
+    let taken = sink.stage.formats().map_err(|error| sink.failed(error))?;
+    let common: Vec<_> = offered
+        .iter()
+        .copied()
+        .filter(|format| taken.as_ref().is_none_or(|taken| taken.contains(format)))
+        .collect();
+    if common.is_empty() {
+        return Err(PipelineError::NoCommonFormat {
+            source_name: source.name.clone(),
+            offered: names(&offered),
+            sink_name: sink.name.clone(),
+            taken: names(taken.as_deref().unwrap_or_default()),
+        });
+    }
+    Ok(common)
+}
+
+fn names(formats: &[Format]) -> String {
+    match formats {
+        [] => "none that dmaflow knows".to_owned(),
+        formats => {
+            let names: Vec<_> = formats.iter().map(|format| format.name()).collect();
+            names.join(" ")
+        }
+    }
+}
+
+fn candidate_heaps(builder: &Builder, registry: &HeapRegistry) -> Result<Vec<Heap>, PipelineError> {
+    let devices = builder.source.stage.imports() || builder.sink.stage.imports();
+    let heaps: Vec<_> = match &builder.pool.heaps {
+        HeapRequest::Names(names) => {
+            return names
+                .iter()
+                .map(|name| registry.open(name).map_err(PipelineError::from))
+                .collect();
+        }
+        // Memory that devices cannot import is the cheapest where there are none.
+        HeapRequest::Any => registry
+            .heaps()
+            .filter(|heap| heap.info().importable == devices && !heap.info().protected)
+            .cloned()
+            .collect(),
+    };
+    if heaps.is_empty() {
+        return Err(PipelineError::NoHeap);
+    }
+    Ok(heaps)
+}
+
+/// Allocates a pool and has both ends import it, or leaves everything as it was.
+fn attach(
+    builder: &mut Builder,
+    heap: &Heap,
+    plan: &SourcePlan,
+) -> Result<(FramePool, Vec<(String, Choice)>), RefusalReason> {
+    let held = plan.min_buffers + builder.sink.stage.frames_held();
+    let on_the_way = 1 + builder.filters.len();
+    let buffers = builder.pool.buffers.unwrap_or(held + on_the_way);
+    let pool = FramePool::allocate(heap, &plan.layout, buffers, &builder.source.name)?;
+    builder.source.stage.attach(&pool)?;
+    let shown: Result<Vec<Choice>, StageError> = builder.sink.stage.attach(&pool);
+    let shown = shown.inspect_err(|_refused| builder.source.stage.detach())?;
+    let by = |name: &str, choices: &[Choice]| -> Vec<(String, Choice)> {
+        let owned = choices.iter().cloned();
+        owned.map(|choice| (name.to_owned(), choice)).collect()
+    };
+    let mut choices = by(&builder.source.name, &plan.choices);
+    choices.extend(by(&builder.sink.name, &shown));
+    Ok((pool, choices))
+}
