@@ -1,0 +1,100 @@
+//! The program `dmaflow`, run as a user would.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A run of `dmaflow … --json`, ended.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit status, where it was not ended by a signal.
+    pub status: Option<i32>,
+    /// What it printed for programs; null when it printed none.
+    pub json: Value,
+    /// What it printed for people.
+    pub messages: String,
+}
+
+impl Run {
+    /// A number in the report, by its path, as in `/frames/shown`.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[must_use]
+    #[expect(clippy::panic, reason = "a test fails by panicking")]
+    pub fn number(&self, path: &str) -> u64 {
+        self.json
+            .pointer(path)
+            .and_then(Value::as_u64)
+            .unwrap_or_else(|| panic!("no number {path} in {}\n{}", self.json, self.messages))
+    }
+
+    /// Checks what holds for every run that went well.
+    ///
+    /// # Panics
+    /// When the run failed, showed nothing, lost sight of a frame, or copied a byte.
+    pub fn assert_went_well(&self) {
+        assert_eq!(self.status, Some(0), "{}\n{}", self.json, self.messages);
+        let captured = self.number("/frames/captured");
+        let shown = self.number("/frames/shown");
+        assert!(shown > 0, "nothing was shown: {}", self.json);
+        assert_eq!(
+            captured,
+            shown + self.number("/frames/dropped"),
+            "{}",
+            self.json
+        );
+        assert_eq!(self.number("/bytes_copied"), 0, "{}", self.json);
+    }
+}
+
+/// The program with its arguments, in the checkout.
+#[must_use]
+pub fn dmaflow(arguments: &[&str]) -> Command {
+    command("dmaflow", arguments)
+}
+
+/// The same as another user, without root's rights.
+#[must_use]
+pub fn dmaflow_as(user: u32, arguments: &[&str]) -> Command {
+    let mut command = command("setpriv", &[]);
+    command
+        .arg(format!("--reuid={user}"))
+        .arg(format!("--regid={user}"))
+        .args(["--clear-groups", "dmaflow"])
+        .args(arguments);
+    command
+}
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(root)
+        .stdin(Stdio::null());
+    command
+}
+
+impl Run {
+    /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
+    pub fn of(command: &mut Command) -> Self {
+        Self::ended(&command.output().expect("a program that starts"))
+    }
+
+    /// Reads what an ended command printed.
+    #[must_use]
+    pub fn ended(output: &Output) -> Self {
+        Self {
+            status: output.status.code(),
+            json: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+            messages: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}

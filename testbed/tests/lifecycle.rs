@@ -1,0 +1,270 @@
+//! Beginnings and ends, the violent ones too: nothing is left behind.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dmaflow_core::time::Rate;
+use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
+use dmaflow_pipelines::{Limits, Pipeline};
+use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as, open_files};
+use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
+
+const RUN: &[&str] = &[
+    "run",
+    "examples/camera-to-display.toml",
+    "--set=camera.device=vivid",
+    "--set=camera.width=640",
+    "--set=camera.height=480",
+    "--set=screen.card=vkms",
+    "--json",
+];
+
+fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    RUN.iter().chain(more).copied().collect()
+}
+
+fn short_run() -> Run {
+    Run::of(&mut dmaflow(&arguments(&["--frames=15"])))
+}
+
+/// Starts an endless run and waits until the display belongs to it.
+fn running() -> Child {
+    let child = dmaflow(RUN)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("a framebuffer of dmaflow on the display", || {
+        display_state().contains("allocated by = screen")
+    });
+    child
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < patience, "no {what} after 30 s");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The whole atomic state of vkms, as the kernel prints it.
+fn display_state() -> String {
+    let devices = fs::read_dir("/sys/kernel/debug/dri").unwrap();
+    let of_vkms = devices.flatten().map(|entry| entry.path()).find(|path| {
+        fs::read_to_string(path.join("name")).is_ok_and(|name| name.starts_with("vkms"))
+    });
+    fs::read_to_string(of_vkms.unwrap().join("state")).unwrap()
+}
+
+/// The lines of the state that say what is lit, without addresses and counters.
+fn lit(state: &str) -> Vec<&str> {
+    let keys = [
+        "crtc=",
+        "fb=",
+        "enable=",
+        "active=",
+        "mode:",
+        "crtc-pos=",
+        "src-pos=",
+    ];
+    let said = state.lines().map(str::trim);
+    said.filter(|line| keys.iter().any(|key| line.starts_with(key)))
+        .collect()
+}
+
+#[test]
+fn ten_runs_in_one_process_leave_nothing() {
+    let Some(_board) = Board::for_test("ten_runs_in_one_process_leave_nothing") else {
+        return;
+    };
+    let (buffers, files, display) = (DmaBufs::now(), open_files(), display_state());
+    let camera = V4l2Src::open(V4l2SrcConfig {
+        device: Some("vivid".to_owned()),
+        size: Some((640, 480)),
+        rate: Rate::new(30, 1),
+        ..V4l2SrcConfig::default()
+    })
+    .unwrap();
+    let screen = KmsSink::open(KmsSinkConfig {
+        card: Some("vkms".to_owned()),
+        ..KmsSinkConfig::default()
+    })
+    .unwrap();
+    let mut pipeline = Pipeline::link(("camera", camera), ("screen", screen))
+        .prepare(&dmaflow_heaps::registry())
+        .unwrap();
+    let streaming = open_files();
+    for _run in 0..10 {
+        let limits = Limits {
+            frames: Some(15),
+            ..Limits::default()
+        };
+        let report = pipeline.run(limits, |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(report.captured, 15);
+        assert!(report.shown > 0);
+        assert_eq!(report.unaccounted(), 0, "{report:?}");
+        assert_eq!(open_files(), streaming);
+        assert_eq!(lit(&display_state()), lit(&display));
+    }
+    drop(pipeline);
+    assert_eq!(open_files(), files);
+    buffers.assert_none_since();
+}
+
+#[test]
+fn killed_in_the_middle() {
+    let Some(_board) = Board::for_test("killed_in_the_middle") else {
+        return;
+    };
+    let buffers = DmaBufs::now();
+    let mut child = running();
+    assert!(DmaBufs::now().count() > buffers.count());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    buffers.assert_none_since();
+    short_run().assert_went_well();
+    buffers.assert_none_since();
+}
+
+#[test]
+fn a_signal_stops_in_order_and_puts_the_display_back() {
+    let Some(_board) = Board::for_test("a_signal_stops_in_order_and_puts_the_display_back") else {
+        return;
+    };
+    for signal in ["-INT", "-TERM"] {
+        let (buffers, display) = (DmaBufs::now(), display_state());
+        let child = running();
+        assert_ne!(lit(&display_state()), lit(&display));
+        let pid = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let run = Run::ended(&child.wait_with_output().unwrap());
+        run.assert_went_well();
+        assert_eq!(lit(&display_state()), lit(&display));
+        buffers.assert_none_since();
+    }
+}
+
+#[test]
+fn the_camera_goes_away_and_comes_back() {
+    let Some(_board) = Board::for_test("the_camera_goes_away_and_comes_back") else {
+        return;
+    };
+    let (buffers, display) = (DmaBufs::now(), display_state());
+    let child = running();
+    let driver = Path::new("/sys/bus/platform/drivers/vivid");
+    fs::write(driver.join("unbind"), "vivid.0").unwrap();
+    let run = Run::ended(&child.wait_with_output().unwrap());
+    assert_eq!(run.status, Some(1), "{run:?}");
+    assert!(run.messages.contains("is gone"), "{}", run.messages);
+    assert_eq!(lit(&display_state()), lit(&display));
+    buffers.assert_none_since();
+    for arguments in [["-r", "vivid"].as_slice(), &["vivid"]] {
+        assert!(
+            Command::new("modprobe")
+                .args(arguments)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    short_run().assert_went_well();
+    buffers.assert_none_since();
+}
+
+#[test]
+fn another_program_is_master_of_the_card() {
+    let Some(_board) = Board::for_test("another_program_is_master_of_the_card") else {
+        return;
+    };
+    let buffers = DmaBufs::now();
+    let child = running();
+    let second = short_run();
+    assert_eq!(second.status, Some(1), "{second:?}");
+    for word in ["master", "dmaflow", &child.id().to_string()] {
+        assert!(
+            second.messages.contains(word),
+            "{word} in {}",
+            second.messages
+        );
+    }
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    Run::ended(&child.wait_with_output().unwrap()).assert_went_well();
+    buffers.assert_none_since();
+}
+
+#[test]
+fn a_full_cma() {
+    let Some(_board) = Board::for_test("a_full_cma") else {
+        return;
+    };
+    let buffers = DmaBufs::now();
+    let cma = dmaflow_heaps::registry()
+        .open("default_cma_region")
+        .unwrap();
+    let mut hoard = Vec::new();
+    for megabytes in [16, 4, 1] {
+        hoard.extend(std::iter::from_fn(|| cma.allocate(megabytes << 20).ok()));
+    }
+    let run = Run::of(&mut dmaflow(&arguments(&[
+        "--set=camera.heap=default_cma_region",
+        "--frames=15",
+    ])));
+    assert_eq!(run.status, Some(1), "{run:?}");
+    for word in [cma.name(), "full", "cma="] {
+        assert!(run.messages.contains(word), "{word} in {}", run.messages);
+    }
+    drop(hoard);
+    short_run().assert_went_well();
+    buffers.assert_none_since();
+}
+
+#[test]
+fn a_heap_node_without_permission() {
+    let Some(_board) = Board::for_test("a_heap_node_without_permission") else {
+        return;
+    };
+    let buffers = DmaBufs::now();
+    let everybody = |path: &Path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
+    };
+    for directory in ["/dev", "/dev/dri"] {
+        for node in fs::read_dir(directory).unwrap().flatten() {
+            let name = node.file_name().to_string_lossy().into_owned();
+            if name.starts_with("video") || name.starts_with("card") {
+                everybody(&node.path());
+            }
+        }
+    }
+    let arguments = arguments(&["--set=camera.heap=system", "--frames=15"]);
+    let run = Run::of(&mut dmaflow_as(65_534, &arguments));
+    assert_eq!(run.status, Some(1), "{run:?}");
+    for word in [
+        "`system`",
+        "permission denied",
+        "/dev/dma_heap/system",
+        "udev",
+    ] {
+        assert!(run.messages.contains(word), "{word} in {}", run.messages);
+    }
+    buffers.assert_none_since();
+}
