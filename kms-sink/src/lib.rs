@@ -1,1 +1,44 @@
 //! Sinks for frames: an atomic KMS display, pictures, and nothing.
+//!
+//! [`KmsSink`] shows frames without copying them: every buffer of the pool is imported once,
+//! every frame is one non-blocking commit, and a frame is let go when the flip that replaces
+//! it has happened. [`PictureSink`] and [`NullSink`] are there on every machine.
+//!
+//! ```text
+//!  Output   a connector, its CRTC and planes        read once, under our control
+//!    │ attach: framebuffers; placements × planes tried with TEST_ONLY commits
+//!  Scene    the commits for one layout, one way     made once a pool
+//!    │ show: the first frame sets everything, the others the framebuffer alone
+//!    │ ready: the flip has happened; the frame that it replaced is let go
+//!    │ stop, drop: what was there before is put back
+//! ```
+
+mod attach;
+mod card;
+mod choice;
+mod compare;
+mod displays;
+mod error;
+mod flip;
+mod framebuffer;
+mod mode;
+mod null;
+mod output;
+mod picture;
+mod plane;
+mod props;
+mod rgb;
+mod scene;
+mod sink;
+mod state;
+mod sys;
+mod writeback;
+
+pub use compare::Difference;
+pub use displays::{CardDetails, CardInfo, ConnectorInfo, PlaneInfo, displays};
+pub use error::KmsSinkError;
+pub use mode::{ModeInfo, ModeRequest, NotAMode};
+pub use null::NullSink;
+pub use picture::{PictureError, PictureSink, PictureSinkConfig};
+pub use plane::{NotAPlane, PlaneKind, PlaneRequest};
+pub use sink::{KmsSink, KmsSinkConfig};

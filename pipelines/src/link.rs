@@ -5,7 +5,7 @@
 //! would yield the processor several times first.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
@@ -26,6 +26,8 @@ pub enum QueuePolicy {
 pub(crate) struct LinkCounters {
     superseded: AtomicU64,
     left: AtomicU64,
+    /// The receiver is gone; the channel cannot tell, since the sender receives as well.
+    closed: AtomicBool,
 }
 
 impl LinkCounters {
@@ -37,6 +39,11 @@ impl LinkCounters {
     /// Frames that were on their way when the receiver ended.
     pub(crate) fn left(&self) -> u64 {
         self.left.load(Ordering::Relaxed)
+    }
+
+    fn leave(&self, frames: impl Iterator<Item = Frame>) {
+        self.left
+            .fetch_add(frames.count() as u64, Ordering::Relaxed);
     }
 }
 
@@ -98,6 +105,9 @@ impl Outlet {
             }
         }
         let sender = self.sender.as_ref().ok_or(Disconnected)?;
+        if self.counters.closed.load(Ordering::Relaxed) {
+            return Err(Disconnected);
+        }
         match sender.try_send(frame) {
             Ok(()) => {
                 self.wake();
@@ -118,6 +128,10 @@ impl Drop for Outlet {
     fn drop(&mut self) {
         self.sender = None;
         self.wake();
+        // What was sent while the receiver went away is nobody else's.
+        if self.counters.closed.load(Ordering::Acquire) {
+            self.counters.leave(self.stale.try_iter());
+        }
     }
 }
 
@@ -149,9 +163,9 @@ impl Inlet {
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        let left = self.next.take().into_iter().chain(self.frames.try_iter());
-        let left = left.count() as u64;
-        self.counters.left.fetch_add(left, Ordering::Relaxed);
+        self.counters.closed.store(true, Ordering::Release);
+        let taken = self.next.take().into_iter();
+        self.counters.leave(taken.chain(self.frames.try_iter()));
     }
 }
 

@@ -1,1 +1,21 @@
 //! The V4L2 device layer that capture and codecs share.
+//!
+//! A [`VideoDevice`] is an open node: it says who it is and what it offers, takes a format, a
+//! rate and controls. A [`Queue`] hands the frames of a pool to its driver as dma-bufs and
+//! takes them back; nothing is copied. Structures and request numbers are those of the `v4l`
+//! crate; what the kernel says is parsed into types of dmaflow before anyone else sees it.
+
+mod controls;
+mod device;
+mod error;
+mod modes;
+mod picture;
+mod queue;
+mod sys;
+
+pub use controls::{Control, ControlKind, ControlValue};
+pub use device::{Capabilities, Direction, Function, VideoDevice, VideoNode, video_nodes};
+pub use error::V4l2Error;
+pub use modes::{FormatInfo, FrameRates, FrameSizes};
+pub use picture::FormatRequest;
+pub use queue::{Dequeued, Queue, StampClock};

@@ -1,3 +1,249 @@
-//! `cargo xtask`.
+//! Builds, boots, tests and benchmarks dmaflow: `cargo xtask`.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people to read"
+)]
+
+mod bench;
+mod cargo;
+mod debian;
+mod demo;
+mod initramfs;
+mod job;
+mod kernel;
+mod measure;
+mod monitor;
+mod output;
+mod packages;
+mod profile;
+mod qemu;
+mod report;
+mod suite;
+mod vm;
+mod workspace;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+
+use kernel::Choice;
+use packages::{Purpose, ensure_installed};
+use profile::Profile;
+use vm::{Boot, Ending, Screenshot};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Builds, boots, tests and benchmarks dmaflow"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs a command on the virtual board, as root, with this machine's programs
+    Vm(VmArgs),
+    /// Camera to display, on this machine's devices or on the virtual board
+    Demo,
+    /// Everything: layout, lints, documentation, tests here and on the board
+    Test(TestArgs),
+    /// Compares dmaflow with a bare loop and with GStreamer on the board
+    Bench {
+        /// Only the micro-benchmarks, on this machine
+        #[arg(long)]
+        micro: bool,
+    },
+    /// Compiles the board's kernels, or fetches Debian's, into the cache
+    Kernel(KernelArgs),
+    /// Installs every Debian package that any task needs
+    Setup,
+    /// Runs a command and writes what it cost, as JSON
+    #[command(hide = true)]
+    Measure {
+        /// Where to write it
+        #[arg(long)]
+        report: PathBuf,
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+struct TestArgs {
+    /// One board only: the first kernel with profile pc
+    #[arg(long)]
+    quick: bool,
+    /// A kernel to test on; may be repeated
+    #[arg(long, default_values = ["newest", "6.12"])]
+    kernel: Vec<Choice>,
+}
+
+#[derive(Args)]
+struct KernelArgs {
+    /// newest, a version such as 6.12, or stock; may be repeated
+    #[arg(long, default_values = ["newest", "6.12"])]
+    version: Vec<Choice>,
+}
+
+#[derive(Args)]
+struct VmArgs {
+    /// stock, built (newest), a version such as 6.12, or a directory
+    #[arg(long, default_value = "built")]
+    kernel: Choice,
+    /// A file in testbed/profiles, without its ending
+    #[arg(long, default_value = "pc")]
+    profile: String,
+    /// Write what the monitor shows to this PNG
+    #[arg(long, value_name = "FILE")]
+    screenshot: Option<PathBuf>,
+    /// When to take it, from the command's start; at its end if not given
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "screenshot")]
+    screenshot_after: Option<Duration>,
+    /// Stop the board after this time, such as 90s or 5m
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
+    timeout: Duration,
+    /// The board's memory in MiB; the profile's own if not given
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u32>,
+    /// The guest's /results, also for the logs; target/vm/PROFILE if not given
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// A variable for the command, K=V; may be repeated
+    #[arg(long, value_name = "K=V", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// What to run
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Task::Vm(args) => vm(&args),
+        Task::Demo => demo::demo().map(|()| 0),
+        Task::Test(args) => suite::test(args.quick, &args.kernel).map(|passed| u8::from(!passed)),
+        Task::Bench { micro } => bench::bench(micro).map(|()| 0),
+        Task::Measure { report, command } => measure::measure(&report, &command),
+        Task::Kernel(args) => kernels(&args).map(|()| 0),
+        Task::Setup => ensure_installed(&Purpose::ALL).map(|()| 0),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(125)
+        }
+    }
+}
+
+fn kernels(args: &KernelArgs) -> Result<()> {
+    let root = workspace::root()?;
+    for choice in &args.version {
+        let kernel = choice.kernel(&root)?;
+        println!("{} in {}", kernel.release, kernel.directory.display());
+    }
+    Ok(())
+}
+
+fn vm(args: &VmArgs) -> Result<u8> {
+    let root = workspace::root()?;
+    let profile = Profile::load(&root, &args.profile)?;
+    ensure_installed(&[Purpose::Board])?;
+    let kernel = args.kernel.kernel(&root)?;
+    let (results, _held) = results_folder(&root, args.results.as_deref(), &profile.name)?;
+    let ending = Boot {
+        root: &root,
+        kernel: &kernel,
+        profile: &profile,
+        memory: args.memory,
+        results: &results,
+        environment: &args.env,
+        time_limit: args.timeout,
+        screenshot: args.screenshot.clone().map(|file| Screenshot {
+            file,
+            after: args.screenshot_after,
+        }),
+        command: &args.command,
+    }
+    .run(Box::new(std::io::stdout()))?;
+    if !matches!(ending, Ending::Exited(_)) {
+        eprintln!(
+            "error: {ending}\n  the kernel's log: {}",
+            results.join("kernel.log").display()
+        );
+    }
+    Ok(ending.code())
+}
+
+/// The folder and a hold on it, so that two boots never share one.
+fn results_folder(
+    root: &Path,
+    asked: Option<&Path>,
+    profile: &str,
+) -> Result<(PathBuf, impl Drop + use<>)> {
+    let base = workspace::target(root).join("vm");
+    for number in 1.. {
+        let directory = match (asked, number) {
+            (Some(directory), _) => std::path::absolute(directory)?,
+            (None, 1) => base.join(profile),
+            (None, _) => base.join(format!("{profile}-{number}")),
+        };
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot create {}", directory.display()))?;
+        if let Some(held) = workspace::try_lock(&directory.join("lock"))? {
+            return Ok((directory, held));
+        }
+        if asked.is_some() {
+            bail!("another board uses {}", directory.display());
+        }
+    }
+    bail!("no results folder is free under {}", base.display())
+}
+
+fn variable(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => bail!("expected K=V"),
+    }
+}
+
+/// Reads `90s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits
+        .parse()
+        .context("expected a number and a unit, such as 90s")?;
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => bail!("the units are s, m and h"),
+    };
+    Ok(Duration::from_secs(number * unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("5m").unwrap(), Duration::from_secs(300));
+        assert!(duration("5d").is_err());
+        assert!(duration("m").is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

@@ -138,7 +138,8 @@ fn attach(
     let held = plan.min_buffers + builder.sink.stage.frames_held();
     let on_the_way = 1 + builder.filters.len();
     let buffers = builder.pool.buffers.unwrap_or(held + on_the_way);
-    let pool = FramePool::allocate(heap, &plan.layout, buffers, &builder.source.name)?;
+    let name = buffer_name(&builder.source.name);
+    let pool = FramePool::allocate(heap, &plan.layout, buffers, &name)?;
     builder.source.stage.attach(&pool)?;
     let shown: Result<Vec<Choice>, StageError> = builder.sink.stage.attach(&pool);
     let shown = shown.inspect_err(|_refused| builder.source.stage.detach())?;
@@ -149,4 +150,14 @@ fn attach(
     let mut choices = by(&builder.source.name, &plan.choices);
     choices.extend(by(&builder.sink.name, &shown));
     Ok((pool, choices))
+}
+
+/// What the kernel's listings call the buffers of a source: at most 31 bytes.
+fn buffer_name(source: &str) -> String {
+    const MOST: usize = 31;
+    let mut name = format!("dmaflow {source}");
+    while name.len() > MOST {
+        name.pop();
+    }
+    name
 }

@@ -71,7 +71,7 @@ struct Meters {
     captured: AtomicU64,
     shown: AtomicU64,
     filtered: AtomicU64,
-    /// Frames that a sink took and that never came into view.
+    /// Frames that a stage took and that got no further.
     unseen: AtomicU64,
     first_flip: AtomicU64,
     latencies: Latencies,
@@ -305,29 +305,27 @@ fn run_filter(
     outlet: &Outlet,
     meters: &Meters,
 ) -> Result<(), StageError> {
+    let mut unseen = Unseen::new(meters);
     loop {
         inlet.wait();
         let Some(frame) = inlet.take() else {
             return Ok(());
         };
-        match filter.pass(frame) {
-            Ok(None) => Meters::add(&meters.filtered),
-            Ok(Some(frame)) => {
+        unseen.frames += 1;
+        match filter.pass(frame)? {
+            None => Meters::add(&meters.filtered),
+            Some(frame) => {
                 if outlet.send(frame).is_err() {
-                    Meters::add(&meters.unseen);
                     return Ok(());
                 }
             }
-            Err(error) => {
-                Meters::add(&meters.unseen);
-                return Err(error);
-            }
         }
+        unseen.frames -= 1;
     }
 }
 
 fn run_sink(sink: &mut dyn Sink, mut inlet: Inlet, meters: &Meters) -> Result<(), StageError> {
-    let mut unseen = Unseen { meters, frames: 0 };
+    let mut unseen = Unseen::new(meters);
     loop {
         inlet.wait();
         if let Some(meta) = sink.ready()? {
@@ -343,10 +341,17 @@ fn run_sink(sink: &mut dyn Sink, mut inlet: Inlet, meters: &Meters) -> Result<()
     }
 }
 
-/// Frames that a sink took and has not yet reported as seen; counted when its thread ends.
+/// Frames that a stage took and that have neither come into view nor been passed on; counted
+/// when its thread ends, however it does.
 struct Unseen<'m> {
     meters: &'m Meters,
     frames: u64,
+}
+
+impl<'m> Unseen<'m> {
+    const fn new(meters: &'m Meters) -> Self {
+        Self { meters, frames: 0 }
+    }
 }
 
 impl Drop for Unseen<'_> {

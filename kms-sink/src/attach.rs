@@ -1,0 +1,256 @@
+//! Pools on a display: their framebuffers, and the way their frames are shown.
+
+use dmaflow_core::Errno;
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::FramePool;
+use dmaflow_core::layout::Layout;
+use dmaflow_core::stage::{Choice, StageError};
+
+use crate::choice::{Candidate, Size, first_accepted, placements};
+use crate::error::KmsSinkError;
+use crate::framebuffer::{Framebuffer, check};
+use crate::output::Output;
+use crate::plane::Plane;
+use crate::props::Blob;
+use crate::rgb::RgbBytes;
+use crate::scene::{Outlet, Scene};
+use crate::sink::KmsSinkConfig;
+use crate::writeback::{Verifier, WritebackTargets, pixels};
+
+/// A pool's framebuffers and the way they are shown.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    /// By slot.
+    pub(crate) framebuffers: Vec<Framebuffer>,
+    pub(crate) scene: Scene,
+    pub(crate) verifier: Option<Verifier>,
+    /// Named by the scene's commits.
+    _mode: Blob,
+}
+
+impl Attached {
+    /// Imports every frame of a pool and finds a way to show them.
+    pub(crate) fn new(
+        output: &Output,
+        config: &KmsSinkConfig,
+        pool: &FramePool,
+    ) -> Result<(Self, Vec<Choice>), StageError> {
+        let layout = pool.layout();
+        check(&output.card, layout)?;
+        let watch = match (config.verify, &output.writeback) {
+            (Some(every), Some(connector)) => {
+                let targets = WritebackTargets::of(output, connector)?;
+                Some((every, targets, pixels(layout)?))
+            }
+            _ => None,
+        };
+        let planes = planes_for(output, config, layout)?;
+        let framebuffers = pool
+            .buffers()
+            .map(|buffers| Framebuffer::import(&output.card, pool.heap(), layout, buffers))
+            .collect::<Result<Vec<_>, _>>()?;
+        let framebuffer = framebuffers.first().ok_or(KmsSinkError::NotAttached)?;
+        let chosen = choose(output, config, layout, &planes, framebuffer)?;
+        let verifier = watch.map(|(every, targets, pixels)| {
+            let placement = &chosen.way.placement;
+            Verifier::new(output, every, targets, pixels, placement)
+        });
+        let choices = chosen.choices(output, size(layout));
+        let attached = Self {
+            framebuffers,
+            scene: chosen.scene,
+            verifier: verifier.transpose()?,
+            _mode: chosen.mode,
+        };
+        Ok((attached, choices))
+    }
+}
+
+/// The formats that a configuration lets an output show, RGB first.
+pub(crate) fn formats(output: &Output, config: &KmsSinkConfig) -> Vec<Format> {
+    let planes = output.planes.iter();
+    let planes = planes.filter(|plane| plane.answers_to(config.plane));
+    let taken: Vec<_> = planes.flat_map(Plane::formats).collect();
+    Format::all()
+        .filter(|format| taken.contains(format))
+        .filter(|&format| config.verify.is_none() || RgbBytes::of(format).is_some())
+        .collect()
+}
+
+/// The planes that may show such frames, by index, best first.
+fn planes_for(
+    output: &Output,
+    config: &KmsSinkConfig,
+    layout: &Layout,
+) -> Result<Vec<usize>, KmsSinkError> {
+    let takes = |&index: &usize| {
+        let plane = &output.planes[index];
+        plane.answers_to(config.plane) && plane.takes(layout.format(), layout.modifier())
+    };
+    let found: Vec<_> = (0..output.planes.len()).filter(takes).collect();
+    if found.is_empty() {
+        return Err(KmsSinkError::NoPlane {
+            card: output.card.label(),
+            format: layout.format(),
+            modifier: layout.modifier().to_string(),
+            taken: formats(output, config)
+                .iter()
+                .map(Format::to_string)
+                .collect(),
+        });
+    }
+    Ok(found)
+}
+
+/// The way that was taken to show frames.
+struct Chosen {
+    way: Candidate,
+    outlet: Outlet,
+    scene: Scene,
+    mode: Blob,
+}
+
+impl Chosen {
+    /// What was chosen, for people.
+    fn choices(&self, output: &Output, picture: Size) -> Vec<Choice> {
+        let placement = self.way.placement;
+        let mode = output.mode_infos[placement.mode];
+        let preferred = if mode.preferred { " (preferred)" } else { "" };
+        let plane = &output.planes[self.way.plane];
+        let mut choices = vec![
+            Choice {
+                what: "mode",
+                chosen: format!("{mode}{preferred}"),
+            },
+            Choice {
+                what: "plane",
+                chosen: format!("{plane}, {}", placement.at.describe(picture)),
+            },
+        ];
+        if self.outlet == Outlet::Writeback {
+            choices.push(Choice {
+                what: "verification",
+                chosen: "with the screen dark, as the driver cannot do both".to_owned(),
+            });
+        }
+        choices
+    }
+}
+
+/// Tries the ways to show frames of a layout, with a real framebuffer, until one is taken.
+fn choose(
+    output: &Output,
+    config: &KmsSinkConfig,
+    layout: &Layout,
+    planes: &[usize],
+    framebuffer: &Framebuffer,
+) -> Result<Chosen, KmsSinkError> {
+    let picture = size(layout);
+    let scaling = config.verify.is_none();
+    let ways = placements(&output.mode_infos, config.mode, picture, scaling);
+    if ways.is_empty() {
+        return Err(KmsSinkError::NoRoom {
+            picture: picture.to_string(),
+            mode: config.mode.to_string(),
+        });
+    }
+    let outlets: &[_] = match output.writeback {
+        Some(_) => &[Outlet::Screen, Outlet::Writeback],
+        None => &[Outlet::Screen],
+    };
+    let mut refusals = Refusals::default();
+    for &outlet in outlets {
+        let test = |way: &Candidate| {
+            let mode = Blob::from_mode(&output.card, &output.modes[way.placement.mode])?;
+            let framebuffer = framebuffer.id();
+            let mut scene = Scene::new(output, outlet, way, layout, mode.id(), framebuffer)?;
+            scene.test(output).map(|()| (scene, mode))
+        };
+        let refused = match first_accepted(&ways, planes, test) {
+            Ok((way, (scene, mode))) => {
+                return Ok(Chosen {
+                    way,
+                    outlet,
+                    scene,
+                    mode,
+                });
+            }
+            Err(refused) => refused,
+        };
+        for (way, error) in &refused {
+            let mode = output.mode_infos[way.placement.mode];
+            let at = way.placement.at.describe(picture);
+            refusals.add(format!("{at} in mode {mode}"), error);
+        }
+    }
+    Err(KmsSinkError::NoWay {
+        card: output.card.label(),
+        picture: layout.to_string(),
+        attempts: refusals.attempts,
+        refusals: refusals.in_short(),
+    })
+}
+
+/// Refusals in the order they came, those for the same reason as one.
+#[derive(Debug, Default)]
+struct Refusals {
+    attempts: usize,
+    /// The way, the reason, and how many planes gave it.
+    reasons: Vec<(String, String, usize)>,
+}
+
+impl Refusals {
+    fn add(&mut self, way: String, error: &KmsSinkError) {
+        let reason = match error {
+            KmsSinkError::Commit {
+                source: Errno::ERANGE,
+                ..
+            } => "cannot scale so".to_owned(),
+            KmsSinkError::Commit { source, .. } => format!("{source:?}"),
+            other => other.to_string(),
+        };
+        self.attempts += 1;
+        match self.reasons.last_mut() {
+            Some((last, same, planes)) if *last == way && *same == reason => *planes += 1,
+            _ => self.reasons.push((way, reason, 1)),
+        }
+    }
+
+    /// The first few, for people.
+    fn in_short(&self) -> Vec<String> {
+        let short = |(way, reason, planes): &(String, String, usize)| match planes {
+            1 => format!("{way}: {reason}"),
+            planes => format!("{way}: {reason}, {planes} planes"),
+        };
+        self.reasons.iter().take(4).map(short).collect()
+    }
+}
+
+fn size(layout: &Layout) -> Size {
+    Size {
+        width: layout.width(),
+        height: layout.height(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_that_refuse_alike_are_told_once() {
+        let refused = |source| KmsSinkError::Commit {
+            card: String::new(),
+            what: "a test",
+            source,
+        };
+        let mut refusals = Refusals::default();
+        for _plane in 0..9 {
+            refusals.add("scaled".to_owned(), &refused(Errno::ERANGE));
+        }
+        refusals.add("centred".to_owned(), &refused(Errno::EINVAL));
+        assert_eq!(refusals.attempts, 10);
+        let expected = ["scaled: cannot scale so, 9 planes", "centred: EINVAL"];
+        assert_eq!(refusals.in_short(), expected);
+    }
+}

@@ -1,0 +1,286 @@
+//! Framebuffers: buffers of a pool as a card knows them, made once each.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use dmaflow_core::Errno;
+use dmaflow_core::heap::{Contiguity, Heap, HeapBuffer};
+use dmaflow_core::layout::{Layout, MAX_PLANES, Modifier};
+use dmaflow_core::stage::ImportRefused;
+use drm::DriverCapability;
+use drm::control::Device;
+use drm_ffi::{DRM_MODE_FB_MODIFIERS, gem, mode};
+
+use crate::card::{Card, errno, retry};
+use crate::error::KmsSinkError;
+
+/// A framebuffer, removed when dropped; the kernel switches off what still shows it.
+#[derive(Debug)]
+pub(crate) struct Framebuffer {
+    card: Arc<Card>,
+    id: u32,
+}
+
+impl Framebuffer {
+    /// The value of the property `FB_ID`.
+    pub(crate) fn id(&self) -> u64 {
+        self.id.into()
+    }
+
+    /// Makes a framebuffer of handles, one for each of the layout's buffers.
+    #[doc(alias = "DRM_IOCTL_MODE_ADDFB2")]
+    pub(crate) fn new(card: &Arc<Card>, layout: &Layout, handles: &[u32]) -> Result<Self, Errno> {
+        let with_modifiers = card.capability(DriverCapability::AddFB2Modifiers) != 0;
+        let mut plane_handles = [0; MAX_PLANES];
+        let mut pitches = [0; MAX_PLANES];
+        let mut offsets = [0; MAX_PLANES];
+        let mut modifiers = [0; MAX_PLANES];
+        for (index, plane) in layout.planes().iter().enumerate() {
+            plane_handles[index] = *handles.get(plane.buffer).ok_or(Errno::EINVAL)?;
+            pitches[index] = plane.stride;
+            offsets[index] = plane.offset;
+            if with_modifiers {
+                modifiers[index] = layout.modifier().0;
+            }
+        }
+        let made = retry(|| {
+            mode::add_fb2(
+                card.as_fd(),
+                layout.width(),
+                layout.height(),
+                layout.format().drm().map_or(0, |code| code.to_u32()),
+                &plane_handles,
+                &pitches,
+                &offsets,
+                &modifiers,
+                if with_modifiers {
+                    DRM_MODE_FB_MODIFIERS
+                } else {
+                    0
+                },
+            )
+        })?;
+        Ok(Self {
+            card: Arc::clone(card),
+            id: made.fb_id,
+        })
+    }
+
+    /// Imports a frame's buffers and makes a framebuffer of them.
+    pub(crate) fn import(
+        card: &Arc<Card>,
+        heap: &Heap,
+        layout: &Layout,
+        buffers: &[HeapBuffer],
+    ) -> Result<Self, ImportRefused> {
+        let mut imported = Vec::<Handle>::with_capacity(buffers.len());
+        let mut handles = Vec::with_capacity(buffers.len());
+        for buffer in buffers {
+            let number = retry(|| gem::fd_to_handle(card.as_fd(), buffer.as_fd()))
+                .map_err(|errno| refusal(card, heap, layout, "PRIME_FD_TO_HANDLE", errno))?
+                .handle;
+            // One dma-buf has one handle however often it is imported, and closing it once
+            // closes it for good.
+            if imported.iter().all(|handle| handle.number != number) {
+                imported.push(Handle { card, number });
+            }
+            handles.push(number);
+        }
+        Self::new(card, layout, &handles)
+            .map_err(|errno| refusal(card, heap, layout, "ADDFB2", errno))
+    }
+}
+
+impl Drop for Framebuffer {
+    fn drop(&mut self) {
+        if let Err(error) = mode::rm_fb(self.card.as_fd(), self.id) {
+            tracing::warn!(%error, framebuffer = self.id, "cannot remove a framebuffer");
+        }
+    }
+}
+
+/// A handle of an imported buffer; framebuffers made of it keep the memory when it is closed.
+struct Handle<'c> {
+    card: &'c Card,
+    number: u32,
+}
+
+impl Drop for Handle<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = gem::close(self.card.as_fd(), self.number) {
+            tracing::warn!(%error, handle = self.number, "cannot close a buffer's handle");
+        }
+    }
+}
+
+/// Whether displays can take such frames, as far as their drivers fail to check it: tidss
+/// divides strides without looking at the rest, VOP2 rounds them up to 4 bytes.
+pub(crate) fn check(card: &Card, layout: &Layout) -> Result<(), KmsSinkError> {
+    let format = layout.format();
+    if format.drm().is_none() {
+        return Err(KmsSinkError::NotShowable(format));
+    }
+    if layout.modifier() != Modifier::LINEAR
+        && card.capability(DriverCapability::AddFB2Modifiers) == 0
+    {
+        return Err(KmsSinkError::NotLinear {
+            card: card.label(),
+            modifier: layout.modifier().to_string(),
+        });
+    }
+    check_layout(layout)
+}
+
+fn check_layout(layout: &Layout) -> Result<(), KmsSinkError> {
+    let format = layout.format();
+    for (index, (plane, info)) in layout.planes().iter().zip(format.planes()).enumerate() {
+        for step in [4, info.block_bytes] {
+            if !plane.stride.is_multiple_of(step) {
+                return Err(KmsSinkError::Stride {
+                    plane: index,
+                    stride: plane.stride,
+                    step,
+                });
+            }
+        }
+        let (columns, rows) = (info.horizontal * info.block_columns, info.vertical);
+        if !(layout.width().is_multiple_of(columns) && layout.height().is_multiple_of(rows)) {
+            return Err(KmsSinkError::Size {
+                format,
+                width: layout.width(),
+                height: layout.height(),
+                columns,
+                rows,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn refusal(
+    card: &Card,
+    heap: &Heap,
+    layout: &Layout,
+    call: &'static str,
+    errno: Errno,
+) -> ImportRefused {
+    let (meaning, remedy) = explain(call, errno, heap.info().importable, heap.info().contiguity);
+    let meaning = if call == "ADDFB2" && !meaning.is_empty() {
+        format!("{meaning}: {layout}")
+    } else {
+        meaning.to_owned()
+    };
+    ImportRefused {
+        device: card.label(),
+        heap: heap.name().to_owned(),
+        call,
+        errno,
+        meaning,
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// What an answer of the kernel's DRM core and its memory managers means, and what helps.
+fn explain(
+    call: &str,
+    errno: Errno,
+    importable: bool,
+    contiguity: Contiguity,
+) -> (&'static str, &'static str) {
+    const CONTIGUOUS: &str = "use a contiguous heap, such as `default_cma_region`";
+    const OTHER: &str = "use another display, or a newer kernel (bochs imports since Linux 6.13)";
+    match (call, errno) {
+        (_, Errno::ENOMEM) => ("the kernel has no memory or address space left", ""),
+        ("PRIME_FD_TO_HANDLE", _) if !importable => (
+            "its buffers are ordinary memory, which devices cannot import",
+            "use a kernel heap, such as `system`",
+        ),
+        ("PRIME_FD_TO_HANDLE", Errno::EINVAL) if contiguity == Contiguity::Contiguous => {
+            ("the driver imports no buffers of others", OTHER)
+        }
+        ("PRIME_FD_TO_HANDLE", Errno::EINVAL) => (
+            "the driver needs physically contiguous memory, or imports no buffers of others",
+            CONTIGUOUS,
+        ),
+        ("PRIME_FD_TO_HANDLE", Errno::ENODEV | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
+            ("the driver imports no buffers of others", OTHER)
+        }
+        ("ADDFB2", Errno::EINVAL | Errno::ERANGE) => (
+            "the driver does not take this format, size or stride",
+            "choose another format or size",
+        ),
+        _ => ("", ""),
+    }
+}
+
+/// A buffer of the card's own that the CPU can see, destroyed when dropped.
+#[derive(Debug)]
+pub(crate) struct Dumb {
+    card: Arc<Card>,
+    /// There until `Drop` runs.
+    pub(crate) buffer: drm::control::dumbbuffer::DumbBuffer,
+}
+
+impl Dumb {
+    /// Makes an XRGB8888 buffer.
+    #[doc(alias = "DRM_IOCTL_MODE_CREATE_DUMB")]
+    pub(crate) fn new(card: &Arc<Card>, width: u32, height: u32) -> Result<Self, Errno> {
+        let format = drm::buffer::DrmFourcc::Xrgb8888;
+        let buffer = card
+            .create_dumb_buffer((width, height), format, 32)
+            .map_err(|error| errno(&error))?;
+        Ok(Self {
+            card: Arc::clone(card),
+            buffer,
+        })
+    }
+}
+
+impl Drop for Dumb {
+    fn drop(&mut self) {
+        if let Err(error) = self.card.destroy_dumb_buffer(self.buffer) {
+            tracing::warn!(%error, "cannot free the writeback buffer");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(format: &str, width: u32, height: u32, stride: u32) -> Result<(), KmsSinkError> {
+        let format = format.parse().unwrap();
+        check_layout(&Layout::with_stride(format, width, height, stride).unwrap())
+    }
+
+    #[test]
+    fn layouts_that_displays_skew_are_refused() {
+        assert!(checked("XRGB8888", 1280, 720, 5120).is_ok());
+        assert!(checked("NV12", 1280, 720, 1280).is_ok());
+        assert!(checked("YUYV", 1280, 720, 2560).is_ok());
+        let stride = checked("RGB565", 641, 480, 1282);
+        assert!(matches!(stride, Err(KmsSinkError::Stride { step: 4, .. })));
+        let stride = checked("RGB888", 640, 480, 1924);
+        assert!(matches!(stride, Err(KmsSinkError::Stride { step: 3, .. })));
+        let chroma = checked("YU12", 644, 480, 644);
+        assert!(matches!(chroma, Err(KmsSinkError::Stride { plane: 1, .. })));
+        let odd = checked("YUYV", 641, 480, 1284);
+        assert!(matches!(odd, Err(KmsSinkError::Size { columns: 2, .. })));
+        let odd = checked("NV12", 640, 481, 640);
+        assert!(matches!(odd, Err(KmsSinkError::Size { rows: 2, .. })));
+    }
+
+    #[test]
+    fn refusals_name_what_helps() {
+        let import = |errno, importable, contiguity| {
+            explain("PRIME_FD_TO_HANDLE", errno, importable, contiguity)
+        };
+        let (meaning, remedy) = import(Errno::EINVAL, false, Contiguity::Scattered);
+        assert!(meaning.contains("ordinary memory"));
+        assert!(remedy.contains("`system`"));
+        let (_, remedy) = import(Errno::EINVAL, true, Contiguity::Scattered);
+        assert!(remedy.contains("default_cma_region"));
+        let (meaning, _) = import(Errno::ENODEV, true, Contiguity::Contiguous);
+        assert!(meaning.contains("imports no buffers"));
+    }
+}

@@ -1,0 +1,212 @@
+//! Properties of KMS objects, and commits that set them.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use dmaflow_core::Errno;
+use drm::control::property::ValueType;
+use drm::control::{Device, Mode, RawResourceHandle, ResourceHandle};
+use drm_ffi::mode;
+
+use crate::card::{Card, errno, retry};
+use crate::error::KmsSinkError;
+
+/// Where a value goes: one property of one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    object: u32,
+    property: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Property {
+    name: String,
+    id: u32,
+    value: u64,
+    blob: bool,
+    settable: bool,
+    /// The names of the values, where they have names.
+    values: Vec<(String, u64)>,
+}
+
+/// The properties of one object, with the values they had when they were read.
+#[derive(Clone, Debug)]
+pub(crate) struct Properties {
+    object: u32,
+    list: Vec<Property>,
+}
+
+impl Properties {
+    pub(crate) fn read<H: ResourceHandle>(card: &Card, handle: H) -> Result<Self, KmsSinkError> {
+        const WHAT: &str = "the properties";
+        let set = card.asked(WHAT, card.get_properties(handle))?;
+        let list = set
+            .iter()
+            .map(|(&id, &value)| {
+                let info = card.asked(WHAT, card.get_property(id))?;
+                Ok(Property {
+                    name: info.name().to_string_lossy().into_owned(),
+                    id: id.into(),
+                    value,
+                    blob: matches!(info.value_type(), ValueType::Blob),
+                    settable: info.mutable(),
+                    values: names(&info.value_type()),
+                })
+            })
+            .collect::<Result<_, KmsSinkError>>()?;
+        let object: RawResourceHandle = handle.into();
+        Ok(Self {
+            object: object.into(),
+            list,
+        })
+    }
+
+    /// The object's number.
+    pub(crate) fn object(&self) -> u32 {
+        self.object
+    }
+
+    fn get(&self, name: &str) -> Option<&Property> {
+        self.list.iter().find(|property| property.name == name)
+    }
+
+    /// The value read.
+    pub(crate) fn value(&self, name: &str) -> Option<u64> {
+        self.get(name).map(|property| property.value)
+    }
+
+    /// The bytes behind the value read, where it is a blob and there is one.
+    pub(crate) fn blob(&self, card: &Card, name: &str) -> Option<Vec<u8>> {
+        let property = self.get(name)?;
+        (property.blob && property.value != 0)
+            .then(|| card.get_property_blob(property.value).ok())
+            .flatten()
+    }
+
+    /// Where to set a property that not every driver has.
+    pub(crate) fn optional(&self, name: &str) -> Option<Target> {
+        let property = self.get(name).filter(|property| property.settable)?;
+        Some(Target {
+            object: self.object,
+            property: property.id,
+        })
+    }
+
+    /// Where to set a property that every driver has.
+    pub(crate) fn target(&self, card: &Card, name: &'static str) -> Result<Target, KmsSinkError> {
+        self.optional(name).ok_or_else(|| KmsSinkError::NoProperty {
+            card: card.label(),
+            property: name,
+        })
+    }
+
+    /// Where and what to set for a property to have a value of this name.
+    pub(crate) fn named(&self, name: &str, value: &str) -> Option<(Target, u64)> {
+        let values = &self.get(name)?.values;
+        let (_name, number) = values.iter().find(|(known, _number)| known == value)?;
+        Some((self.optional(name)?, *number))
+    }
+}
+
+fn names(kind: &ValueType) -> Vec<(String, u64)> {
+    let ValueType::Enum(values) = kind else {
+        return Vec::new();
+    };
+    let (_numbers, names) = values.values();
+    names
+        .iter()
+        .map(|value| (value.name().to_string_lossy().into_owned(), value.value()))
+        .collect()
+}
+
+/// What a commit may do.
+pub(crate) mod flags {
+    pub(crate) const TEST: u32 = drm_ffi::DRM_MODE_ATOMIC_TEST_ONLY;
+    pub(crate) const MODESET: u32 = drm_ffi::DRM_MODE_ATOMIC_ALLOW_MODESET;
+    pub(crate) const NONBLOCK: u32 = drm_ffi::DRM_MODE_ATOMIC_NONBLOCK;
+    pub(crate) const EVENT: u32 = drm_ffi::DRM_MODE_PAGE_FLIP_EVENT;
+}
+
+/// Values to set at once, in arrays that the kernel reads as they are: committing again, with
+/// other values, allocates nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    objects: Vec<u32>,
+    counts: Vec<u32>,
+    properties: Vec<u32>,
+    values: Vec<u64>,
+}
+
+impl Request {
+    /// Adds a value; the kernel lets an object occur more than once.
+    pub(crate) fn set(&mut self, target: Target, value: u64) {
+        self.objects.push(target.object);
+        self.counts.push(1);
+        self.properties.push(target.property);
+        self.values.push(value);
+    }
+
+    /// Changes a value that was added before.
+    pub(crate) fn change(&mut self, target: Target, value: u64) {
+        let same = |index: &usize| {
+            self.objects[*index] == target.object && self.properties[*index] == target.property
+        };
+        if let Some(index) = (0..self.objects.len()).find(same) {
+            self.values[index] = value;
+        }
+    }
+
+    /// Has the kernel do it, or test it.
+    #[doc(alias = "DRM_IOCTL_MODE_ATOMIC")]
+    pub(crate) fn commit(&mut self, card: &Card, flags: u32) -> Result<(), Errno> {
+        retry(|| {
+            mode::atomic_commit(
+                card.as_fd(),
+                flags,
+                &mut self.objects,
+                &mut self.counts,
+                &mut self.properties,
+                &mut self.values,
+            )
+        })
+    }
+}
+
+/// Bytes in the kernel that a property can name, until dropped.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    card: Arc<Card>,
+    id: u64,
+}
+
+impl Blob {
+    pub(crate) fn from_mode(card: &Arc<Card>, mode: &Mode) -> Result<Self, KmsSinkError> {
+        let made = card.create_property_blob(mode).map(u64::from);
+        let id = card.asked("a mode blob", made)?;
+        Ok(Self {
+            card: Arc::clone(card),
+            id,
+        })
+    }
+
+    pub(crate) fn from_bytes(card: &Arc<Card>, bytes: &[u8]) -> Result<Self, Errno> {
+        let mut bytes = bytes.to_vec();
+        let made = mode::create_property_blob(card.as_fd(), &mut bytes);
+        Ok(Self {
+            card: Arc::clone(card),
+            id: made.map_err(|error| errno(&error))?.blob_id.into(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for Blob {
+    fn drop(&mut self) {
+        if let Err(error) = self.card.destroy_property_blob(self.id) {
+            tracing::debug!(%error, blob = self.id, "cannot free a blob");
+        }
+    }
+}

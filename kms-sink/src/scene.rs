@@ -1,0 +1,168 @@
+//! Scenes: all that must be set on a card for a picture to be shown in a chosen way.
+
+use dmaflow_core::format::{Colour, Encoding, Family, Range};
+use dmaflow_core::layout::Layout;
+
+use crate::choice::{Candidate, Rect};
+use crate::error::KmsSinkError;
+use crate::output::Output;
+use crate::plane::Plane;
+use crate::props::{Properties, Request, Target, flags};
+
+/// The commits that show frames of one layout in one way.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// Sets everything, from whatever there was before.
+    pub(crate) modeset: Request,
+    /// Sets the framebuffer alone.
+    pub(crate) flip: Request,
+    /// The framebuffer's place in both.
+    pub(crate) framebuffer: Target,
+}
+
+/// Where a CRTC's picture goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlet {
+    /// To the screen, and to the writeback connector where verification was asked for.
+    Screen,
+    /// To the writeback connector alone, for drivers that cannot feed both: vkms in Linux 6.12
+    /// has a writeback connector and does not say that it can be used beside the screen.
+    Writeback,
+}
+
+impl Scene {
+    pub(crate) fn new(
+        output: &Output,
+        outlet: Outlet,
+        candidate: &Candidate,
+        layout: &Layout,
+        mode_blob: u64,
+        framebuffer: u64,
+    ) -> Result<Self, KmsSinkError> {
+        let card = &output.card;
+        let crtc = u64::from(output.crtc.object());
+        let plane = &output.planes[candidate.plane];
+        let mut modeset = Request::default();
+
+        for other in on_crtc(&output.others, crtc) {
+            modeset.set(other.target(card, "CRTC_ID")?, 0);
+        }
+        let other_planes = output.planes.iter().filter(|other| other.id != plane.id);
+        for other in on_crtc(other_planes.map(|plane| &plane.properties), crtc) {
+            switch_off(&mut modeset, output, other)?;
+        }
+        modeset.set(output.crtc.target(card, "MODE_ID")?, mode_blob);
+        modeset.set(output.crtc.target(card, "ACTIVE")?, 1);
+        for colours in ["DEGAMMA_LUT", "CTM", "GAMMA_LUT"] {
+            if let Some(target) = output.crtc.optional(colours) {
+                modeset.set(target, 0);
+            }
+        }
+        let screen = if outlet == Outlet::Screen { crtc } else { 0 };
+        modeset.set(output.connector.target(card, "CRTC_ID")?, screen);
+        if let Some(writeback) = &output.writeback {
+            modeset.set(writeback.target(card, "CRTC_ID")?, crtc);
+        }
+        let framebuffer_target = plane.properties.target(card, "FB_ID")?;
+        modeset.set(framebuffer_target, framebuffer);
+        modeset.set(plane.properties.target(card, "CRTC_ID")?, crtc);
+        place(&mut modeset, output, plane, layout, &candidate.placement.at)?;
+        set_look(&mut modeset, plane, layout);
+
+        let mut flip = Request::default();
+        flip.set(framebuffer_target, framebuffer);
+        Ok(Self {
+            modeset,
+            flip,
+            framebuffer: framebuffer_target,
+        })
+    }
+
+    /// Whether the driver takes it.
+    pub(crate) fn test(&mut self, output: &Output) -> Result<(), KmsSinkError> {
+        self.modeset
+            .commit(&output.card, flags::TEST | flags::MODESET)
+            .map_err(|errno| output.card.refused("a test", errno))
+    }
+}
+
+/// Those of some objects that a CRTC uses now.
+fn on_crtc<'p>(
+    objects: impl IntoIterator<Item = &'p Properties>,
+    crtc: u64,
+) -> impl Iterator<Item = &'p Properties> {
+    objects
+        .into_iter()
+        .filter(move |object| object.value("CRTC_ID") == Some(crtc))
+}
+
+/// Takes a plane off its CRTC.
+fn switch_off(
+    request: &mut Request,
+    output: &Output,
+    plane: &Properties,
+) -> Result<(), KmsSinkError> {
+    request.set(plane.target(&output.card, "FB_ID")?, 0);
+    request.set(plane.target(&output.card, "CRTC_ID")?, 0);
+    Ok(())
+}
+
+fn place(
+    request: &mut Request,
+    output: &Output,
+    plane: &Plane,
+    layout: &Layout,
+    at: &Rect,
+) -> Result<(), KmsSinkError> {
+    // The source is counted in 1/65536 of a pixel.
+    let fixed = |pixels: u32| u64::from(pixels) << 16;
+    let values = [
+        ("SRC_X", 0),
+        ("SRC_Y", 0),
+        ("SRC_W", fixed(layout.width())),
+        ("SRC_H", fixed(layout.height())),
+        ("CRTC_X", at.x.into()),
+        ("CRTC_Y", at.y.into()),
+        ("CRTC_W", at.size.width.into()),
+        ("CRTC_H", at.size.height.into()),
+    ];
+    for (name, value) in values {
+        request.set(plane.properties.target(&output.card, name)?, value);
+    }
+    Ok(())
+}
+
+/// Undoes what another program may have left on the plane, and says how colours are meant.
+fn set_look(request: &mut Request, plane: &Plane, layout: &Layout) {
+    /// `DRM_MODE_ROTATE_0`.
+    const UPRIGHT: u64 = 1;
+    const OPAQUE: u64 = 0xffff;
+    for (name, value) in [("rotation", UPRIGHT), ("alpha", OPAQUE)] {
+        if let Some(target) = plane.properties.optional(name) {
+            request.set(target, value);
+        }
+    }
+    if layout.format().family() == Family::Yuv {
+        let (encoding, range) = colour_names(layout.colour());
+        for (name, value) in [("COLOR_ENCODING", encoding), ("COLOR_RANGE", range)] {
+            if let Some((target, number)) = plane.properties.named(name, value) {
+                request.set(target, number);
+            }
+        }
+    }
+}
+
+/// The kernel's names of encoding and range (`drm_color_mgmt.c`); what a source leaves open is
+/// taken as a webcam would mean it.
+fn colour_names(colour: Colour) -> (&'static str, &'static str) {
+    let encoding = match colour.encoding {
+        Some(Encoding::Bt601) | None => "ITU-R BT.601 YCbCr",
+        Some(Encoding::Bt709) => "ITU-R BT.709 YCbCr",
+        Some(Encoding::Bt2020) => "ITU-R BT.2020 YCbCr",
+    };
+    let range = match colour.range {
+        Some(Range::Limited) | None => "YCbCr limited range",
+        Some(Range::Full) => "YCbCr full range",
+    };
+    (encoding, range)
+}

@@ -1,0 +1,284 @@
+//! The display sink on real drivers: runs on the virtual board.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::num::NonZeroU32;
+use std::thread;
+use std::time::Duration;
+
+use dmaflow_core::dma_buf::CpuUse;
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::{Frame, FramePool};
+use dmaflow_core::layout::Layout;
+use dmaflow_core::stage::{Sink, StageError};
+use dmaflow_kms_sink::{KmsSink, KmsSinkConfig, KmsSinkError, PlaneRequest, displays};
+use dmaflow_testbed::{Board, DmaBufs, open_files};
+use drm::Device as _;
+use drm::control::Device as _;
+
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 480;
+
+fn pool(heap: &str, format: Format) -> FramePool {
+    let layout = Layout::packed(format, WIDTH, HEIGHT).unwrap();
+    let heap = dmaflow_heaps::registry().open(heap).unwrap();
+    FramePool::allocate(&heap, &layout, 3, "test").unwrap()
+}
+
+fn vkms(verify: Option<NonZeroU32>) -> KmsSink {
+    KmsSink::open(KmsSinkConfig {
+        card: Some("vkms".to_owned()),
+        verify,
+        ..KmsSinkConfig::default()
+    })
+    .unwrap()
+}
+
+/// A frame whose bytes differ from those of its neighbours and of other frames.
+fn drawn(pool: &FramePool, number: u64) -> Frame {
+    let mut frame = pool.acquire().unwrap();
+    frame.meta.sequence = number;
+    let mut bytes = frame.buffers()[0].write(CpuUse::Draw).unwrap();
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for byte in bytes.iter_mut() {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        *byte = state.to_be_bytes()[0];
+    }
+    drop(bytes);
+    frame
+}
+
+#[test]
+fn every_frame_is_shown_as_it_is() {
+    let Some(_board) = Board::for_test("every_frame_is_shown_as_it_is") else {
+        return;
+    };
+    let (buffers, files) = (DmaBufs::now(), open_files());
+    let pool = pool("system", Format::XRGB8888);
+    let mut sink = vkms(NonZeroU32::new(2));
+    sink.attach(&pool).unwrap();
+    for _run in 0..2 {
+        let mut flips = 0;
+        for number in 0..11 {
+            if let Some(meta) = sink.ready().unwrap() {
+                assert_eq!(meta.sequence, number - 1);
+                let (committed, flipped) = (meta.stamps.committed, meta.stamps.flipped);
+                assert!(flipped.unwrap().since(committed.unwrap()).is_some());
+                flips += 1;
+            }
+            sink.show(drawn(&pool, number)).unwrap();
+        }
+        assert_eq!(flips, 10);
+        sink.stop().unwrap();
+        assert_eq!(pool.free(), pool.len());
+        let counts: Vec<_> = sink
+            .counters()
+            .iter()
+            .map(|counter| counter.count)
+            .collect();
+        assert_eq!(counts, [6, 6 * u64::from(WIDTH * HEIGHT), 0]);
+    }
+    drop((sink, pool));
+    assert_eq!(open_files(), files);
+    buffers.assert_none_since();
+}
+
+#[test]
+fn an_overlay_shows_frames_without_the_primary_plane() {
+    let Some(_board) = Board::for_test("an_overlay_shows_frames_without_the_primary_plane") else {
+        return;
+    };
+    let pool = pool("system", Format::XRGB8888);
+    let mut sink = KmsSink::open(KmsSinkConfig {
+        card: Some("vkms".to_owned()),
+        plane: Some(PlaneRequest::Overlay),
+        verify: NonZeroU32::new(1),
+        ..KmsSinkConfig::default()
+    })
+    .unwrap();
+    let choices = sink.attach(&pool).unwrap();
+    assert!(choices[1].chosen.starts_with("overlay ("), "{choices:?}");
+    for number in 0..4 {
+        sink.ready().unwrap();
+        sink.show(drawn(&pool, number)).unwrap();
+    }
+    sink.stop().unwrap();
+    assert_eq!(sink.counters()[0].count, 4);
+}
+
+#[test]
+fn one_altered_pixel_ends_the_run() {
+    let Some(_board) = Board::for_test("one_altered_pixel_ends_the_run") else {
+        return;
+    };
+    let pool = pool("system", Format::XRGB8888);
+    let mut sink = vkms(NonZeroU32::new(1));
+    sink.attach(&pool).unwrap();
+    sink.show(drawn(&pool, 5)).unwrap();
+    assert!(sink.ready().unwrap().is_some());
+    let frame = drawn(&pool, 6);
+    let kept = frame.clone();
+    sink.show(frame).unwrap();
+    // Long enough for the display to write down what it shows.
+    thread::sleep(Duration::from_secs(2));
+    let at = (7 * WIDTH + 9) * 4 + 1;
+    kept.buffers()[0].write(CpuUse::Draw).unwrap()[at as usize] ^= 1;
+    let error = sink.ready().unwrap_err().to_string();
+    assert!(error.contains("frame 6 is not what was shown"), "{error}");
+    assert!(
+        error.contains("1 of 307200 pixels differ, first at 9,7"),
+        "{error}"
+    );
+    assert_eq!(sink.counters()[2].count, 1);
+}
+
+#[test]
+fn what_another_program_showed_is_put_back() {
+    let Some(_board) = Board::for_test("what_another_program_showed_is_put_back") else {
+        return;
+    };
+    let other = Other::open();
+    let lit = other.lit();
+    assert!(lit.1.is_some(), "the other program shows something");
+    other.release_master_lock().unwrap();
+
+    let pool = pool("system", Format::XRGB8888);
+    let run = |sink: &mut KmsSink| {
+        sink.attach(&pool).unwrap();
+        for number in 0..5 {
+            sink.ready().unwrap();
+            sink.show(drawn(&pool, number)).unwrap();
+        }
+        assert_ne!(other.lit(), lit);
+    };
+    let mut sink = vkms(None);
+    run(&mut sink);
+    sink.stop().unwrap();
+    assert_eq!(other.lit(), lit);
+    drop(sink);
+    thread::scope(|scope| {
+        let panicking = scope.spawn(|| {
+            let mut sink = vkms(None);
+            run(&mut sink);
+            panic!("as if a stage had a bug");
+        });
+        assert!(panicking.join().is_err());
+    });
+    assert_eq!(other.lit(), lit);
+    assert_eq!(pool.free(), pool.len());
+}
+
+#[test]
+fn refusals_say_why() {
+    let Some(_board) = Board::for_test("refusals_say_why") else {
+        return;
+    };
+    let refused = vkms(None).attach(&pool("memfd", Format::XRGB8888));
+    let Err(StageError::Refused(refused)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(
+        (refused.heap.as_str(), refused.call),
+        ("memfd", "PRIME_FD_TO_HANDLE")
+    );
+    assert!(
+        refused.to_string().contains("vkms (/dev/dri/card"),
+        "{refused}"
+    );
+
+    let open = |connector: &str, mode: &str| {
+        KmsSink::open(KmsSinkConfig {
+            card: Some("vkms".to_owned()),
+            connector: Some(connector.to_owned()),
+            mode: mode.parse().unwrap(),
+            ..KmsSinkConfig::default()
+        })
+    };
+    let unknown = open("HDMI-A-7", "auto").unwrap_err();
+    assert!(
+        matches!(unknown, KmsSinkError::UnknownConnector { .. }),
+        "{unknown}"
+    );
+    assert!(unknown.to_string().contains("Virtual-1"), "{unknown}");
+    let no_mode = open("Virtual-1", "641x479").unwrap_err();
+    assert!(no_mode.to_string().contains("640x480"), "{no_mode}");
+
+    let _holder = vkms(None);
+    let not_master = open("Virtual-1", "auto").unwrap_err();
+    assert!(
+        matches!(not_master, KmsSinkError::NotMaster { .. }),
+        "{not_master}"
+    );
+    let listed = displays();
+    let busy = |card: &dmaflow_kms_sink::CardInfo| {
+        let details = card.card.as_ref().unwrap();
+        details.driver == "vkms" && details.refusal.is_some() && details.writeback
+    };
+    assert!(listed.iter().any(busy), "{listed:?}");
+}
+
+/// Another program that shows a picture of its own.
+struct Other {
+    file: std::fs::File,
+    crtc: drm::control::crtc::Handle,
+}
+
+impl std::os::fd::AsFd for Other {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl drm::Device for Other {}
+impl drm::control::Device for Other {}
+
+impl Other {
+    fn open() -> Self {
+        let node = displays()
+            .into_iter()
+            .find(|card| card.card.as_ref().is_ok_and(|card| card.driver == "vkms"))
+            .unwrap()
+            .node;
+        let file = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(node)
+            .unwrap();
+        let mut other = Self {
+            file,
+            crtc: drm::control::from_u32(1).unwrap(),
+        };
+        let resources = other.resource_handles().unwrap();
+        other.crtc = resources.crtcs()[0];
+        let connector = other
+            .get_connector(resources.connectors()[0], true)
+            .unwrap();
+        let mode = connector.modes()[3];
+        let size = mode.size();
+        let size = (size.0.into(), size.1.into());
+        let format = drm::buffer::DrmFourcc::Xrgb8888;
+        let buffer = other.create_dumb_buffer(size, format, 32).unwrap();
+        let framebuffer = other.add_framebuffer(&buffer, 24, 32).unwrap();
+        let connectors = [connector.handle()];
+        other
+            .set_crtc(
+                other.crtc,
+                Some(framebuffer),
+                (0, 0),
+                &connectors,
+                Some(mode),
+            )
+            .unwrap();
+        other
+    }
+
+    /// The framebuffer and the mode that are shown now.
+    fn lit(
+        &self,
+    ) -> (
+        Option<drm::control::framebuffer::Handle>,
+        Option<drm::control::Mode>,
+    ) {
+        let crtc = self.get_crtc(self.crtc).unwrap();
+        (crtc.framebuffer(), crtc.mode())
+    }
+}

@@ -1,0 +1,217 @@
+//! Pipelines of built-in stages: beginnings, ends, accounts.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::num::NonZeroU64;
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
+use dmaflow_core::stage::{Choice, Counter, Filter, Sink, StageError};
+use dmaflow_core::time::Rate;
+use dmaflow_kms_sink::NullSink;
+use dmaflow_pipelines::error::RunFailure;
+use dmaflow_pipelines::{
+    Decimate, HeapRequest, Limits, Pipeline, PipelineError, PoolRequest, QueuePolicy, Step,
+};
+use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
+
+fn source(rate: Option<Rate>) -> TestSrc {
+    TestSrc::new(TestSrcConfig {
+        width: 80,
+        height: 16,
+        rate,
+        ..TestSrcConfig::default()
+    })
+}
+
+fn frames(count: u64) -> Limits {
+    Limits {
+        frames: Some(count),
+        ..Limits::default()
+    }
+}
+
+#[test]
+fn every_frame_is_accounted_for_run_after_run() {
+    let heaps = dmaflow_heaps::registry();
+    let every = NonZeroU64::new(3).unwrap();
+    let mut pipeline = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
+        .filter("third", Box::new(Decimate::new(every)), QueuePolicy::Fifo)
+        .queue(QueuePolicy::Fifo)
+        .prepare(&heaps)
+        .unwrap();
+    assert_eq!(pipeline.agreement().heap, "memfd");
+    for _run in 0..10 {
+        let report = pipeline
+            .run(frames(99), |_| ControlFlow::Continue(()))
+            .unwrap();
+        assert_eq!((report.captured, report.shown), (99, 33));
+        assert_eq!(report.dropped.filtered, 66);
+        assert_eq!(report.unaccounted(), 0);
+        assert_eq!(report.cpu.copied, 0);
+        assert!(report.cpu.drawn > 0);
+        let steps = report
+            .latencies
+            .iter()
+            .map(|(step, took)| (*step, took.count));
+        for (step, count) in steps.filter(|(step, _)| *step == Step::DequeueToFlip) {
+            assert_eq!(count, 33, "{step:?}");
+        }
+        assert_eq!(pipeline.pool().free(), pipeline.pool().len());
+    }
+    drop(pipeline);
+    assert_eq!(heaps.open("memfd").unwrap().stats().live, 0);
+}
+
+#[test]
+fn a_duration_a_handle_and_a_look_end_a_run() {
+    let mut pipeline = Pipeline::link(
+        ("source", source(Rate::new(100, 1))),
+        ("sink", NullSink::default()),
+    )
+    .prepare(&dmaflow_heaps::registry())
+    .unwrap();
+    let short = Limits {
+        duration: Some(Duration::from_millis(200)),
+        ..Limits::default()
+    };
+    let report = pipeline.run(short, |_| ControlFlow::Continue(())).unwrap();
+    assert!(report.captured > 0 && report.elapsed >= Duration::from_millis(200));
+
+    let handle = pipeline.stop_handle();
+    let stopper = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        handle.stop();
+    });
+    let report = pipeline
+        .run(Limits::default(), |_| ControlFlow::Continue(()))
+        .unwrap();
+    stopper.join().unwrap();
+    assert_eq!(report.unaccounted(), 0);
+
+    let mut looks = 0;
+    let look = |progress: &dmaflow_pipelines::Progress| {
+        looks += 1;
+        assert!(progress.captured > 0 && progress.frames_per_second > 0.0);
+        ControlFlow::Break(())
+    };
+    pipeline.run(Limits::default(), look).unwrap();
+    assert_eq!(looks, 1);
+}
+
+#[test]
+fn a_stop_before_the_run_ends_it_at_once() {
+    let mut pipeline = Pipeline::link(
+        ("source", source(Rate::new(10, 1))),
+        ("sink", NullSink::default()),
+    )
+    .prepare(&dmaflow_heaps::registry())
+    .unwrap();
+    pipeline.stop_handle().stop();
+    let started = Instant::now();
+    pipeline
+        .run(Limits::default(), |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+/// Fails, or panics, at its tenth frame.
+struct Faulty {
+    panics: bool,
+    seen: u32,
+}
+
+impl Faulty {
+    fn tenth(&mut self) -> Result<(), StageError> {
+        self.seen += 1;
+        assert!(!(self.panics && self.seen == 10), "the tenth frame");
+        if self.seen == 10 {
+            return Err(StageError::Gone {
+                device: "a test".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Filter for Faulty {
+    fn pass(&mut self, frame: Frame) -> Result<Option<Frame>, StageError> {
+        self.tenth().map(|()| Some(frame))
+    }
+}
+
+impl Sink for Faulty {
+    fn device(&self) -> String {
+        "faulty".to_owned()
+    }
+    fn imports(&self) -> bool {
+        false
+    }
+    fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
+        Ok(None)
+    }
+    fn attach(&mut self, _pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        Ok(Vec::new())
+    }
+    fn detach(&mut self) {}
+    fn frames_held(&self) -> usize {
+        0
+    }
+    fn ready(&mut self) -> Result<Option<FrameMeta>, StageError> {
+        Ok(None)
+    }
+    fn show(&mut self, _frame: Frame) -> Result<(), StageError> {
+        self.tenth()
+    }
+    fn stop(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn counters(&self) -> Vec<Counter> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_failing_stage_ends_the_run_with_its_reason() {
+    for panics in [false, true] {
+        let faulty = || Faulty { panics, seen: 0 };
+        let in_the_sink = Pipeline::link(("source", source(None)), ("faulty", faulty()));
+        let in_a_filter = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
+            .filter("faulty", Box::new(faulty()), QueuePolicy::Fifo);
+        for builder in [in_the_sink, in_a_filter] {
+            let mut pipeline = builder.prepare(&dmaflow_heaps::registry()).unwrap();
+            let error = pipeline
+                .run(Limits::default(), |_| ControlFlow::Continue(()))
+                .unwrap_err();
+            match &error.cause {
+                RunFailure::Stage { stage, .. } if !panics => assert_eq!(stage, "faulty"),
+                RunFailure::Panicked { stage, message } if panics => {
+                    assert_eq!(stage, "faulty");
+                    assert!(message.contains("tenth"), "{message}");
+                }
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(error.report.unaccounted(), 0, "{:?}", error.report);
+            assert_eq!(pipeline.pool().free(), pipeline.pool().len());
+        }
+    }
+}
+
+#[test]
+fn heaps_that_are_not_there_are_named() {
+    let with_heap = |name: &str| {
+        Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
+            .pool(PoolRequest {
+                heaps: HeapRequest::Names(vec![name.to_owned()]),
+                buffers: None,
+            })
+            .prepare(&dmaflow_heaps::registry())
+            .map(drop)
+    };
+    let error = with_heap("sytem").unwrap_err();
+    assert!(matches!(error, PipelineError::Heap(_)), "{error}");
+    assert!(error.to_string().contains("`sytem`") && error.to_string().contains("memfd"));
+    with_heap("memfd").unwrap();
+}

@@ -1,0 +1,433 @@
+//! A camera, which writes into a pool's frames.
+//!
+//! Per frame there are two system calls and no allocation: `VIDIOC_DQBUF` on the source's
+//! thread, and `VIDIOC_QBUF` on the thread that lets go of the frame last.
+
+mod feed;
+mod ranking;
+mod refusal;
+mod sequence;
+mod setup;
+mod stamp;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dmaflow_core::Errno;
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::{Frame, FrameMeta, FramePool, Stamps};
+use dmaflow_core::layout::{Layout, MAX_PLANES};
+use dmaflow_core::stage::{Counter, Source, SourcePlan, StageError, Stopper};
+use dmaflow_core::time::{Clock, Rate};
+use dmaflow_v4l2::{ControlValue, Direction, Function, Queue, V4l2Error, VideoDevice};
+
+use crate::error::V4l2SrcError;
+use feed::{Feed, Halt, Requeue};
+use refusal::refusal;
+use sequence::Sequence;
+use setup::Setup;
+use stamp::StampCheck;
+
+/// What a camera is to deliver; what is left out, it or its driver chooses.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct V4l2SrcConfig {
+    /// Which camera: a path, or the name of a driver, card or bus; otherwise the first.
+    pub device: Option<String>,
+    /// The pixel format; otherwise the best that the other end of the pipeline takes.
+    pub format: Option<Format>,
+    /// Width and height in pixels; otherwise what the camera is set to.
+    pub size: Option<(u32, u32)>,
+    /// Frames a second; otherwise what the camera is set to.
+    pub rate: Option<Rate>,
+    /// Controls to set, by name.
+    pub controls: Vec<(String, ControlValue)>,
+}
+
+/// What was counted since the last start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    lost: u64,
+    damaged: u64,
+    short: u64,
+}
+
+/// A pool whose frames the driver knows.
+#[derive(Debug)]
+struct Attached {
+    feed: Arc<Feed>,
+    pool: FramePool,
+}
+
+/// A camera as a source of frames.
+///
+/// Frames that the driver marks as damaged, or fills in part, are queued again and counted.
+#[derive(Debug)]
+pub struct V4l2Src {
+    device: Arc<VideoDevice>,
+    config: V4l2SrcConfig,
+    setup: Option<Setup>,
+    attached: Option<Attached>,
+    running: bool,
+    sequence: Sequence,
+    stamps: StampCheck,
+    counts: Counts,
+}
+
+impl V4l2Src {
+    /// Opens the camera. Nothing is set yet.
+    ///
+    /// *Needs:* read and write permission for its node, which the group `video` has.
+    ///
+    /// # Errors
+    /// [`V4l2SrcError::Device`] when there is no such camera or it cannot be opened.
+    pub fn open(config: V4l2SrcConfig) -> Result<Self, V4l2SrcError> {
+        let device = VideoDevice::open_matching(config.device.as_deref(), Function::Camera)?;
+        tracing::debug!(%device, "opened");
+        Ok(Self {
+            device: Arc::new(device),
+            config,
+            setup: None,
+            attached: None,
+            running: false,
+            sequence: Sequence::default(),
+            stamps: StampCheck::default(),
+            counts: Counts::default(),
+        })
+    }
+
+    /// The open device.
+    #[must_use]
+    pub fn video_device(&self) -> &VideoDevice {
+        &self.device
+    }
+
+    fn gone(&self) -> StageError {
+        StageError::Gone {
+            device: self.device.to_string(),
+        }
+    }
+
+    fn failed(&self, error: impl Into<V4l2SrcError>) -> StageError {
+        let error = error.into();
+        match error {
+            V4l2SrcError::Device(error)
+                if matches!(error.errno(), Some(Errno::ENODEV | Errno::ENXIO)) =>
+            {
+                self.gone()
+            }
+            error => StageError::failed(error),
+        }
+    }
+
+    fn phase(&self, missing: &'static str) -> StageError {
+        StageError::failed(V4l2SrcError::Phase {
+            device: self.device.to_string(),
+            missing,
+        })
+    }
+
+    /// Checks that the camera may write into frames of this pool as it is set up to.
+    fn check(&self, setup: &Setup, pool: &FramePool) -> Result<(), V4l2SrcError> {
+        if !same_place(&setup.layout, pool.layout()) {
+            return Err(V4l2SrcError::OtherLayout {
+                device: self.device.to_string(),
+                expected: Box::new(setup.layout.clone()),
+                found: Box::new(pool.layout().clone()),
+            });
+        }
+        if pool.len() < setup.min_buffers {
+            return Err(V4l2SrcError::TooFewFrames {
+                device: self.device.to_string(),
+                least: setup.min_buffers,
+                found: pool.len(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Why no frame came: an end, or an error.
+    fn ended(&self, feed: &Feed, errno: Errno) -> Result<Option<Frame>, StageError> {
+        let meaning = match errno {
+            _ if !feed.is_open() => return Ok(None),
+            Errno::EPIPE => return Ok(None),
+            Errno::ENODEV | Errno::ENXIO => return Err(self.gone()),
+            // Unloading a driver ends the flow before the node is gone for good.
+            _ if self.device.is_gone() => return Err(self.gone()),
+            Errno::EINVAL => "somebody else ended the flow",
+            Errno::EIO => "the driver gave up, and must be stopped and started again",
+            Errno::EBUSY => "another program streams from the camera",
+            _ => "the driver gives no frame",
+        };
+        Err(StageError::failed(V4l2SrcError::Dequeue {
+            device: self.device.to_string(),
+            meaning,
+            source: errno,
+        }))
+    }
+}
+
+/// Whether frames of layout `found` hold what is written in layout `written`.
+fn same_place(written: &Layout, found: &Layout) -> bool {
+    let size = |layout: &Layout| (layout.width(), layout.height());
+    let (needed, given) = (written.buffer_lens(), found.buffer_lens());
+    written.format() == found.format()
+        && written.modifier() == found.modifier()
+        && size(written) == size(found)
+        && written.planes() == found.planes()
+        && needed.len() == given.len()
+        && needed
+            .iter()
+            .zip(given)
+            .all(|(needed, given)| needed <= given)
+}
+
+/// Whether the driver wrote less than the picture into a buffer. Drivers that do not say how
+/// much they wrote say 0.
+fn is_short(written: &[u32; MAX_PLANES], needed: &[u32; MAX_PLANES]) -> bool {
+    let mut buffers = written.iter().zip(needed);
+    buffers.any(|(written, needed)| *written != 0 && written < needed)
+}
+
+impl Source for V4l2Src {
+    fn device(&self) -> String {
+        self.device.to_string()
+    }
+
+    fn formats(&mut self) -> Result<Vec<Format>, StageError> {
+        let candidates = setup::candidates(&self.device, &self.config);
+        let candidates = candidates.map_err(|error| self.failed(error))?;
+        Ok(candidates
+            .iter()
+            .map(|candidate| candidate.format)
+            .collect())
+    }
+
+    fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {
+        // A driver keeps its format while it has buffers.
+        self.detach();
+        let (setup, choices) = setup::configure(&self.device, &self.config, format)
+            .map_err(|error| self.failed(error))?;
+        tracing::debug!(device = %self.device, layout = %setup.layout, "configured");
+        let plan = SourcePlan {
+            layout: setup.layout.clone(),
+            rate: setup.rate,
+            min_buffers: setup.min_buffers,
+            choices,
+        };
+        self.setup = Some(setup);
+        Ok(plan)
+    }
+
+    fn attach(&mut self, pool: &FramePool) -> Result<(), StageError> {
+        self.detach();
+        let setup = self
+            .setup
+            .as_ref()
+            .ok_or_else(|| self.phase("configure it"))?;
+        self.check(setup, pool)
+            .map_err(|error| self.failed(error))?;
+        let queue = Queue::request(&self.device, Direction::Capture, pool)
+            .map_err(|error| self.failed(error))?;
+        // Until it is kept, dropping it has the driver forget everything.
+        let feed = Arc::new(Feed::new(queue));
+        for (slot, buffers) in pool.buffers().enumerate() {
+            feed.give(slot).map_err(|errno| match errno {
+                Errno::ENODEV | Errno::ENXIO => self.gone(),
+                errno => {
+                    let importable = buffers.iter().all(|buffer| buffer.is_importable());
+                    let info = pool.heap().info();
+                    refusal(self.device.to_string(), info, importable, errno).into()
+                }
+            })?;
+        }
+        let offsets = feed
+            .queue()
+            .data_offsets(0)
+            .map_err(|error| self.failed(error))?;
+        if let Some(offset) = offsets.into_iter().find(|offset| *offset != 0) {
+            return Err(StageError::failed(V4l2SrcError::DataOffset {
+                device: self.device.to_string(),
+                format: setup.layout.format().name(),
+                offset,
+            }));
+        }
+        pool.on_release(Requeue(Arc::downgrade(&feed)))
+            .map_err(|source| {
+                StageError::failed(V4l2SrcError::Pool {
+                    device: self.device.to_string(),
+                    source,
+                })
+            })?;
+        self.attached = Some(Attached {
+            feed,
+            pool: pool.clone(),
+        });
+        Ok(())
+    }
+
+    fn detach(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!(%error, "cannot end the flow before letting go of the frames");
+        }
+        self.attached = None;
+    }
+
+    fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError> {
+        self.stop()?;
+        let Some(Attached { feed, pool }) = &self.attached else {
+            return Err(self.phase("attach a pool"));
+        };
+        self.sequence = Sequence::default();
+        self.stamps = StampCheck::default();
+        self.counts = Counts::default();
+        // From here on a frame that somebody still holds is queued when it is let go.
+        feed.open();
+        let started = (0..pool.len())
+            .try_for_each(|slot| match pool.acquire_slot(slot) {
+                Some(_free_until_here) => feed.give(slot).map_err(|source| V4l2SrcError::Requeue {
+                    device: self.device.to_string(),
+                    slot,
+                    source,
+                }),
+                None => Ok(()),
+            })
+            .and_then(|()| feed.queue().stream_on().map_err(V4l2SrcError::from));
+        let stopper = Halt(Arc::downgrade(feed));
+        self.running = true;
+        if let Err(error) = started {
+            if let Err(error) = self.stop() {
+                tracing::debug!(%error, "cannot end a flow that did not begin");
+            }
+            return Err(self.failed(error));
+        }
+        Ok(Arc::new(stopper))
+    }
+
+    fn next_frame(&mut self) -> Result<Option<Frame>, StageError> {
+        let (Some(Attached { feed, pool }), Some(setup)) = (&self.attached, &self.setup) else {
+            return Err(self.phase("attach a pool"));
+        };
+        loop {
+            let frame = match feed.take() {
+                Ok(frame) => frame,
+                Err(errno) => return self.ended(feed, errno),
+            };
+            let dequeued = Clock::Monotonic.now();
+            let step = self.sequence.advance(frame.sequence);
+            self.counts.lost += step.lost;
+            let unusable = if frame.damaged {
+                Some(&mut self.counts.damaged)
+            } else if is_short(&frame.bytes_used, &setup.needed) {
+                Some(&mut self.counts.short)
+            } else {
+                None
+            };
+            if let Some(count) = unusable {
+                *count += 1;
+                feed.returned(frame.slot);
+                continue;
+            }
+            let Some(mut picture) = pool.acquire_slot(frame.slot) else {
+                // Its last user will have it queued again.
+                tracing::error!(
+                    slot = frame.slot,
+                    "the driver filled a frame that is in use"
+                );
+                continue;
+            };
+            let capture = self
+                .stamps
+                .check(&frame, dequeued, || Clock::Boottime.now());
+            picture.meta = FrameMeta {
+                sequence: step.number,
+                stamps: Stamps {
+                    capture,
+                    dequeued: Some(dequeued),
+                    ..Stamps::default()
+                },
+                damaged: false,
+            };
+            return Ok(Some(picture));
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), StageError> {
+        let Some(Attached { feed, .. }) = self.attached.as_ref().filter(|_| self.running) else {
+            return Ok(());
+        };
+        self.running = false;
+        match feed.settle() {
+            // What is gone has stopped.
+            Err(error) if matches!(error.errno(), Some(Errno::ENODEV | Errno::ENXIO)) => Ok(()),
+            stopped => stopped.map_err(|error: V4l2Error| self.failed(error)),
+        }
+    }
+
+    /// `lost`: gaps in the driver's count. `damaged`, `short`: frames that were queued again.
+    /// `requeue_failed`: frames that could not be. `clock_corrected`: stamps of another clock
+    /// than they claim. `stamped_ahead`, `stamp_lead_us_max`: stamps after their dequeue, and by
+    /// how many microseconds at most.
+    fn counters(&self) -> Vec<Counter> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let requeue_failed = self
+            .attached
+            .as_ref()
+            .map(|attached| attached.feed.requeue_failed());
+        [
+            ("lost", self.counts.lost),
+            ("damaged", self.counts.damaged),
+            ("short", self.counts.short),
+            ("requeue_failed", requeue_failed.unwrap_or_default()),
+            ("clock_corrected", self.stamps.clock_corrected),
+            ("stamped_ahead", self.stamps.ahead),
+            ("stamp_lead_us_max", micros(self.stamps.longest_lead)),
+        ]
+        .map(|(name, count)| Counter { name, count })
+        .to_vec()
+    }
+}
+
+impl Drop for V4l2Src {
+    fn drop(&mut self) {
+        self.detach();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_may_be_longer_and_nothing_else_may_differ() {
+        let layout = |stride| Layout::with_stride(Format::NV12, 64, 64, stride).unwrap();
+        let longer = layout(64).with_buffer_lens(&[10_000]).unwrap();
+        assert!(same_place(&layout(64), &layout(64)));
+        assert!(same_place(&layout(64), &longer));
+        assert!(!same_place(&longer, &layout(64)));
+        assert!(!same_place(&layout(64), &layout(128)));
+        let split = Layout::with_buffers(Format::NV12, 64, 64, &[64, 64]).unwrap();
+        assert!(!same_place(&layout(64), &split));
+    }
+
+    #[test]
+    fn short_is_less_than_the_picture_in_any_buffer() {
+        let needed = [100, 50, 0, 0];
+        assert!(!is_short(&[100, 50, 0, 0], &needed));
+        assert!(!is_short(&[128, 64, 0, 0], &needed));
+        assert!(is_short(&[100, 49, 0, 0], &needed));
+        assert!(!is_short(&[0, 0, 0, 0], &needed));
+    }
+
+    #[test]
+    fn no_such_camera_says_so() {
+        let config = V4l2SrcConfig {
+            device: Some("no such camera".to_owned()),
+            ..V4l2SrcConfig::default()
+        };
+        let error = V4l2Src::open(config).unwrap_err().to_string();
+        assert!(
+            error.starts_with("no camera is called `no such camera`"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Which of a camera's formats is best.
+
+use dmaflow_core::format::{Family, Format};
+use dmaflow_core::fourcc::FourCc;
+use dmaflow_v4l2::FormatInfo;
+
+/// A format of a camera that dmaflow can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) format: Format,
+    /// The code that the camera knows it by.
+    pub(super) code: FourCc,
+}
+
+/// How much is lost in a format, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Nothing is subsampled, and no matrix has to be guessed.
+    Rgb32,
+    Rgb24,
+    Yuv,
+    /// Fewer than eight bits a colour.
+    Rgb16,
+    Grey,
+    /// Raw from the sensor: not to be shown as it is.
+    Bayer,
+}
+
+/// The formats that have pixels, best first: 32-bit RGB, then YUV, those with fewer bytes a
+/// pixel before others.
+///
+/// Where a camera has a format in one buffer and in several, the one buffer is taken: every
+/// display and codec imports that.
+pub(super) fn candidates(formats: &[FormatInfo]) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for info in formats {
+        let Some(format) = info.format.filter(|format| !format.planes().is_empty()) else {
+            continue;
+        };
+        let code = info.code;
+        match candidates.iter_mut().find(|known| known.format == format) {
+            Some(known) if format.v4l2() == Some(code) => known.code = code,
+            Some(_known) => {}
+            None => candidates.push(Candidate { format, code }),
+        }
+    }
+    let place = |format| Format::all().position(|known| known == format);
+    candidates.sort_by_key(|candidate| {
+        let format = candidate.format;
+        (class(format), bits_per_pixel(format), place(format))
+    });
+    candidates
+}
+
+fn class(format: Format) -> Class {
+    let [first, rest @ ..] = format.planes() else {
+        return Class::Bayer;
+    };
+    match (format.family(), first.block_bytes) {
+        (Family::Rgb, 4) => Class::Rgb32,
+        (Family::Rgb, 3 | 8) => Class::Rgb24,
+        (Family::Rgb, _) => Class::Rgb16,
+        (Family::Yuv, 1 | 2) if rest.is_empty() => Class::Grey,
+        (Family::Yuv, _) => Class::Yuv,
+        (Family::Bayer | Family::Compressed, _) => Class::Bayer,
+    }
+}
+
+/// In sixteenths of a bit, so that subsampled planes count exactly.
+fn bits_per_pixel(format: Format) -> u32 {
+    let bits = format.planes().iter().map(|plane| {
+        16 * 8 * plane.block_bytes / (plane.block_columns * plane.horizontal * plane.vertical)
+    });
+    bits.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(codes: &[&str]) -> Vec<String> {
+        let infos: Vec<_> = codes
+            .iter()
+            .map(|code| {
+                let code = code.parse().unwrap();
+                FormatInfo {
+                    code,
+                    format: Format::from_v4l2(code),
+                    description: String::new(),
+                }
+            })
+            .collect();
+        let best = candidates(&infos);
+        let names = best
+            .iter()
+            .map(|best| format!("{} {}", best.format, best.code));
+        names.collect()
+    }
+
+    #[test]
+    fn rgb_first_then_yuv_by_size() {
+        let found = names(&[
+            "YUYV", "GREY", "NV12", "BA81", "RGBP", "MJPG", "HSV3", "RGB3", "AR24", "XR24", "NV16",
+        ]);
+        assert_eq!(
+            found,
+            [
+                "XRGB8888 XR24",
+                "ARGB8888 AR24",
+                "BGR888 RGB3",
+                "NV12 NV12",
+                "YUYV YUYV",
+                "NV16 NV16",
+                "RGB565 RGBP",
+                "GREY GREY",
+                "SBGGR8 BA81",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_buffer_before_several() {
+        assert_eq!(names(&["NM12", "NV12"]), ["NV12 NV12"]);
+        assert_eq!(names(&["NV12", "NM12"]), ["NV12 NV12"]);
+        assert_eq!(names(&["NM12"]), ["NV12 NM12"]);
+    }
+}

@@ -1,0 +1,119 @@
+//! What it means that a camera does not take a heap's buffers.
+
+use dmaflow_core::Errno;
+use dmaflow_core::heap::{Contiguity, HeapInfo};
+use dmaflow_core::stage::ImportRefused;
+
+const CONTIGUOUS: &str = "use a contiguous heap, such as `default_cma_region`";
+
+/// The refusal of a frame at `VIDIOC_QBUF`.
+pub(super) fn refusal(
+    device: String,
+    heap: &HeapInfo,
+    importable: bool,
+    errno: Errno,
+) -> ImportRefused {
+    let (meaning, remedy) = explain(heap, importable, errno);
+    ImportRefused {
+        device,
+        heap: heap.name.clone(),
+        call: "VIDIOC_QBUF",
+        errno,
+        meaning: meaning.to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// What an error number means for memory like this, and what to do.
+///
+/// EFAULT is vb2-dma-contig's answer to scattered memory, and that of drivers which write with
+/// the CPU to memory that it cannot see; EINVAL is vb2's to descriptors that are no dma-buf and
+/// to buffers shorter than the picture, and vb2-dma-contig's to memory that cannot be mapped
+/// for the device (`drivers/media/common/videobuf2`).
+fn explain(heap: &HeapInfo, importable: bool, errno: Errno) -> (&'static str, &'static str) {
+    match errno {
+        Errno::EFAULT if heap.protected => (
+            "this camera's driver needs sight of the memory, and this heap's is protected",
+            "use a heap that is not",
+        ),
+        Errno::EFAULT => match heap.contiguity {
+            Contiguity::Scattered => (
+                "this camera needs contiguous memory (it has no IOMMU), and this heap's is \
+                 scattered",
+                CONTIGUOUS,
+            ),
+            Contiguity::Unknown => (
+                "this camera may need contiguous memory, and this heap does not say how its lies",
+                CONTIGUOUS,
+            ),
+            Contiguity::Contiguous => (
+                "the memory is contiguous, but the camera's DMA does not reach it or finds it \
+                 too short",
+                "try another contiguous heap",
+            ),
+        },
+        _ if !importable => (
+            "this heap's memory is no dma-buf, and devices cannot import it",
+            "use one of the kernel's heaps, or `udmabuf`",
+        ),
+        Errno::EINVAL => (
+            "the driver found a buffer too short, or could not map it for the camera",
+            "try another heap",
+        ),
+        Errno::ENOMEM => (
+            "there is no memory or address space left to map the buffers for the camera",
+            "use fewer or smaller buffers",
+        ),
+        _ => ("", ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heap(name: &str, contiguity: Contiguity) -> HeapInfo {
+        HeapInfo {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            contiguity,
+            cached: None,
+            protected: false,
+            importable: true,
+            largest: None,
+            total: None,
+        }
+    }
+
+    #[test]
+    fn scattered_memory_names_all_there_is_to_know() {
+        let heap = heap("system", Contiguity::Scattered);
+        let text = refusal("cam".to_owned(), &heap, true, Errno::EFAULT).to_string();
+        for part in [
+            "cam",
+            "`system`",
+            "VIDIOC_QBUF",
+            "EFAULT",
+            "contiguous",
+            "default_cma_region",
+        ] {
+            assert!(text.contains(part), "no {part} in: {text}");
+        }
+    }
+
+    #[test]
+    fn contiguous_memory_is_not_called_scattered() {
+        let heap = heap("reserved", Contiguity::Contiguous);
+        let (meaning, remedy) = explain(&heap, true, Errno::EFAULT);
+        assert!(!meaning.contains("scattered"), "{meaning}");
+        assert!(!remedy.contains("default_cma_region"), "{remedy}");
+    }
+
+    #[test]
+    fn a_memfd_is_no_dma_buf() {
+        let heap = heap("memfd", Contiguity::Scattered);
+        let (meaning, remedy) = explain(&heap, false, Errno::EINVAL);
+        assert!(meaning.contains("no dma-buf"), "{meaning}");
+        assert!(remedy.contains("udmabuf"), "{remedy}");
+    }
+}

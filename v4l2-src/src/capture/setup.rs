@@ -1,0 +1,279 @@
+//! Setting a camera up: size, format, rate and controls.
+
+use dmaflow_core::format::Format;
+use dmaflow_core::layout::{Layout, MAX_PLANES};
+use dmaflow_core::stage::Choice;
+use dmaflow_core::time::Rate;
+use dmaflow_v4l2::{Direction, FormatInfo, FormatRequest, FrameSizes, VideoDevice};
+
+use super::V4l2SrcConfig;
+use super::ranking::{self, Candidate};
+use crate::error::V4l2SrcError;
+use crate::stride::{aligned, aligned_layout};
+
+const CAPTURE: Direction = Direction::Capture;
+
+/// Buffers to queue where the driver does not say: one to be filled, and one to go on with.
+const MIN_BUFFERS: usize = 2;
+
+/// How many sizes an error names.
+const NEAREST: usize = 4;
+
+/// How a camera is set up.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) layout: Layout,
+    pub(super) rate: Option<Rate>,
+    pub(super) min_buffers: usize,
+    /// The bytes of each buffer that a whole picture fills at least.
+    pub(super) needed: [u32; MAX_PLANES],
+}
+
+/// The formats that fit what was asked, best first.
+pub(super) fn candidates(
+    device: &VideoDevice,
+    config: &V4l2SrcConfig,
+) -> Result<Vec<Candidate>, V4l2SrcError> {
+    let formats = device.formats(CAPTURE)?;
+    let all = ranking::candidates(&formats);
+    let wanted =
+        |candidate: &Candidate| config.format.is_none_or(|asked| asked == candidate.format);
+    let mut fitting: Vec<_> = all.into_iter().filter(wanted).collect();
+    if fitting.is_empty() {
+        let (device, has) = (device.to_string(), names(&formats));
+        return Err(match config.format {
+            Some(asked) => V4l2SrcError::NoFormat {
+                device,
+                asked: asked.name(),
+                has,
+            },
+            None => V4l2SrcError::NoPixels { device, has },
+        });
+    }
+    let Some(asked) = config.size else {
+        return Ok(fitting);
+    };
+    let mut nearest = FrameSizes::Unknown;
+    let mut failed = None;
+    fitting.retain(|candidate| match device.frame_sizes(candidate.code) {
+        Ok(sizes) => {
+            let has = sizes.contain(asked) != Some(false);
+            if nearest == FrameSizes::Unknown {
+                nearest = sizes;
+            }
+            has
+        }
+        Err(error) => {
+            failed.get_or_insert(error);
+            false
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if fitting.is_empty() {
+        return Err(V4l2SrcError::NoSize {
+            device: device.to_string(),
+            format: config.format.map(Format::name),
+            asked,
+            nearest: nearest.nearest(asked, NEAREST),
+        });
+    }
+    Ok(fitting)
+}
+
+/// Formats by name, or by code where dmaflow does not know them.
+fn names(formats: &[FormatInfo]) -> Vec<String> {
+    formats
+        .iter()
+        .map(|info| match info.format {
+            Some(format) => format.name().to_owned(),
+            None => format!("{} ({})", info.code, info.description),
+        })
+        .collect()
+}
+
+/// Sets the camera up for a format.
+pub(super) fn configure(
+    device: &VideoDevice,
+    config: &V4l2SrcConfig,
+    format: Format,
+) -> Result<(Setup, Vec<Choice>), V4l2SrcError> {
+    let formats = device.formats(CAPTURE)?;
+    let candidate = ranking::candidates(&formats)
+        .into_iter()
+        .find(|candidate| candidate.format == format)
+        .ok_or_else(|| V4l2SrcError::NoFormat {
+            device: device.to_string(),
+            asked: format.name(),
+            has: names(&formats),
+        })?;
+    let mut choices = Vec::new();
+    let size = match config.size {
+        Some(size) => size,
+        None => device.size(CAPTURE)?,
+    };
+    set_format(device, candidate, size)?;
+    if config.size.is_none() {
+        choices.push(Choice {
+            what: "size",
+            chosen: format!("{}×{}, as the camera was set", size.0, size.1),
+        });
+    }
+    let (rate, choice) = set_rate(device, config.rate, candidate, size)?;
+    choices.extend(choice);
+    for (name, value) in &config.controls {
+        device.set_control(name, value)?;
+    }
+    // What a control may have changed counts, not what was answered before.
+    let layout = device.layout(CAPTURE)?;
+    check(device, candidate, size, &layout)?;
+    let setup = Setup {
+        needed: needed(&layout),
+        layout,
+        rate,
+        min_buffers: device.min_buffers(CAPTURE).unwrap_or(MIN_BUFFERS),
+    };
+    Ok((setup, choices))
+}
+
+/// Asks for a format with strides that every display takes; the driver may have others.
+fn set_format(
+    device: &VideoDevice,
+    Candidate { format, code }: Candidate,
+    (width, height): (u32, u32),
+) -> Result<(), V4l2SrcError> {
+    let strides = if format.v4l2_multi() == Some(code) {
+        let rows = format.planes().iter().map(|plane| plane.row_bytes(width));
+        rows.map(|bytes| aligned(bytes.unwrap_or(0))).collect()
+    } else {
+        // A size without a layout is the driver's to refuse.
+        let layout = aligned_layout(format, width, height).ok();
+        vec![layout.map_or(0, |layout| layout.planes()[0].stride)]
+    };
+    let request = FormatRequest {
+        code,
+        width,
+        height,
+        strides,
+    };
+    let layout = device.set_format(CAPTURE, &request)?;
+    check(device, Candidate { format, code }, (width, height), &layout)
+}
+
+/// Checks that the driver chose what was asked.
+fn check(
+    device: &VideoDevice,
+    Candidate { format, code }: Candidate,
+    asked: (u32, u32),
+    layout: &Layout,
+) -> Result<(), V4l2SrcError> {
+    if layout.format() != format {
+        return Err(V4l2SrcError::NoFormat {
+            device: device.to_string(),
+            asked: format.name(),
+            has: names(&device.formats(CAPTURE)?),
+        });
+    }
+    let proposed = (layout.width(), layout.height());
+    if proposed == asked {
+        return Ok(());
+    }
+    let mut nearest = device.frame_sizes(code)?.nearest(asked, NEAREST);
+    if nearest.is_empty() {
+        nearest.push(proposed);
+    }
+    Err(V4l2SrcError::NoSize {
+        device: device.to_string(),
+        format: Some(format.name()),
+        asked,
+        nearest,
+    })
+}
+
+/// Sets the rate if one is asked for; returns the rate and what there is to say about it.
+fn set_rate(
+    device: &VideoDevice,
+    asked: Option<Rate>,
+    candidate: Candidate,
+    size: (u32, u32),
+) -> Result<(Option<Rate>, Option<Choice>), V4l2SrcError> {
+    let choice = |chosen| {
+        Some(Choice {
+            what: "rate",
+            chosen,
+        })
+    };
+    let Some(asked) = asked else {
+        let rate = device.rate(CAPTURE)?;
+        let chosen =
+            rate.map(|rate| choice(format!("{rate} frames a second, as the camera was set")));
+        return Ok((rate, chosen.flatten()));
+    };
+    match device.set_rate(CAPTURE, asked)? {
+        Some(given) if given.interval() == asked.interval() => Ok((Some(given), None)),
+        Some(given) if is_near(given, asked) => Ok((
+            Some(given),
+            choice(format!(
+                "{given} frames a second, the camera's nearest to {asked}"
+            )),
+        )),
+        Some(given) => Err(V4l2SrcError::NoRate {
+            device: device.to_string(),
+            asked,
+            given,
+            size,
+            has: device.frame_rates(candidate.code, size)?,
+        }),
+        None => Ok((
+            None,
+            choice("the camera's own: its driver does not let it be set".to_owned()),
+        )),
+    }
+}
+
+/// Whether one rate is the other's name on paper: 29.97 for 30.
+fn is_near(given: Rate, asked: Rate) -> bool {
+    (given.per_second() / asked.per_second() - 1.0).abs() < 0.01
+}
+
+/// Where the last row of a whole picture ends in each buffer. Padding behind it may be missing.
+fn needed(layout: &Layout) -> [u32; MAX_PLANES] {
+    let mut needed = [0; MAX_PLANES];
+    for (plane, info) in layout.planes().iter().zip(layout.format().planes()) {
+        // The layout holds its planes, so none of this overflows.
+        let rows_before = info.rows(layout.height()).saturating_sub(1);
+        let row = info.row_bytes(layout.width()).unwrap_or(0);
+        let end = plane
+            .offset
+            .saturating_add(plane.stride.saturating_mul(rows_before))
+            .saturating_add(row);
+        if let Some(needed) = needed.get_mut(plane.buffer) {
+            *needed = end.max(*needed);
+        }
+    }
+    needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_after_the_last_row_may_be_missing() {
+        let packed = Layout::with_stride(Format::XRGB8888, 100, 10, 512).unwrap();
+        assert_eq!(needed(&packed), [512 * 9 + 400, 0, 0, 0]);
+        let planes = Layout::with_buffers(Format::NV12, 100, 10, &[128, 128]).unwrap();
+        assert_eq!(needed(&planes), [128 * 9 + 100, 128 * 4 + 100, 0, 0]);
+        let one = Layout::with_stride(Format::NV12, 100, 10, 128).unwrap();
+        assert_eq!(needed(&one), [128 * 10 + 128 * 4 + 100, 0, 0, 0]);
+    }
+
+    #[test]
+    fn rates_of_standards_are_near_their_names() {
+        let rate = |frames, seconds| Rate::new(frames, seconds).unwrap();
+        assert!(is_near(rate(30_000, 1001), rate(30, 1)));
+        assert!(is_near(rate(24_000, 1001), rate(24, 1)));
+        assert!(!is_near(rate(25, 1), rate(24, 1)));
+    }
+}

@@ -1,0 +1,147 @@
+//! Whether a driver's timestamp is of the clock that it claims.
+
+use std::time::Duration;
+
+use dmaflow_core::frame::CaptureStamp;
+use dmaflow_core::time::{Clock, Timestamp};
+use dmaflow_v4l2::{Dequeued, StampClock};
+
+/// A stamp older than this at the dequeue is compared with other clocks.
+const SUSPICIOUS: Duration = Duration::from_millis(500);
+
+/// Checks stamps, and counts what was wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct StampCheck {
+    /// Stamps that claimed the monotonic clock and are of another.
+    pub(super) clock_corrected: u64,
+    /// Stamps that lie after the dequeue, on their own clock.
+    pub(super) ahead: u64,
+    /// The most that one did.
+    pub(super) longest_lead: Duration,
+}
+
+impl StampCheck {
+    /// The stamp with the clock it is of, for a frame that was dequeued at `dequeued` on the
+    /// monotonic clock; `None` where the driver does not say when a frame was captured.
+    ///
+    /// A stamp that claims `MONOTONIC` and is nearer to `BOOTTIME` is of the latter, as those of
+    /// rkisp1 are. `boottime` is read for suspicious stamps only. A stamp ahead of the dequeue,
+    /// as vivid's are, is counted and stays as it is.
+    pub(super) fn check(
+        &mut self,
+        frame: &Dequeued,
+        dequeued: Timestamp,
+        boottime: impl FnOnce() -> Timestamp,
+    ) -> Option<CaptureStamp> {
+        if frame.clock != StampClock::Monotonic || frame.at == Timestamp::default() {
+            return None;
+        }
+        let mut stamp = CaptureStamp {
+            at: frame.at,
+            clock: Clock::Monotonic,
+            point: frame.point,
+        };
+        let plausible = dequeued.since(frame.at).is_some_and(|age| age < SUSPICIOUS);
+        if plausible {
+            return Some(stamp);
+        }
+        let mut now = dequeued;
+        let boottime = boottime();
+        if distance(frame.at, boottime) < distance(frame.at, dequeued) {
+            stamp.clock = Clock::Boottime;
+            now = boottime;
+            self.clock_corrected += 1;
+        }
+        if let Some(lead) = frame.at.since(now).filter(|lead| !lead.is_zero()) {
+            self.ahead += 1;
+            self.longest_lead = self.longest_lead.max(lead);
+        }
+        Some(stamp)
+    }
+}
+
+fn distance(a: Timestamp, b: Timestamp) -> u64 {
+    a.as_nanos().abs_diff(b.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dmaflow_core::frame::StampPoint;
+
+    const NOW: u64 = 100_000_000_000;
+    /// The machine slept for an hour.
+    const BOOT: u64 = NOW + 3_600_000_000_000;
+    const MS: u64 = 1_000_000;
+
+    fn frame(at: u64, clock: StampClock) -> Dequeued {
+        Dequeued {
+            slot: 0,
+            sequence: 0,
+            at: Timestamp::from_nanos(at),
+            clock,
+            point: StampPoint::EndOfFrame,
+            damaged: false,
+            last: false,
+            bytes_used: [0; 4],
+        }
+    }
+
+    fn check(at: u64) -> (Option<Clock>, StampCheck) {
+        let mut check = StampCheck::default();
+        let stamp = check.check(
+            &frame(at, StampClock::Monotonic),
+            Timestamp::from_nanos(NOW),
+            || Timestamp::from_nanos(BOOT),
+        );
+        (stamp.map(|stamp| stamp.clock), check)
+    }
+
+    #[test]
+    fn a_plausible_stamp_reads_no_second_clock() {
+        let mut check = StampCheck::default();
+        let stamp = check
+            .check(
+                &frame(NOW - 20 * MS, StampClock::Monotonic),
+                Timestamp::from_nanos(NOW),
+                || panic!("there is no need to read it"),
+            )
+            .unwrap();
+        assert_eq!(stamp.clock, Clock::Monotonic);
+        assert_eq!(check, StampCheck::default());
+    }
+
+    #[test]
+    fn boottime_that_claims_to_be_monotonic() {
+        let (clock, counted) = check(BOOT - 20 * MS);
+        assert_eq!(clock, Some(Clock::Boottime));
+        assert_eq!((counted.clock_corrected, counted.ahead), (1, 0));
+    }
+
+    #[test]
+    fn a_stamp_ahead_of_its_dequeue_is_counted_and_kept() {
+        let (clock, counted) = check(NOW + 30 * MS);
+        assert_eq!(clock, Some(Clock::Monotonic));
+        assert_eq!((counted.clock_corrected, counted.ahead), (0, 1));
+        assert_eq!(counted.longest_lead, Duration::from_millis(30));
+    }
+
+    #[test]
+    fn an_old_stamp_is_old_and_not_another_clocks() {
+        let (clock, counted) = check(NOW - 2000 * MS);
+        assert_eq!(clock, Some(Clock::Monotonic));
+        assert_eq!(counted, StampCheck::default());
+    }
+
+    #[test]
+    fn clocks_that_are_not_ours_are_no_stamps() {
+        let mut check = StampCheck::default();
+        for clock in [StampClock::Unknown, StampClock::Copied] {
+            let now = Timestamp::from_nanos(NOW);
+            assert_eq!(check.check(&frame(NOW, clock), now, || now), None);
+        }
+        let never = frame(0, StampClock::Monotonic);
+        let now = Timestamp::from_nanos(NOW);
+        assert_eq!(check.check(&never, now, || now), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! A stride that displays, codecs and cameras take.
+
+use dmaflow_core::format::Format;
+use dmaflow_core::layout::{Layout, LayoutError};
+
+/// What the strides of a plane should be a multiple of, in bytes: enough for the displays and
+/// codecs of TI and Rockchip as well as for cache lines.
+const ALIGNMENT: u32 = 64;
+
+/// A multiple of the alignment that is no less than `bytes`, if there is one.
+pub(crate) fn aligned(bytes: u32) -> u32 {
+    bytes.checked_next_multiple_of(ALIGNMENT).unwrap_or(bytes)
+}
+
+/// The layout in one buffer with the least strides that are aligned in every plane.
+///
+/// # Errors
+/// [`LayoutError`].
+pub(crate) fn aligned_layout(
+    format: Format,
+    width: u32,
+    height: u32,
+) -> Result<Layout, LayoutError> {
+    let row = format
+        .planes()
+        .first()
+        .and_then(|plane| plane.row_bytes(width));
+    let least = aligned(row.unwrap_or(0));
+    let is_aligned = |layout: &Layout| {
+        let mut planes = layout.planes().iter();
+        planes.all(|plane| plane.stride.is_multiple_of(ALIGNMENT))
+    };
+    // Subsampled planes have a fraction of the first one's stride.
+    (0..8)
+        .map(|step| least.saturating_add(step * ALIGNMENT))
+        .filter_map(|stride| Layout::with_stride(format, width, height, stride).ok())
+        .find(is_aligned)
+        .map_or_else(|| Layout::with_stride(format, width, height, least), Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plane_of_every_format_is_aligned() {
+        for format in Format::all().filter(|format| !format.planes().is_empty()) {
+            for width in [1, 2, 81, 640, 1000, 1280, 1920, 3840] {
+                let layout = aligned_layout(format, width, 16).unwrap();
+                for plane in layout.planes() {
+                    assert_eq!(plane.stride % ALIGNMENT, 0, "{format} {width}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_than_needed() {
+        let stride = |format: &str, width| {
+            let layout = aligned_layout(format.parse().unwrap(), width, 2).unwrap();
+            layout.planes()[0].stride
+        };
+        assert_eq!(stride("XRGB8888", 1280), 5120);
+        assert_eq!(stride("NV12", 1280), 1280);
+        assert_eq!(stride("NV12", 1366), 1408);
+        assert_eq!(stride("YUV420", 1280), 1280);
+        assert_eq!(stride("YUV420", 1344), 1408);
+    }
+}

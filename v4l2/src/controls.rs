@@ -1,0 +1,471 @@
+//! A device's controls: brightness, exposure and whatever else its driver has.
+
+use std::fmt;
+
+use dmaflow_core::Errno;
+
+use crate::device::{Direction, VideoDevice};
+use crate::error::V4l2Error;
+use crate::sys::{self, RawValue, raw};
+
+/// What a control is to be set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlValue {
+    /// A number; for a menu, the number of the entry.
+    Integer(i64),
+    /// On or off; a button is pressed with `true`.
+    Boolean(bool),
+    /// The name of a menu entry, or the text of a control that takes text.
+    Text(String),
+}
+
+impl fmt::Display for ControlValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Text(value) => write!(f, "`{value}`"),
+        }
+    }
+}
+
+/// What a control takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlKind {
+    /// A number from `min` to `max`, in steps.
+    Integer {
+        /// The lowest.
+        min: i64,
+        /// The highest.
+        max: i64,
+        /// From one to the next.
+        step: u64,
+        /// Whether it has 64 bits.
+        long: bool,
+    },
+    /// On or off.
+    Boolean,
+    /// One of these entries, by number.
+    Menu(Vec<(u32, String)>),
+    /// Something that happens when it is pressed.
+    Button,
+    /// Text of at most so many bytes.
+    Text {
+        /// The most bytes.
+        max: usize,
+    },
+    /// An array or a structure, `enum v4l2_ctrl_type`.
+    Other(u32),
+}
+
+impl fmt::Display for ControlKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer { min, max, step, .. } => {
+                write!(f, "a number from {min} to {max}")?;
+                if *step > 1 {
+                    write!(f, " in steps of {step}")?;
+                }
+                Ok(())
+            }
+            Self::Boolean => f.pad("true or false"),
+            Self::Menu(entries) => {
+                f.write_str("one of")?;
+                for (index, (_number, name)) in entries.iter().enumerate() {
+                    write!(f, "{} `{name}`", if index == 0 { "" } else { "," })?;
+                }
+                Ok(())
+            }
+            Self::Button => f.pad("true, which presses it"),
+            Self::Text { max } => write!(f, "text of at most {max} bytes"),
+            Self::Other(number) => write!(f, "data of V4L2 control type {number:#x}"),
+        }
+    }
+}
+
+/// A control of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// `V4L2_CID_…`.
+    pub id: u32,
+    /// The driver's name for it: "Power Line Frequency".
+    pub name: String,
+    /// What it takes.
+    pub kind: ControlKind,
+    /// Why it cannot be set, where that is so.
+    pub locked: Option<&'static str>,
+}
+
+impl Control {
+    /// Its name as descriptions write it: "`power_line_frequency`".
+    #[must_use]
+    pub fn key(&self) -> String {
+        key(&self.name)
+    }
+}
+
+/// A control's name in lower case, everything but letters and digits as one underscore: what
+/// `v4l2-ctl` calls it.
+fn key(name: &str) -> String {
+    let words: Vec<_> = name
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.join("_")
+}
+
+impl VideoDevice {
+    /// The controls of the device.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_QUERY_EXT_CTRL")]
+    pub fn controls(&self) -> Result<Vec<Control>, V4l2Error> {
+        let mut controls = Vec::new();
+        let mut id = 0;
+        loop {
+            match sys::query_ext_ctrl(self.fd(), id) {
+                Ok(control) => {
+                    id = control.id;
+                    controls.extend(self.parse(&control)?);
+                }
+                Err(Errno::EINVAL | Errno::ENOTTY) => return Ok(controls),
+                Err(errno) => {
+                    return Err(self.failed("VIDIOC_QUERY_EXT_CTRL", "list its controls")(
+                        errno,
+                    ));
+                }
+            }
+        }
+    }
+
+    fn parse(&self, control: &raw::v4l2_query_ext_ctrl) -> Result<Option<Control>, V4l2Error> {
+        let kind = match control.type_ {
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_CTRL_CLASS => return Ok(None),
+            _ if control.nr_of_dims > 0 => ControlKind::Other(control.type_),
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER
+            | raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_BITMASK => integer(control, false),
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER64 => integer(control, true),
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_BOOLEAN => ControlKind::Boolean,
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_BUTTON => ControlKind::Button,
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_STRING => ControlKind::Text {
+                max: usize::try_from(control.maximum).unwrap_or_default(),
+            },
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_MENU => {
+                ControlKind::Menu(self.menu(control, |bytes| sys::text(&bytes))?)
+            }
+            raw::v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER_MENU => {
+                ControlKind::Menu(self.menu(control, |bytes| {
+                    let (number, _rest) = bytes.split_first_chunk().unwrap_or((&[0; 8], &[]));
+                    i64::from_ne_bytes(*number).to_string()
+                })?)
+            }
+            other => ControlKind::Other(other),
+        };
+        Ok(Some(Control {
+            id: control.id,
+            // A `char` of C has no sign on Arm.
+            name: sys::text(&control.name.map(|char| char.to_ne_bytes()[0])),
+            kind,
+            locked: locked(control.flags),
+        }))
+    }
+
+    fn menu(
+        &self,
+        control: &raw::v4l2_query_ext_ctrl,
+        text: fn([u8; 32]) -> String,
+    ) -> Result<Vec<(u32, String)>, V4l2Error> {
+        let first = u32::try_from(control.minimum).unwrap_or_default();
+        let last = u32::try_from(control.maximum).unwrap_or_default();
+        let mut entries = Vec::new();
+        for index in first..=last {
+            match sys::query_menu(self.fd(), control.id, index) {
+                Ok(bytes) => entries.push((index, text(bytes))),
+                // Menus may leave numbers out.
+                Err(Errno::EINVAL) => {}
+                Err(errno) => {
+                    return Err(self.failed("VIDIOC_QUERYMENU", "list a menu's entries")(
+                        errno,
+                    ));
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Sets a control by its name, written as the driver does or as [`Control::key`] does.
+    ///
+    /// # Errors
+    /// [`V4l2Error::UnknownControl`], which lists what there is;
+    /// [`V4l2Error::ControlValue`]; [`V4l2Error::ControlLocked`]; [`V4l2Error::Call`]: EBUSY
+    /// while another program or the stream holds it, ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_S_EXT_CTRLS")]
+    pub fn set_control(&self, name: &str, value: &ControlValue) -> Result<(), V4l2Error> {
+        let controls = self.controls()?;
+        let control = find(&controls, name).ok_or_else(|| V4l2Error::UnknownControl {
+            device: self.to_string(),
+            asked: name.to_owned(),
+            suggestion: suggestion(&controls, name),
+            known: controls.iter().map(Control::key).collect(),
+        })?;
+        if let Some(reason) = control.locked {
+            return Err(V4l2Error::ControlLocked {
+                device: self.to_string(),
+                control: control.key(),
+                reason,
+            });
+        }
+        let mut text;
+        let raw = match encode(&control.kind, value) {
+            Some(Encoded::Short(number)) => RawValue::Short(number),
+            Some(Encoded::Long(number)) => RawValue::Long(number),
+            Some(Encoded::Text(bytes)) => {
+                text = bytes;
+                RawValue::Text(&mut text)
+            }
+            None => {
+                return Err(V4l2Error::ControlValue {
+                    device: self.to_string(),
+                    control: control.key(),
+                    takes: control.kind.to_string(),
+                    value: value.to_string(),
+                });
+            }
+        };
+        sys::set_ext_ctrl(self.fd(), control.id, raw).map_err(self.failed(
+            "VIDIOC_S_EXT_CTRLS",
+            format!("set control `{}` to {value}", control.key()),
+        ))
+    }
+
+    /// How many buffers the driver wants queued to run, where it says.
+    #[must_use]
+    #[doc(alias = "V4L2_CID_MIN_BUFFERS_FOR_CAPTURE")]
+    #[doc(alias = "V4L2_CID_MIN_BUFFERS_FOR_OUTPUT")]
+    pub fn min_buffers(&self, direction: Direction) -> Option<usize> {
+        let id = match direction {
+            Direction::Capture => raw::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
+            Direction::Output => raw::V4L2_CID_MIN_BUFFERS_FOR_OUTPUT,
+        };
+        let count = sys::get_ctrl(self.fd(), id).ok()?;
+        usize::try_from(count).ok().filter(|count| *count > 0)
+    }
+}
+
+const fn integer(control: &raw::v4l2_query_ext_ctrl, long: bool) -> ControlKind {
+    ControlKind::Integer {
+        min: control.minimum,
+        max: control.maximum,
+        step: control.step,
+        long,
+    }
+}
+
+fn locked(flags: u32) -> Option<&'static str> {
+    let has = |flag: u32| flags & flag != 0;
+    if has(raw::V4L2_CTRL_FLAG_DISABLED) {
+        Some("the driver has switched it off")
+    } else if has(raw::V4L2_CTRL_FLAG_READ_ONLY) {
+        Some("it is read-only")
+    } else if has(raw::V4L2_CTRL_FLAG_GRABBED) {
+        Some("it is in use by another program or a stream")
+    } else {
+        None
+    }
+}
+
+fn find<'a>(controls: &'a [Control], name: &str) -> Option<&'a Control> {
+    let wanted = key(name);
+    controls.iter().find(|control| control.key() == wanted)
+}
+
+/// The name that shares the most words or the longest beginning with what was asked.
+fn suggestion(controls: &[Control], asked: &str) -> Option<String> {
+    let asked = key(asked);
+    let likeness = |name: &str| {
+        let words = asked
+            .split('_')
+            .filter(|word| name.split('_').any(|other| other == *word));
+        let beginning = asked.chars().zip(name.chars()).take_while(|(a, b)| a == b);
+        (words.count(), beginning.count())
+    };
+    controls
+        .iter()
+        .map(Control::key)
+        .map(|name| (likeness(&name), name))
+        .filter(|((words, beginning), _name)| *words > 0 || *beginning >= 3)
+        .max_by_key(|(likeness, _name)| *likeness)
+        .map(|(_likeness, name)| name)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Encoded {
+    Short(i32),
+    Long(i64),
+    Text(Vec<u8>),
+}
+
+/// The kernel's form of a value, where the control takes it.
+fn encode(kind: &ControlKind, value: &ControlValue) -> Option<Encoded> {
+    match (kind, value) {
+        (
+            ControlKind::Integer {
+                min,
+                max,
+                step,
+                long,
+            },
+            ControlValue::Integer(value),
+        ) => {
+            let steps = value.checked_sub(*min)?.unsigned_abs();
+            if !(min..=max).contains(&value) || (*step > 1 && !steps.is_multiple_of(*step)) {
+                return None;
+            }
+            if *long {
+                return Some(Encoded::Long(*value));
+            }
+            // Bitmasks use all 32 bits without a sign.
+            let short =
+                i32::try_from(*value).or_else(|_large| u32::try_from(*value).map(u32::cast_signed));
+            short.ok().map(Encoded::Short)
+        }
+        (ControlKind::Boolean, ControlValue::Boolean(on)) => Some(Encoded::Short(i32::from(*on))),
+        (ControlKind::Boolean, ControlValue::Integer(on @ (0 | 1))) => {
+            i32::try_from(*on).ok().map(Encoded::Short)
+        }
+        (ControlKind::Button, ControlValue::Boolean(true) | ControlValue::Integer(1)) => {
+            Some(Encoded::Short(1))
+        }
+        (ControlKind::Menu(entries), ControlValue::Text(wanted)) => entries
+            .iter()
+            .find(|(_number, name)| name.trim() == wanted.trim())
+            .or_else(|| {
+                entries
+                    .iter()
+                    .find(|(_number, name)| key(name) == key(wanted))
+            })
+            .and_then(|(number, _name)| i32::try_from(*number).ok())
+            .map(Encoded::Short),
+        (ControlKind::Menu(entries), ControlValue::Integer(wanted)) => entries
+            .iter()
+            .find(|(number, _name)| i64::from(*number) == *wanted)
+            .and_then(|(number, _name)| i32::try_from(*number).ok())
+            .map(Encoded::Short),
+        (ControlKind::Text { max }, ControlValue::Text(text)) => {
+            let fits = text.len() <= *max && !text.contains('\0');
+            fits.then(|| Encoded::Text([text.as_bytes(), &[0]].concat()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn control(name: &str, kind: ControlKind) -> Control {
+        Control {
+            id: 1,
+            name: name.to_owned(),
+            kind,
+            locked: None,
+        }
+    }
+
+    fn number() -> ControlKind {
+        ControlKind::Integer {
+            min: -64,
+            max: 64,
+            step: 1,
+            long: false,
+        }
+    }
+
+    #[test]
+    fn names_are_found_however_they_are_written() {
+        let controls = [
+            control("Brightness", number()),
+            control("Power Line Frequency", ControlKind::Boolean),
+            control("Exposure, Auto", ControlKind::Boolean),
+        ];
+        for (asked, name) in [
+            ("brightness", "Brightness"),
+            ("BRIGHTNESS", "Brightness"),
+            ("power_line_frequency", "Power Line Frequency"),
+            ("Power Line Frequency", "Power Line Frequency"),
+            ("exposure_auto", "Exposure, Auto"),
+        ] {
+            let found = find(&controls, asked).map(|control| control.name.as_str());
+            assert_eq!(found, Some(name), "{asked}");
+        }
+        assert_eq!(find(&controls, "bright"), None);
+        assert_eq!(
+            suggestion(&controls, "bright").as_deref(),
+            Some("brightness")
+        );
+        let frequency = suggestion(&controls, "line_frequency");
+        assert_eq!(frequency.as_deref(), Some("power_line_frequency"));
+        assert_eq!(suggestion(&controls, "zzz"), None);
+    }
+
+    #[test]
+    fn values_are_checked_before_the_kernel_sees_them() {
+        let short = |value| Some(Encoded::Short(value));
+        let integer = |value| encode(&number(), &ControlValue::Integer(value));
+        assert_eq!(integer(-64), short(-64));
+        assert_eq!(integer(65), None);
+        assert_eq!(encode(&number(), &ControlValue::Boolean(true)), None);
+        let boolean = |value| encode(&ControlKind::Boolean, &value);
+        assert_eq!(boolean(ControlValue::Boolean(true)), short(1));
+        assert_eq!(boolean(ControlValue::Integer(2)), None);
+        let button = |on| encode(&ControlKind::Button, &ControlValue::Boolean(on));
+        assert_eq!(button(true), short(1));
+        assert_eq!(button(false), None);
+    }
+
+    #[test]
+    fn steps_and_widths() {
+        let even = ControlKind::Integer {
+            min: 1,
+            max: i64::MAX,
+            step: 2,
+            long: true,
+        };
+        assert_eq!(encode(&even, &ControlValue::Integer(4)), None);
+        let wide = 1 << 40 | 1;
+        assert_eq!(
+            encode(&even, &ControlValue::Integer(wide)),
+            Some(Encoded::Long(wide))
+        );
+        let mask = ControlKind::Integer {
+            min: 0,
+            max: i64::from(u32::MAX),
+            step: 0,
+            long: false,
+        };
+        let all = encode(&mask, &ControlValue::Integer(i64::from(u32::MAX)));
+        assert_eq!(all, Some(Encoded::Short(-1)));
+    }
+
+    #[test]
+    fn menus_take_names_and_numbers() {
+        let menu = ControlKind::Menu(vec![(0, "Disabled".to_owned()), (2, "60 Hz".to_owned())]);
+        let text = |text: &str| encode(&menu, &ControlValue::Text(text.to_owned()));
+        assert_eq!(text("60 Hz"), Some(Encoded::Short(2)));
+        assert_eq!(text("60_hz"), Some(Encoded::Short(2)));
+        assert_eq!(text("50 Hz"), None);
+        assert_eq!(encode(&menu, &ControlValue::Integer(1)), None);
+        assert_eq!(menu.to_string(), "one of `Disabled`, `60 Hz`");
+    }
+
+    #[test]
+    fn text_ends_with_a_nul() {
+        let kind = ControlKind::Text { max: 3 };
+        let encoded = |text: &str| encode(&kind, &ControlValue::Text(text.to_owned()));
+        assert_eq!(encoded("abc"), Some(Encoded::Text(b"abc\0".to_vec())));
+        assert_eq!(encoded("abcd"), None);
+        assert_eq!(encoded("a\0"), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! A video device: a node of a V4L2 driver, opened.
+
+mod nodes;
+
+pub use nodes::{Function, VideoNode, video_nodes};
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use dmaflow_core::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+
+use crate::error::V4l2Error;
+use crate::sys::{self, raw};
+
+/// Who a driver is, and what one of its nodes can do (`struct v4l2_capability`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The driver's name: "uvcvideo".
+    pub driver: String,
+    /// The device's name: "Integrated Camera".
+    pub card: String,
+    /// Where it is plugged in: "usb-0000:00:14.0-8".
+    pub bus: String,
+    /// `V4L2_CAP_…` of this node.
+    flags: u32,
+}
+
+impl Capabilities {
+    fn parse(kernel: &raw::v4l2_capability) -> Self {
+        // Old drivers speak for the whole device only.
+        let flags = if kernel.capabilities & raw::V4L2_CAP_DEVICE_CAPS == 0 {
+            kernel.capabilities
+        } else {
+            kernel.device_caps
+        };
+        Self {
+            driver: sys::text(&kernel.driver),
+            card: sys::text(&kernel.card),
+            bus: sys::text(&kernel.bus_info),
+            flags,
+        }
+    }
+
+    const fn any(&self, flags: u32) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Whether pictures come out of it and none go in: a camera or a video input.
+    #[must_use]
+    pub const fn captures(&self) -> bool {
+        self.any(raw::V4L2_CAP_VIDEO_CAPTURE | raw::V4L2_CAP_VIDEO_CAPTURE_MPLANE)
+            && self.any(raw::V4L2_CAP_STREAMING)
+    }
+
+    /// Whether pictures or streams go in and come out: a codec, a scaler.
+    #[must_use]
+    pub const fn converts(&self) -> bool {
+        self.any(raw::V4L2_CAP_VIDEO_M2M | raw::V4L2_CAP_VIDEO_M2M_MPLANE)
+            && self.any(raw::V4L2_CAP_STREAMING)
+    }
+
+    /// Whether its queues are of the multi-planar kind, where a frame may have several buffers.
+    #[must_use]
+    pub const fn is_multiplanar(&self) -> bool {
+        self.any(raw::V4L2_CAP_VIDEO_CAPTURE_MPLANE | raw::V4L2_CAP_VIDEO_M2M_MPLANE)
+    }
+
+    /// Whether formats and links must be set up through the media controller before
+    /// (`V4L2_CAP_IO_MC`).
+    #[must_use]
+    pub const fn needs_media_controller(&self) -> bool {
+        self.any(raw::V4L2_CAP_IO_MC)
+    }
+}
+
+/// Which way pictures travel through a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the device to us.
+    Capture,
+    /// From us to the device.
+    Output,
+}
+
+/// An open node of a V4L2 driver, in blocking mode. Dropping it closes the node, which stops
+/// whatever it was doing.
+///
+/// # Invariants
+/// A driver behind `fd` has answered `VIDIOC_QUERYCAP`.
+#[derive(Debug)]
+pub struct VideoDevice {
+    fd: OwnedFd,
+    path: PathBuf,
+    capabilities: Capabilities,
+}
+
+impl VideoDevice {
+    /// Opens a node.
+    ///
+    /// *Needs:* read and write permission for the node, which the group `video` has.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Open`], and [`V4l2Error::NotVideo`] when it is something else.
+    #[doc(alias = "VIDIOC_QUERYCAP")]
+    pub fn open(path: &Path) -> Result<Self, V4l2Error> {
+        let owned = || path.to_owned();
+        // Blocking: a source waits inside DQBUF, one system call a frame.
+        let fd = open(path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).map_err(|source| {
+            V4l2Error::Open {
+                path: owned(),
+                source,
+            }
+        })?;
+        let kernel = sys::query_cap(fd.as_fd()).map_err(|source| match source {
+            Errno::ENOTTY => V4l2Error::NotVideo {
+                path: owned(),
+                source,
+            },
+            source => V4l2Error::Open {
+                path: owned(),
+                source,
+            },
+        })?;
+        Ok(Self {
+            fd,
+            path: owned(),
+            capabilities: Capabilities::parse(&kernel),
+        })
+    }
+
+    /// Who the driver is and what the node can do.
+    #[must_use]
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The node.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the device went away since it was opened.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(sys::query_cap(self.fd()), Err(Errno::ENODEV | Errno::ENXIO))
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The number of the queue for this direction, `enum v4l2_buf_type`.
+    pub(crate) const fn queue_type(&self, direction: Direction) -> u32 {
+        match (direction, self.capabilities.is_multiplanar()) {
+            (Direction::Capture, false) => raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE,
+            (Direction::Capture, true) => raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+            (Direction::Output, false) => raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_OUTPUT,
+            (Direction::Output, true) => raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
+        }
+    }
+
+    /// The error for an ioctl of this device that failed.
+    pub(crate) fn failed(
+        &self,
+        call: &'static str,
+        doing: impl Into<String>,
+    ) -> impl FnOnce(Errno) -> V4l2Error {
+        let device = self.to_string();
+        let doing = doing.into();
+        move |source| V4l2Error::Call {
+            device,
+            doing,
+            call,
+            source,
+        }
+    }
+}
+
+impl fmt::Display for VideoDevice {
+    /// Writes card, driver and node: "vivid-000 (vivid, /dev/video0)".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Capabilities { card, driver, .. } = &self.capabilities;
+        write!(f, "{card} ({driver}, {})", self.path.display())
+    }
+}

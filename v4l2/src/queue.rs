@@ -1,0 +1,320 @@
+//! A queue of frames between us and a driver, which imports them as dma-bufs.
+//!
+//! ```text
+//!              enqueue                  (the driver fills it)             dequeue
+//!   with us ────────────▶ with the driver ──────────────────▶ done ────────────────▶ with us
+//!      ▲                        │                              │
+//!      └────────────────────────┴───────── stream_off ─────────┘
+//! ```
+//!
+//! A blocked [`Queue::dequeue`] holds no lock of the kernel's: `enqueue` and `stream_off` work
+//! from other threads meanwhile, and `stream_off`, the driver's unloading and a queue error
+//! wake it (`__vb2_wait_for_done_vb` in `drivers/media/common/videobuf2/videobuf2-core.c`).
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use dmaflow_core::Errno;
+use dmaflow_core::frame::{FramePool, StampPoint};
+use dmaflow_core::layout::MAX_PLANES;
+use dmaflow_core::time::Timestamp;
+
+use crate::device::{Direction, VideoDevice};
+use crate::error::V4l2Error;
+use crate::sys::{self, RawDequeued, raw};
+
+/// Where a driver says that a timestamp is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StampClock {
+    /// It does not say.
+    Unknown,
+    /// `CLOCK_MONOTONIC`; some drivers say so of other clocks.
+    Monotonic,
+    /// It is that of the frame that went in.
+    Copied,
+}
+
+/// A frame that came back from a driver, in the driver's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dequeued {
+    /// Which of the queue's frames it is.
+    pub slot: usize,
+    /// The driver's count of frames since the start, modulo 2³².
+    pub sequence: u32,
+    /// When it was captured, to the microsecond.
+    pub at: Timestamp,
+    /// The clock of `at`.
+    pub clock: StampClock,
+    /// What happened at that moment.
+    pub point: StampPoint,
+    /// The driver marked the data as damaged (`V4L2_BUF_FLAG_ERROR`).
+    pub damaged: bool,
+    /// Nothing follows (`V4L2_BUF_FLAG_LAST`).
+    pub last: bool,
+    /// Bytes that the driver wrote into each buffer; 0 from drivers that do not say.
+    pub bytes_used: [u32; MAX_PLANES],
+}
+
+impl Dequeued {
+    fn parse(kernel: &RawDequeued) -> Self {
+        let has = |flag: u32| kernel.flags & flag != 0;
+        let (seconds, micros) = kernel.timestamp;
+        let nanos =
+            |number: i64, unit: u64| u64::try_from(number).unwrap_or(0).saturating_mul(unit);
+        Self {
+            slot: usize::try_from(kernel.index).unwrap_or(usize::MAX),
+            sequence: kernel.sequence,
+            at: Timestamp::from_nanos(
+                nanos(seconds, 1_000_000_000).saturating_add(nanos(micros, 1000)),
+            ),
+            clock: match kernel.flags & raw::V4L2_BUF_FLAG_TIMESTAMP_MASK {
+                raw::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC => StampClock::Monotonic,
+                raw::V4L2_BUF_FLAG_TIMESTAMP_COPY => StampClock::Copied,
+                _ => StampClock::Unknown,
+            },
+            point: if kernel.flags & raw::V4L2_BUF_FLAG_TSTAMP_SRC_MASK
+                == raw::V4L2_BUF_FLAG_TSTAMP_SRC_SOE
+            {
+                StampPoint::StartOfExposure
+            } else {
+                StampPoint::EndOfFrame
+            },
+            damaged: has(raw::V4L2_BUF_FLAG_ERROR),
+            last: has(raw::V4L2_BUF_FLAG_LAST),
+            bytes_used: kernel.bytes_used,
+        }
+    }
+}
+
+/// A dma-buf to import, and how many bytes of it.
+#[derive(Debug)]
+struct Import {
+    dma_buf: OwnedFd,
+    len: u32,
+}
+
+/// A driver's queue, set up for the frames of one pool. Dropping it stops the flow and has the
+/// driver forget the frames.
+///
+/// # Invariants
+/// The driver made at least as many buffers as there are `frames`. The descriptors are our own,
+/// so that a frame can be queued from any thread whoever has the pool.
+#[derive(Debug)]
+pub struct Queue {
+    device: Arc<VideoDevice>,
+    queue: u32,
+    multiplanar: bool,
+    frames: Vec<Vec<Import>>,
+}
+
+impl Queue {
+    /// Prepares a queue of a device for the frames of a pool; none is queued yet.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; EBUSY while another program streams, EINVAL when the driver cannot
+    /// import dma-bufs, EMFILE without free descriptors. [`V4l2Error::TooManyFrames`].
+    #[doc(alias = "VIDIOC_REQBUFS")]
+    pub fn request(
+        device: &Arc<VideoDevice>,
+        direction: Direction,
+        pool: &FramePool,
+    ) -> Result<Self, V4l2Error> {
+        let frames = pool
+            .buffers()
+            .map(|buffers| {
+                let lens = pool.layout().buffer_lens();
+                let import = |(buffer, len): (&dmaflow_core::heap::HeapBuffer, &u32)| {
+                    Ok(Import {
+                        dma_buf: buffer.as_fd().try_clone_to_owned()?,
+                        len: *len,
+                    })
+                };
+                buffers.iter().zip(lens).map(import).collect()
+            })
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+            .map_err(device.failed("fcntl(F_DUPFD_CLOEXEC)", "keep the frames' descriptors"))?;
+        let doing = format!("prepare its queue for {} frames", frames.len());
+        let queue = device.queue_type(direction);
+        let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+        let made = sys::request_buffers(device.fd(), queue, count)
+            .map_err(device.failed("VIDIOC_REQBUFS", doing))?;
+        // From here on dropping it gives the driver's buffers back.
+        let this = Self {
+            device: Arc::clone(device),
+            queue,
+            multiplanar: device.capabilities().is_multiplanar(),
+            frames,
+        };
+        if made < count {
+            return Err(V4l2Error::TooManyFrames {
+                device: device.to_string(),
+                asked: this.frames.len(),
+                most: usize::try_from(made).unwrap_or_default(),
+            });
+        }
+        Ok(this)
+    }
+
+    /// The device whose queue it is.
+    #[must_use]
+    pub fn device(&self) -> &VideoDevice {
+        &self.device
+    }
+
+    /// How many frames it is for.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether it is for no frames at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Hands a frame to the driver. Allocates nothing.
+    ///
+    /// # Errors
+    /// EFAULT when the driver needs contiguous memory and this is not; EINVAL when a buffer is
+    /// too short or no dma-buf, when the frame is with the driver already, or when there is no
+    /// such frame; ENOMEM without address space for the device; ENODEV when it is gone.
+    #[doc(alias = "VIDIOC_QBUF")]
+    pub fn enqueue(&self, slot: usize) -> Result<(), Errno> {
+        let frame = self.frames.get(slot).ok_or(Errno::EINVAL)?;
+        let index = u32::try_from(slot).map_err(|_no_frame| Errno::EINVAL)?;
+        let buffers = frame
+            .iter()
+            .map(|import| (import.dma_buf.as_fd(), import.len));
+        sys::queue_buffer(
+            self.device.fd(),
+            self.queue,
+            self.multiplanar,
+            index,
+            buffers,
+        )
+    }
+
+    /// Waits until the driver is done with a frame, and takes it back. Allocates nothing.
+    ///
+    /// # Errors
+    /// EINVAL when the queue does not stream or was stopped meanwhile; EIO when the driver gave
+    /// up and the queue must be stopped and started; EPIPE after the last frame; EBUSY while
+    /// another thread waits; ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_DQBUF")]
+    pub fn dequeue(&self) -> Result<Dequeued, Errno> {
+        sys::dequeue_buffer(self.device.fd(), self.queue, self.multiplanar)
+            .map(|kernel| Dequeued::parse(&kernel))
+    }
+
+    /// Bytes that the driver puts before the picture in each buffer of a queued frame.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_QUERYBUF")]
+    pub fn data_offsets(&self, slot: usize) -> Result<[u32; MAX_PLANES], V4l2Error> {
+        let index = u32::try_from(slot).unwrap_or(u32::MAX);
+        sys::query_buffer(self.device.fd(), self.queue, self.multiplanar, index)
+            .map(|kernel| kernel.data_offsets)
+            .map_err(
+                self.device
+                    .failed("VIDIOC_QUERYBUF", "ask where the picture begins"),
+            )
+    }
+
+    /// Starts the flow.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; EINVAL or EIO when the driver cannot start, EPIPE and ENOLINK when
+    /// the media pipeline is not set up, ENOSPC without bandwidth on the bus, ENODEV when the
+    /// device is gone.
+    #[doc(alias = "VIDIOC_STREAMON")]
+    pub fn stream_on(&self) -> Result<(), V4l2Error> {
+        sys::stream_on(self.device.fd(), self.queue)
+            .map_err(self.device.failed("VIDIOC_STREAMON", "start the flow"))
+    }
+
+    /// Ends the flow: every frame is with us again, and a blocked [`Queue::dequeue`] returns
+    /// EINVAL. A queue that does not stream is left without frames all the same.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_STREAMOFF")]
+    pub fn stream_off(&self) -> Result<(), V4l2Error> {
+        sys::stream_off(self.device.fd(), self.queue)
+            .map_err(self.device.failed("VIDIOC_STREAMOFF", "end the flow"))
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let fd = self.device.fd();
+        let undone = sys::stream_off(fd, self.queue)
+            .and_then(|()| sys::request_buffers(fd, self.queue, 0).map(drop));
+        match undone {
+            Ok(()) => {}
+            Err(errno @ (Errno::ENODEV | Errno::ENXIO)) => {
+                tracing::debug!(device = %self.device, %errno, "a queue went with its device");
+            }
+            Err(errno) => {
+                tracing::warn!(device = %self.device, %errno, "cannot give a queue's buffers back");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel(flags: u32, timestamp: (i64, i64)) -> RawDequeued {
+        RawDequeued {
+            index: 3,
+            flags,
+            sequence: 9,
+            timestamp,
+            bytes_used: [0, 7, 0, 0],
+            data_offsets: [0; MAX_PLANES],
+        }
+    }
+
+    #[test]
+    fn flags_become_words() {
+        let parsed = Dequeued::parse(&kernel(
+            raw::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC | raw::V4L2_BUF_FLAG_TSTAMP_SRC_SOE,
+            (5, 250),
+        ));
+        assert_eq!(
+            parsed,
+            Dequeued {
+                slot: 3,
+                sequence: 9,
+                at: Timestamp::from_nanos(5_000_250_000),
+                clock: StampClock::Monotonic,
+                point: StampPoint::StartOfExposure,
+                damaged: false,
+                last: false,
+                bytes_used: [0, 7, 0, 0],
+            }
+        );
+        let parsed = Dequeued::parse(&kernel(
+            raw::V4L2_BUF_FLAG_TIMESTAMP_COPY | raw::V4L2_BUF_FLAG_ERROR | raw::V4L2_BUF_FLAG_LAST,
+            (0, 0),
+        ));
+        assert_eq!(parsed.clock, StampClock::Copied);
+        assert_eq!(parsed.point, StampPoint::EndOfFrame);
+        assert!(parsed.damaged && parsed.last);
+        assert_eq!(
+            Dequeued::parse(&kernel(0, (0, 0))).clock,
+            StampClock::Unknown
+        );
+    }
+
+    #[test]
+    fn timestamps_that_cannot_be_stay_in_range() {
+        let at = |timestamp| Dequeued::parse(&kernel(0, timestamp)).at.as_nanos();
+        assert_eq!(at((-1, 5)), 5000);
+        assert_eq!(at((i64::MAX, 999_999)), u64::MAX);
+    }
+}

@@ -1,0 +1,171 @@
+//! The programs that are compared, and the runs that tell their cost.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::measure::Cost;
+use crate::report::Report;
+
+/// Runs of both lengths are made, so that their difference is the cost of
+/// frames alone, without set-up and end.
+pub(super) const SHORT: i64 = 60;
+pub(super) const LONG: i64 = 660;
+
+/// Width and height of the pictures.
+pub(super) const SIZES: [(u32, u32); 2] = [(640, 480), (1280, 720)];
+
+/// What brings a camera's frames to a display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contender {
+    /// The ioctls and nothing else: the limit.
+    Bare,
+    Dmaflow,
+    Gstreamer,
+}
+
+impl Contender {
+    pub(super) const ALL: [Self; 3] = [Self::Bare, Self::Dmaflow, Self::Gstreamer];
+
+    /// Its command in the guest's shell.
+    fn command(self, (width, height): (u32, u32), frames: i64) -> String {
+        match self {
+            Self::Bare => format!(
+                "bare-loop --camera vivid --card vkms --size {width}x{height} --frames {frames}"
+            ),
+            Self::Dmaflow => format!(
+                "dmaflow run examples/camera-to-display.toml --frames {frames} --json \
+                 --set camera.device=vivid --set camera.format=XRGB8888 \
+                 --set camera.width={width} --set camera.height={height} --set screen.card=vkms"
+            ),
+            Self::Gstreamer => format!(
+                "gst-launch-1.0 -q v4l2src device=$camera io-mode=dmabuf-import \
+                 num-buffers={frames} ! \
+                 video/x-raw,format=BGRx,width={width},height={height},framerate=30/1 ! \
+                 kmssink driver-name=vkms skip-vsync=true sync=false"
+            ),
+        }
+    }
+
+    /// Whether it reports its frames itself.
+    fn reports(self) -> bool {
+        self != Self::Gstreamer
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bare => "bare loop",
+            Self::Dmaflow => "dmaflow",
+            Self::Gstreamer => "gstreamer",
+        })
+    }
+}
+
+/// The whole comparison as one script: each contender at each size and length,
+/// once to be measured and once, apart from that, to have its system calls
+/// counted.
+pub(super) fn script(xtask: &Path) -> String {
+    let mut script = "node=$(grep -l vivid /sys/class/video4linux/*/name | head -n 1)\n\
+                      node=${node%/name}\n\
+                      camera=/dev/${node##*/}\n\
+                      gst-inspect-1.0 kmssink >/dev/null # its registry is written once\n"
+        .to_owned();
+    for size in SIZES {
+        for frames in [SHORT, LONG] {
+            for contender in Contender::ALL {
+                let name = name(contender, size, frames);
+                let command = contender.command(size, frames);
+                script += &format!(
+                    "echo '{name}'\n\
+                     '{}' measure --report /results/{name}.cost -- {command} \
+                     >/results/{name}.out || exit 1\n\
+                     strace -f -c -U calls,name -o /results/{name}.calls {command} \
+                     >/dev/null || exit 1\n",
+                    xtask.display()
+                );
+            }
+        }
+    }
+    script
+}
+
+fn name(contender: Contender, (width, height): (u32, u32), frames: i64) -> String {
+    format!("{width}x{height}-{contender}-{frames}").replace(' ', "-")
+}
+
+/// What one run left in the results folder.
+pub(super) struct Run {
+    pub(super) cost: Cost,
+    pub(super) system_calls: i64,
+    pub(super) report: Option<Report>,
+}
+
+impl Run {
+    pub(super) fn read(
+        results: &Path,
+        contender: Contender,
+        size: (u32, u32),
+        frames: i64,
+    ) -> Result<Self> {
+        let name = name(contender, size, frames);
+        let read = |ending: &str| {
+            let path = results.join(format!("{name}.{ending}"));
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let report = match contender.reports() {
+            true => Some(Report::parse(&read("out")?)?),
+            false => None,
+        };
+        if let Some(report) = &report {
+            let captured = i64::try_from(report.frames.captured)?;
+            ensure!(captured == frames, "{name} captured {captured} frames");
+            report.ensure_zero_copy().with_context(|| name.clone())?;
+        }
+        Ok(Self {
+            cost: serde_json::from_str(&read("cost")?)?,
+            system_calls: total_calls(&read("calls")?)
+                .with_context(|| format!("strace left no total for {name}"))?,
+            report,
+        })
+    }
+}
+
+/// The last line of `strace -c -U calls,name` is the sum.
+fn total_calls(table: &str) -> Option<i64> {
+    let total = table
+        .lines()
+        .rev()
+        .find(|line| line.trim_end().ends_with("total"))?;
+    total.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strace_s_total_is_found() {
+        let table = "    calls syscall\n--------- ----------------\n       90 ioctl\n        2 read\n\
+                     --------- ----------------\n       92 total\n";
+        assert_eq!(total_calls(table), Some(92));
+        assert_eq!(total_calls(""), None);
+    }
+
+    #[test]
+    fn every_run_has_its_own_files() {
+        let script = script(Path::new("/x"));
+        let runs = SIZES.len() * 2 * Contender::ALL.len();
+        let mut names: Vec<&str> = script
+            .lines()
+            .filter(|line| line.starts_with("echo"))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), runs);
+        assert!(script.contains("/results/640x480-bare-loop-60.cost"));
+    }
+}

@@ -1,0 +1,74 @@
+//! Cargo, run on the checkout.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// A cargo command in the checkout.
+pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root).args(arguments);
+    // What cargo set for xtask itself would make others build anew.
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Builds; the compiler's words go to the terminal.
+pub(crate) fn build(root: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = cargo(root, &["build"]);
+    let status = command
+        .args(arguments)
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(
+        status.success(),
+        "cargo build {} failed",
+        arguments.join(" ")
+    );
+    Ok(())
+}
+
+/// Builds the test programs of `package` that need the board, and names them.
+pub(crate) fn test_programs(root: &Path, package: &str) -> Result<Vec<PathBuf>> {
+    let output = cargo(root, &["test", "--package", package, "--no-run"])
+        .args(["--test", "*", "--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    ensure!(
+        output.status.success(),
+        "the tests of {package} do not compile"
+    );
+    Ok(executables(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// The test programs in cargo's messages.
+fn executables(messages: &str) -> Vec<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["profile"]["test"] == true)
+        .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_test_programs_count() {
+        let messages = r#"{"reason":"compiler-artifact","profile":{"test":true},"executable":"/t/a"}
+{"reason":"compiler-artifact","profile":{"test":false},"executable":"/t/b"}
+{"reason":"compiler-artifact","profile":{"test":true},"executable":null}
+not json"#;
+        assert_eq!(executables(messages), [PathBuf::from("/t/a")]);
+    }
+}

@@ -1,0 +1,132 @@
+//! `cargo xtask demo`: camera to display, on devices if there are any.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cargo;
+use crate::kernel::Choice;
+use crate::packages::{Purpose, ensure_installed};
+use crate::profile::Profile;
+use crate::report::Report;
+use crate::vm::{Boot, Ending, Screenshot};
+use crate::workspace;
+
+const DESCRIPTION: &str = "examples/camera-to-display.toml";
+const BUILT_IN: &str = "examples/built-in.toml";
+
+/// When in the run of ten seconds the monitor is photographed.
+const PICTURE_AFTER: Duration = Duration::from_secs(7);
+
+/// Runs the demo and says where its results are.
+pub(crate) fn demo() -> Result<()> {
+    let root = workspace::root()?;
+    ensure_installed(&[Purpose::Workspace])?;
+    println!("compiling dmaflow");
+    cargo::build(&root, &["--release", "--package", "dmaflow"])?;
+    let results = workspace::target(&root).join("demo");
+    fs::create_dir_all(&results)?;
+    for old in ["monitor.png", "picture.png", "latency.json", "latency.txt"] {
+        workspace::clear(&results.join(old))?;
+    }
+
+    let picture = if devices_serve(&root)? {
+        println!("running on this machine's camera and display");
+        run_here(&root, &results, &["run", DESCRIPTION, "--for", "10s"])?;
+        None
+    } else if let Err(error) = board_is_possible() {
+        println!("no camera and display of use here, and no virtual board: {error:#}");
+        println!("running on the built-in camera and display");
+        let picture = results.join("picture.png");
+        let place = format!("picture.path={}", picture.display());
+        run_here(&root, &results, &["run", BUILT_IN, "--set", &place])?;
+        Some(picture)
+    } else {
+        println!("no camera and display of use here; running on the virtual board");
+        run_on_board(&root, &results)?;
+        Some(results.join("monitor.png"))
+    };
+
+    let json = results.join("latency.json");
+    let text = fs::read_to_string(&json).with_context(|| format!("no {}", json.display()))?;
+    let report = Report::parse(&text)?;
+    let summary = report.summary();
+    fs::write(results.join("latency.txt"), &summary)?;
+    println!("\n{summary}");
+    report.ensure_zero_copy()?;
+    if let Some(picture) = picture {
+        ensure!(picture.is_file(), "{} was not written", picture.display());
+        println!("what was shown: {}", picture.display());
+    }
+    println!("latency:        {}", results.join("latency.txt").display());
+    println!("                {}", json.display());
+    Ok(())
+}
+
+/// Whether a camera and a display are here that the description can run on.
+fn devices_serve(root: &Path) -> Result<bool> {
+    let output = dmaflow(root)
+        .args(["check", DESCRIPTION])
+        .output()
+        .context("cannot run dmaflow")?;
+    Ok(output.status.success())
+}
+
+fn run_here(root: &Path, results: &Path, arguments: &[&str]) -> Result<()> {
+    let json = File::create(results.join("latency.json"))?;
+    let status = dmaflow(root)
+        .args(arguments)
+        .arg("--json")
+        .stdin(Stdio::null())
+        .stdout(json)
+        .status()
+        .context("cannot run dmaflow")?;
+    ensure!(status.success(), "dmaflow {} failed", arguments.join(" "));
+    Ok(())
+}
+
+fn dmaflow(root: &Path) -> Command {
+    let mut command = Command::new(workspace::target(root).join("release/dmaflow"));
+    command.current_dir(root);
+    command
+}
+
+fn board_is_possible() -> Result<()> {
+    ensure!(
+        cfg!(target_arch = "x86_64"),
+        "the board is a PC and its kernel is Debian's for PCs"
+    );
+    ensure_installed(&[Purpose::Board])
+}
+
+fn run_on_board(root: &Path, results: &Path) -> Result<()> {
+    let profile = Profile::load(root, "demo")?;
+    let kernel = Choice::Stock.kernel(root)?;
+    println!("booting: {}", profile.about);
+    let script =
+        format!("exec dmaflow run {DESCRIPTION} --for 10s --json > $DMAFLOW_RESULTS/latency.json");
+    let ending = Boot {
+        root,
+        kernel: &kernel,
+        profile: &profile,
+        memory: None,
+        results,
+        environment: &[],
+        time_limit: Duration::from_secs(120),
+        screenshot: Some(Screenshot {
+            file: results.join("monitor.png"),
+            after: Some(PICTURE_AFTER),
+        }),
+        command: &["sh".to_owned(), "-c".to_owned(), script],
+    }
+    .run(Box::new(std::io::stdout()))?;
+    ensure!(
+        ending == Ending::Exited(0),
+        "{ending}; the kernel's log: {}",
+        results.join("kernel.log").display()
+    );
+    Ok(())
+}
