@@ -1,3 +1,51 @@
-//! The program `dmaflow`.
+//! The program `dmaflow`: runs, checks and lists zero-copy video pipelines.
+//!
+//! Each command writes its result to standard output in one go; what is said while a pipeline
+//! runs, logs and errors go to standard error.
 
-fn main() {}
+mod args;
+mod check;
+mod devices;
+mod failure;
+mod log;
+mod numbers;
+mod output;
+mod report;
+mod run;
+mod signals;
+mod status;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use dmaflow_core::time::Clock;
+
+use args::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let began = Clock::Monotonic.now();
+    let cli = Cli::parse();
+    let outcome = log::start(cli.verbose).and_then(|()| command(cli.command, began));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::tell(&failure.render(output::colours()));
+            failure.exit_code()
+        }
+    }
+}
+
+fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => run::run(&args, began),
+        Command::Check(args) => check::check(&args),
+        Command::Devices { json } => devices::devices(json),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "dmaflow", &mut script);
+            output::result(&script)
+        }
+    }
+}

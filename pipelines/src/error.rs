@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dmaflow_core::format::Format;
 use dmaflow_core::frame::PoolError;
 use dmaflow_core::heap::RegistryError;
 use dmaflow_core::stage::StageError;
@@ -35,9 +36,6 @@ pub enum PipelineError {
         /// Its formats.
         taken: String,
     },
-    /// A heap that was named cannot be opened.
-    #[error(transparent)]
-    Heap(#[from] RegistryError),
     /// There is no heap that would do.
     #[error(
         "no heap to try: devices import dma-bufs only, and this machine has neither \
@@ -52,8 +50,8 @@ pub enum PipelineError {
 /// One try that came to nothing.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The format that was tried.
-    pub format: String,
+    /// The format that was tried, where it came to that.
+    pub format: Option<Format>,
     /// The heap that was tried, where it came to that.
     pub heap: Option<String>,
     /// Who said no, and why.
@@ -63,6 +61,9 @@ pub struct Refusal {
 /// Who said no.
 #[derive(Debug, thiserror::Error)]
 pub enum RefusalReason {
+    /// The registry: the heap cannot be opened.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The heap.
     #[error("{0}: {source}", source = root(.0))]
     Pool(#[from] PoolError),
@@ -75,23 +76,38 @@ fn root(error: &PoolError) -> String {
     std::error::Error::source(error).map_or_else(String::new, ToString::to_string)
 }
 
-fn refusals(refusals: &[Refusal]) -> String {
-    let mut text = match refusals {
-        [only] => return only.reason.to_string(),
-        _ => "nothing that was tried works:".to_owned(),
-    };
-    for Refusal {
-        format,
-        heap,
-        reason,
-    } in refusals
-    {
-        let heap = heap
-            .as_deref()
-            .map_or(String::new(), |heap| format!(", heap `{heap}`"));
-        text.push_str(&format!("\n  {format}{heap}: {reason}"));
+impl Refusal {
+    /// What was tried: "heap `system` with NV12".
+    #[must_use]
+    pub fn tried(&self) -> String {
+        match (&self.heap, self.format) {
+            (Some(heap), Some(format)) => format!("heap `{heap}` with {format}"),
+            (Some(heap), None) => format!("heap `{heap}`"),
+            (None, Some(format)) => format.to_string(),
+            (None, None) => String::new(),
+        }
     }
-    text
+}
+
+/// One refusal by its reason alone, several as a list in which equal reasons stand once.
+fn refusals(refusals: &[Refusal]) -> String {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for refusal in refusals {
+        let (tried, reason) = (refusal.tried(), refusal.reason.to_string());
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, same)) => same.push(tried),
+            None => groups.push((reason, vec![tried])),
+        }
+    }
+    match groups.as_slice() {
+        [(only, _tried)] => only.clone(),
+        groups => {
+            let lines = groups
+                .iter()
+                .map(|(reason, tried)| format!("\n  {}: {reason}", tried.join(", ")));
+            "nothing that was tried works:".to_owned() + &lines.collect::<String>()
+        }
+    }
 }
 
 /// Why a run ended before its time, with what was known until then.

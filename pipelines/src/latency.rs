@@ -89,6 +89,18 @@ impl Latencies {
         }
     }
 
+    /// The whole way to scan-out: from the capture where most frames have a stamp that can be
+    /// believed, otherwise from the dequeue.
+    pub(crate) fn until_flip(&self) -> (Step, Quantiles) {
+        let whole = self.of(Step::CaptureToFlip);
+        let certain = self.of(Step::DequeueToFlip);
+        if whole.count * 2 > certain.count {
+            (Step::CaptureToFlip, whole)
+        } else {
+            (Step::DequeueToFlip, certain)
+        }
+    }
+
     pub(crate) fn of(&self, step: Step) -> Quantiles {
         self.histograms[step as usize].quantiles()
     }

@@ -5,6 +5,7 @@
 //! them take; then a thread a stage passes frames on, and what happened is in a [`Report`].
 
 mod decimate;
+pub mod description;
 pub mod error;
 mod latency;
 mod link;

@@ -83,6 +83,10 @@ impl Builder {
 /// What was agreed on, for people to check.
 #[derive(Debug)]
 pub struct Agreement {
+    /// The device behind each end, by the stage's name.
+    pub devices: Vec<(String, String)>,
+    /// Whether both ends are devices that import the frames: no CPU has to see a pixel.
+    pub zero_copy: bool,
     /// What the source will deliver.
     pub plan: SourcePlan,
     /// The heap's name.

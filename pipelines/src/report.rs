@@ -10,7 +10,7 @@ use dmaflow_core::time::{Quantiles, Timestamp};
 use crate::latency::Step;
 
 /// How far a run is, for a status line.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Time since the start.
     pub elapsed: Duration,
@@ -22,8 +22,23 @@ pub struct Progress {
     pub dropped: u64,
     /// Frames that came into view in the second before, by the time between two looks.
     pub frames_per_second: f64,
-    /// Capture to scan-out so far.
-    pub capture_to_flip: Quantiles,
+    /// Until scan-out so far: from the capture where most frames have a stamp that can be
+    /// believed, otherwise from the dequeue.
+    pub latency: (Step, Quantiles),
+}
+
+impl Default for Progress {
+    /// A run that has not begun.
+    fn default() -> Self {
+        Self {
+            elapsed: Duration::ZERO,
+            captured: 0,
+            shown: 0,
+            dropped: 0,
+            frames_per_second: 0.0,
+            latency: (Step::CaptureToFlip, Quantiles::default()),
+        }
+    }
 }
 
 /// Why frames were captured and not shown.

@@ -46,7 +46,9 @@ impl Diagnostics {
             let file = self.sources.file();
             Diagnostic {
                 message: &finding.message,
-                file: place.as_ref().map_or(&file.name, |(source, _)| &source.name),
+                file: place
+                    .as_ref()
+                    .map_or(&file.name, |(source, _)| &source.name),
                 line_column: place.map(|(source, span)| source.line_column(span.start)),
                 label: &finding.label,
                 help: &finding.help,
@@ -57,18 +59,23 @@ impl Diagnostics {
     /// Writes each with the lines at fault, for a terminal with or without colours.
     #[must_use]
     pub fn render(&self, colours: bool) -> String {
-        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if colours {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         let renderer = renderer.decor_style(DecorStyle::Unicode);
         let rendered = self.findings.iter().map(|finding| {
-            let mut group = Level::ERROR.primary_title(&*finding.message).elements(
-                finding.span.as_ref().map(|span| {
-                    let (source, span) = self.sources.find(span);
-                    let annotation = AnnotationKind::Primary.span(span);
-                    Snippet::source(&*source.text)
-                        .path(&*source.name)
-                        .annotation(annotation.label(not_empty(&finding.label)))
-                }),
-            );
+            let mut group =
+                Level::ERROR
+                    .primary_title(&*finding.message)
+                    .elements(finding.span.as_ref().map(|span| {
+                        let (source, span) = self.sources.find(span);
+                        let annotation = AnnotationKind::Primary.span(span);
+                        Snippet::source(&*source.text)
+                            .path(&*source.name)
+                            .annotation(annotation.label(not_empty(&finding.label)))
+                    }));
             if let Some(help) = not_empty(&finding.help) {
                 group = group.element(Level::HELP.message(help));
             }
@@ -102,7 +109,10 @@ pub(super) struct Finding {
 impl Finding {
     /// Something wrong at a place.
     pub(super) fn at(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span: Some(span), ..Self::anywhere(message) }
+        Self {
+            span: Some(span),
+            ..Self::anywhere(message)
+        }
     }
 
     /// Something wrong with the file as a whole.
@@ -134,24 +144,22 @@ pub(super) fn nearest<'c>(
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
     let word = word.to_lowercase();
-    let distance = |candidate: &&str| {
-        strsim::damerau_levenshtein(&word, &candidate.to_lowercase())
-    };
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, &candidate.to_lowercase());
     candidates
         .into_iter()
         .map(|candidate| (distance(&candidate), candidate))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= word.chars().count().div_ceil(3))
+        .filter(|(distance, _)| *distance <= (word.chars().count() / 3).max(1))
         .map(|(_, candidate)| candidate)
 }
 
-/// "did you mean …?" where a word comes near one, otherwise `other`.
+/// "did you mean …?" where a word comes near one, otherwise what `other` says.
 pub(super) fn did_you_mean<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
-    other: impl Into<String>,
+    other: impl FnOnce() -> String,
 ) -> String {
-    nearest(word, candidates).map_or_else(|| other.into(), |near| format!("did you mean `{near}`?"))
+    nearest(word, candidates).map_or_else(other, |near| format!("did you mean `{near}`?"))
 }
 
 /// A list for people to read.
@@ -168,7 +176,7 @@ mod tests {
         let keys = ["card", "connector", "mode", "plane"];
         assert_eq!(nearest("conector", keys), Some("connector"));
         assert_eq!(nearest("PLAN", keys), Some("plane"));
-        assert_eq!(nearest("pale", ["plane"]), Some("plane"));
+        assert_eq!(nearest("path", ["rate"]), None);
         assert_eq!(nearest("x", keys), None);
         assert_eq!(nearest("brightness", keys), None);
         assert_eq!(nearest("card", []), None);

@@ -21,7 +21,10 @@ pub fn parse(text: &str) -> Result<Duration, NotADuration> {
         "h" => 3600.0,
         _ => return Err(NotADuration),
     };
-    let number: f64 = number.trim().parse().map_err(|_not_a_number| NotADuration)?;
+    let number: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_not_a_number| NotADuration)?;
     Duration::try_from_secs_f64(number * unit)
         .ok()
         .filter(|duration| !duration.is_zero())
@@ -38,7 +41,9 @@ mod tests {
         assert_eq!(parse("1.5m"), Ok(Duration::from_secs(90)));
         assert_eq!(parse("250 ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse("2h"), Ok(Duration::from_secs(7200)));
-        for wrong in ["", "10", "s", "0s", "-1s", "10 days", "1e400s", "infs", "1s2"] {
+        for wrong in [
+            "", "10", "s", "0s", "-1s", "10 days", "1e400s", "infs", "1s2",
+        ] {
             assert_eq!(parse(wrong), Err(NotADuration), "{wrong}");
         }
     }

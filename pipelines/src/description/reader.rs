@@ -1,7 +1,7 @@
 //! Reading a table key by key, remembering which keys were asked for.
 
 use std::fmt::Display;
-use std::ops::{Range, RangeInclusive};
+use std::ops::{Range, RangeBounds};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -58,21 +58,21 @@ impl<'t, 'f> Reader<'t, 'f> {
         self.note(T::from_toml(key, value))
     }
 
-    /// A value that must be there; `example` is the line that is missing.
-    pub(super) fn required<T: FromToml>(&mut self, key: &'static str, example: &str) -> Option<T> {
+    /// A value that must be there; `mend` tells what to do where it is not.
+    pub(super) fn required<T: FromToml>(&mut self, key: &'static str, mend: &str) -> Option<T> {
         let value = self.optional(key);
         if !self.table.contains_key(key) {
             self.report(
                 Finding::at(self.named.clone(), format!("`{key}` is missing"))
                     .label(format!("{} needs it", self.owner))
-                    .help(format!("add `{example}`")),
+                    .help(mend),
             );
         }
         value
     }
 
     /// A whole number of a range that may be left out.
-    pub(super) fn number<T>(&mut self, key: &'static str, range: RangeInclusive<T>) -> Option<T>
+    pub(super) fn number<T>(&mut self, key: &'static str, range: impl RangeBounds<T>) -> Option<T>
     where
         T: TryFrom<i128> + PartialOrd + Display,
     {
@@ -80,21 +80,58 @@ impl<'t, 'f> Reader<'t, 'f> {
         self.note(integer(key, value, range))
     }
 
+    /// Two whole numbers of a range that go together, or may both be left out.
+    pub(super) fn pair<T>(
+        &mut self,
+        keys: [&'static str; 2],
+        range: impl RangeBounds<T> + Clone,
+    ) -> Option<(T, T)>
+    where
+        T: TryFrom<i128> + PartialOrd + Display + Copy,
+    {
+        let [first, second] = keys;
+        for (given, missing) in [(first, second), (second, first)] {
+            if let Some((key, _)) = self.table.get_key_value(given)
+                && !self.table.contains_key(missing)
+            {
+                self.report(
+                    Finding::at(key.span(), format!("`{given}` without `{missing}`"))
+                        .label("these two go together")
+                        .help(format!("add `{missing}`, or leave both out")),
+                );
+            }
+        }
+        let values = keys.map(|key| self.number(key, range.clone()));
+        values[0].zip(values[1])
+    }
+
+    /// A table that may be left out.
+    pub(super) fn table(&mut self, key: &'static str, wanted: &str) -> Option<&'t DeTable<'t>> {
+        let (_, value) = self.raw(key)?;
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.report(wrong_type(key, value, wanted));
+        }
+        table
+    }
+
     /// The entries of a table that may be left out, in the order of the text.
     pub(super) fn entries<T: FromToml>(&mut self, key: &'static str) -> Vec<(String, T)> {
-        let Some((_, value)) = self.raw(key) else {
-            return Vec::new();
-        };
-        let Some(table) = value.get_ref().as_table() else {
-            self.report(wrong_type(key, value, "a table, as in `{ brightness = 128 }`"));
-            return Vec::new();
-        };
-        in_order(table)
+        let table = self.table(key, "a table, as in `{ brightness = 128 }`");
+        table
+            .into_iter()
+            .flat_map(in_order)
             .filter_map(|(name, value)| {
                 let read = self.note(T::from_toml(name.get_ref(), value))?;
                 Some((name.get_ref().to_string(), read))
             })
             .collect()
+    }
+
+    /// Where a key's value stands, or the owner's name where it was left out.
+    pub(super) fn place(&self, key: &str) -> Range<usize> {
+        let value = self.table.get(key);
+        value.map_or_else(|| self.named.clone(), Spanned::span)
     }
 
     /// Takes note of something wrong.
@@ -121,8 +158,8 @@ impl<'t, 'f> Reader<'t, 'f> {
             let known = || self.asked.iter().copied();
             self.findings.push(
                 Finding::at(span, format!("unknown key `{key}`"))
-                    .label(elsewhere(key).unwrap_or_else(|| {
-                        did_you_mean(key, known(), format!("{} has no such key", self.owner))
+                    .label(did_you_mean(key, known(), || {
+                        elsewhere(key).unwrap_or_else(|| format!("{} has no such key", self.owner))
                     }))
                     .help(format!("keys of {}: {}", self.owner, listed(known()))),
             );

@@ -83,7 +83,9 @@ mod tests {
         let mut sources = Sources::new("file", "abc\n".to_owned());
         sources.add("first", "de");
         sources.add("second", "");
-        let names: Vec<_> = (0..=8).map(|at| sources.find(&(at..at)).0.name.as_str()).collect();
+        let names: Vec<_> = (0..=8)
+            .map(|at| sources.find(&(at..at)).0.name.as_str())
+            .collect();
         assert_eq!(names[..5], ["file"; 5]);
         assert_eq!(names[5..8], ["first"; 3]);
         assert_eq!(names[8], "second");

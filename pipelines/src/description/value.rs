@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::ops::RangeInclusive;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,8 +15,9 @@ use dmaflow_v4l2_src::ControlValue;
 use toml::de::DeValue;
 
 use super::diagnostic::{Finding, did_you_mean, listed};
+use super::duration;
 use super::reader::Value;
-use super::{HeapRequest, QueuePolicy, duration};
+use crate::{HeapRequest, QueuePolicy};
 
 /// A type that a description holds.
 pub(super) trait FromToml: Sized {
@@ -42,11 +44,15 @@ fn not_understood(key: &str, value: &Value<'_>, why: impl Display) -> Finding {
     Finding::at(value.span(), format!("`{key}` is not understood")).label(why.to_string())
 }
 
+fn empty(key: &str, value: &Value<'_>) -> Finding {
+    Finding::at(value.span(), format!("`{key}` is empty")).label("nothing is in here")
+}
+
 /// A whole number of a range.
 pub(super) fn integer<T>(
     key: &str,
     value: &Value<'_>,
-    range: RangeInclusive<T>,
+    range: impl RangeBounds<T>,
 ) -> Result<T, Finding>
 where
     T: TryFrom<i128> + PartialOrd + Display,
@@ -65,9 +71,14 @@ where
         .and_then(|number| T::try_from(number).ok())
         .filter(|number| range.contains(number))
         .ok_or_else(|| {
-            let (least, most) = range.into_inner();
-            Finding::at(value.span(), format!("`{key}` is out of range"))
-                .label(format!("must be {least} to {most}"))
+            let label = match (range.start_bound(), range.end_bound()) {
+                (Bound::Included(least), Bound::Included(most)) => {
+                    format!("must be {least} to {most}")
+                }
+                (Bound::Included(least), _) => format!("must be at least {least}"),
+                _ => "too large".to_owned(),
+            };
+            Finding::at(value.span(), format!("`{key}` is out of range")).label(label)
         })
 }
 
@@ -100,30 +111,53 @@ fn one_of<T: Copy>(key: &str, value: &Value<'_>, words: &[(&str, T)]) -> Result<
     let text = text(key, value, &choice)?;
     match words.iter().find(|(word, _)| *word == text) {
         Some((_, meant)) => Ok(*meant),
-        None => Err(not_understood(key, value, did_you_mean(text, all(), &choice))
-            .help(format!("`{key}` is {choice}"))),
+        None => Err(
+            not_understood(key, value, did_you_mean(text, all(), || choice.clone()))
+                .help(format!("`{key}` is {choice}")),
+        ),
     }
 }
 
 impl FromToml for String {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
         match text(key, value, "a string")? {
-            "" => Err(not_understood(key, value, "this is empty")
-                .help(format!("leave `{key}` out to have one chosen"))),
+            "" => Err(empty(key, value).help(format!("leave `{key}` out to have one chosen"))),
             text => Ok(text.to_owned()),
         }
     }
 }
 
+impl FromToml for NonZeroU32 {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let number = integer(key, value, 1..)?;
+        Ok(Self::new(number).unwrap_or(Self::MIN))
+    }
+}
+
+impl FromToml for NonZeroU64 {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let number = integer(key, value, 1..)?;
+        Ok(Self::new(number).unwrap_or(Self::MIN))
+    }
+}
+
 impl FromToml for QueuePolicy {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        one_of(key, value, &[("latest", Self::Latest), ("fifo", Self::Fifo)])
+        one_of(
+            key,
+            value,
+            &[("latest", Self::Latest), ("fifo", Self::Fifo)],
+        )
     }
 }
 
 impl FromToml for Rate {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        parsed(key, value, "frames a second, as in `30` or `\"30000/1001\"`")
+        parsed(
+            key,
+            value,
+            "frames a second, as in `30` or `\"30000/1001\"`",
+        )
     }
 }
 
@@ -135,7 +169,11 @@ impl FromToml for ModeRequest {
 
 impl FromToml for PlaneRequest {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        parsed(key, value, "`\"primary\"`, `\"overlay\"` or a plane's number")
+        parsed(
+            key,
+            value,
+            "`\"primary\"`, `\"overlay\"` or a plane's number",
+        )
     }
 }
 
@@ -156,10 +194,15 @@ impl FromToml for Format {
         let name = text(key, value, "a string, as in `\"NV12\"`")?;
         let format: Self = name.parse().map_err(|unknown| {
             let codes = Self::all().flat_map(|format| [format.v4l2(), format.drm()]);
-            let codes: Vec<String> = codes.flatten().map(|code| code.to_string()).collect();
-            let names = Self::all().map(Self::name);
-            let all = names.chain(codes.iter().map(String::as_str));
-            let label = did_you_mean(name, all, "neither V4L2 nor DRM has such a format");
+            let codes = codes.flatten().map(|code| code.to_string());
+            let all: Vec<String> = Self::all()
+                .map(|known| known.to_string())
+                .chain(codes)
+                .collect();
+            let all = all.iter().map(String::as_str);
+            let label = did_you_mean(name, all, || {
+                "neither V4L2 nor DRM has such a format".to_owned()
+            });
             Finding::at(value.span(), format!("{unknown}"))
                 .label(label)
                 .help("common ones: XRGB8888, YUYV, UYVY, NV12; or leave `format` out")
@@ -184,27 +227,31 @@ impl FromToml for HeapRequest {
             _ => return Err(wrong_type(key, value, WANTED)),
         };
         if list.is_empty() {
-            return Err(not_understood(key, value, "no heap is in this list")
-                .help(format!("`{key}` is {WANTED}")));
+            return Err(empty(key, value).help(format!("`{key}` is {WANTED}")));
         }
         let names = list
             .iter()
-            .map(|name| match (text(key, name, "a list of names")?, list.len()) {
-                ("", _) => Err(not_understood(key, name, "this is empty")
-                    .help(format!("`{key}` is {WANTED}"))),
-                ("any", 2..) => Err(not_understood(key, name, "`any` stands alone")
-                    .help("any heap: `heap = \"any\"`, or name each, best first")),
-                (name, _) => Ok(name.to_owned()),
-            })
+            .map(
+                |name| match (text(key, name, "a list of names")?, list.len()) {
+                    ("", _) => Err(empty(key, name).help(format!("`{key}` is {WANTED}"))),
+                    ("any", 2..) => Err(not_understood(key, name, "`any` stands alone")
+                        .help("any heap: `heap = \"any\"`, or name each, best first")),
+                    (name, _) => Ok(name.to_owned()),
+                },
+            )
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(if names == ["any"] { Self::Any } else { Self::Names(names) })
+        Ok(if names == ["any"] {
+            Self::Any
+        } else {
+            Self::Names(names)
+        })
     }
 }
 
 impl FromToml for ControlValue {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
         match value.get_ref() {
-            DeValue::Integer(_) => integer(key, value, i64::MIN..=i64::MAX).map(Self::Integer),
+            DeValue::Integer(_) => integer(key, value, ..).map(Self::Integer),
             DeValue::Boolean(on) => Ok(Self::Boolean(*on)),
             DeValue::String(text) => Ok(Self::Text(text.to_string())),
             _ => Err(wrong_type(
@@ -220,19 +267,25 @@ impl FromToml for ControlValue {
 impl FromToml for PathBuf {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
         let path = Self::from(String::from_toml(key, value)?);
-        let wrong = |label: &str| not_understood(key, value, label);
+        let wrong = |label: &str| {
+            Finding::at(value.span(), format!("`{key}` cannot be written")).label(label)
+        };
         let (Some(directory), Some(_)) = (path.parent(), path.file_name()) else {
             return Err(wrong("this names no file").help("write a file's name, as `frame.png`"));
         };
         let here = Path::new(".");
-        let directory = if directory == Path::new("") { here } else { directory };
+        let directory = if directory == Path::new("") {
+            here
+        } else {
+            directory
+        };
         if path.is_dir() {
             Err(wrong("this is a directory").help("add a file's name, as `frame.png`"))
         } else if !directory.is_dir() {
             let missing = format!("there is no directory `{}`", directory.display());
             Err(wrong(&missing).help(format!("create it: mkdir -p {}", directory.display())))
         } else if directory.to_string_lossy().contains("{n}") {
-            Err(wrong("`{n}` may stand in the file's name only"))
+            Err(wrong("`{n}` may stand in the file's name only").help("as in `frame-{n}.png`"))
         } else {
             Ok(path)
         }

@@ -36,41 +36,57 @@ pub(super) fn negotiate(
     registry: &HeapRegistry,
 ) -> Result<Pipeline, PipelineError> {
     let formats = common_formats(&mut builder)?;
-    let heaps = candidate_heaps(&builder, registry)?;
     let mut refusals = Vec::new();
+    let mut heaps = candidate_heaps(&builder, registry, &mut refusals)?;
     for format in formats {
+        let refusal = |heap: Option<&Heap>, reason: RefusalReason| Refusal {
+            format: Some(format),
+            heap: heap.map(|heap| heap.name().to_owned()),
+            reason,
+        };
         let plan = match builder.source.stage.configure(format) {
             Ok(plan) => plan,
             Err(error) => {
-                refusals.push(Refusal {
-                    format: format.to_string(),
-                    heap: None,
-                    reason: error.into(),
-                });
+                refusals.push(refusal(None, error.into()));
                 continue;
             }
         };
-        for heap in &heaps {
-            match attach(&mut builder, heap, &plan) {
+        let mut usable = Vec::with_capacity(heaps.len());
+        for heap in heaps {
+            match attach(&mut builder, &heap, &plan) {
                 Ok((pool, choices)) => {
                     let agreement = Agreement {
-                        plan,
+                        devices: devices(&builder),
+                        zero_copy: builder.source.stage.imports() && builder.sink.stage.imports(),
                         heap: heap.name().to_owned(),
                         buffers: pool.len(),
+                        plan,
                         choices,
                         refusals,
                     };
                     return Ok(Pipeline::assemble(builder, pool, agreement));
                 }
-                Err(reason) => refusals.push(Refusal {
-                    format: format.to_string(),
-                    heap: Some(heap.name().to_owned()),
-                    reason,
-                }),
+                // Memory that the source cannot use stays so in every format.
+                Err((By::Source, reason)) => refusals.push(refusal(Some(&heap), reason)),
+                Err((By::Other, reason)) => {
+                    refusals.push(refusal(Some(&heap), reason));
+                    usable.push(heap);
+                }
             }
+        }
+        heaps = usable;
+        if heaps.is_empty() {
+            break;
         }
     }
     Err(PipelineError::Refused(refusals))
+}
+
+fn devices(builder: &Builder) -> Vec<(String, String)> {
+    vec![
+        (builder.source.name.clone(), builder.source.stage.device()),
+        (builder.sink.name.clone(), builder.sink.stage.device()),
+    ]
 }
 
 /// The formats that the source offers and the sink takes, the source's best first.
@@ -107,26 +123,54 @@ fn names(formats: &[Format]) -> String {
     }
 }
 
-fn candidate_heaps(builder: &Builder, registry: &HeapRegistry) -> Result<Vec<Heap>, PipelineError> {
-    let devices = builder.source.stage.imports() || builder.sink.stage.imports();
-    let heaps: Vec<_> = match &builder.pool.heaps {
+/// The heaps to try, in order. Of several that were named, those that cannot be opened are
+/// passed over.
+fn candidate_heaps(
+    builder: &Builder,
+    registry: &HeapRegistry,
+    refusals: &mut Vec<Refusal>,
+) -> Result<Vec<Heap>, PipelineError> {
+    match &builder.pool.heaps {
         HeapRequest::Names(names) => {
-            return names
-                .iter()
-                .map(|name| registry.open(name).map_err(PipelineError::from))
-                .collect();
+            let mut heaps = Vec::new();
+            for name in names {
+                match registry.open(name) {
+                    Ok(heap) => heaps.push(heap),
+                    Err(reason) => refusals.push(Refusal {
+                        format: None,
+                        heap: Some(name.clone()),
+                        reason: reason.into(),
+                    }),
+                }
+            }
+            if heaps.is_empty() {
+                return Err(PipelineError::Refused(std::mem::take(refusals)));
+            }
+            Ok(heaps)
         }
         // Memory that devices cannot import is the cheapest where there are none.
-        HeapRequest::Any => registry
-            .heaps()
-            .filter(|heap| heap.info().importable == devices && !heap.info().protected)
-            .cloned()
-            .collect(),
-    };
-    if heaps.is_empty() {
-        return Err(PipelineError::NoHeap);
+        HeapRequest::Any => {
+            let devices = builder.source.stage.imports() || builder.sink.stage.imports();
+            let heaps: Vec<_> = registry
+                .heaps()
+                .filter(|heap| heap.info().importable == devices && !heap.info().protected)
+                .cloned()
+                .collect();
+            if heaps.is_empty() {
+                return Err(PipelineError::NoHeap);
+            }
+            Ok(heaps)
+        }
     }
-    Ok(heaps)
+}
+
+/// A pool that both ends have imported, and what they chose.
+type Attached = (FramePool, Vec<(String, Choice)>);
+
+/// Whose refusal it is.
+enum By {
+    Source,
+    Other,
 }
 
 /// Allocates a pool and has both ends import it, or leaves everything as it was.
@@ -134,15 +178,24 @@ fn attach(
     builder: &mut Builder,
     heap: &Heap,
     plan: &SourcePlan,
-) -> Result<(FramePool, Vec<(String, Choice)>), RefusalReason> {
+) -> Result<Attached, (By, RefusalReason)> {
     let held = plan.min_buffers + builder.sink.stage.frames_held();
     let on_the_way = 1 + builder.filters.len();
     let buffers = builder.pool.buffers.unwrap_or(held + on_the_way);
     let name = buffer_name(&builder.source.name);
-    let pool = FramePool::allocate(heap, &plan.layout, buffers, &name)?;
-    builder.source.stage.attach(&pool)?;
-    let shown: Result<Vec<Choice>, StageError> = builder.sink.stage.attach(&pool);
-    let shown = shown.inspect_err(|_refused| builder.source.stage.detach())?;
+    let pool = FramePool::allocate(heap, &plan.layout, buffers, &name)
+        .map_err(|error| (By::Other, error.into()))?;
+    builder.source.stage.attach(&pool).map_err(|error| {
+        let by = match error {
+            StageError::Refused(_) => By::Source,
+            _ => By::Other,
+        };
+        (by, error.into())
+    })?;
+    let shown = builder.sink.stage.attach(&pool).map_err(|error| {
+        builder.source.stage.detach();
+        (By::Other, error.into())
+    })?;
     let by = |name: &str, choices: &[Choice]| -> Vec<(String, Choice)> {
         let owned = choices.iter().cloned();
         owned.map(|choice| (name.to_owned(), choice)).collect()

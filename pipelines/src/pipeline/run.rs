@@ -461,7 +461,7 @@ impl Watch<'_> {
             shown,
             dropped: superseded + load(&self.meters.filtered),
             frames_per_second: shown_since / (elapsed - last.elapsed).as_secs_f64(),
-            capture_to_flip: self.meters.latencies.of(Step::CaptureToFlip),
+            latency: self.meters.latencies.until_flip(),
         }
     }
 }

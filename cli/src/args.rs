@@ -1,0 +1,119 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
+use clap_complete::Shell;
+use dmaflow_pipelines::description::{Description, Override, duration};
+
+use crate::failure::Failure;
+
+const OVERVIEW: &str = "\
+Runs zero-copy video pipelines.
+
+A description, a small TOML file, names stages (cameras, displays, …) and links them. dmaflow
+finds memory that every device on the way can use, and passes frames through it that nobody
+copies.";
+
+const STATUS: &str = "\
+Exit status:
+  0  all went well
+  1  the pipeline could not be made, or its run failed
+  2  the command line or the description is wrong
+
+Environment:
+  DMAFLOW_LOG  what is logged to standard error: error, warn (as without it), info, debug, trace";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  dmaflow run camera-to-display.toml                    until Ctrl-C
+  dmaflow run camera-to-display.toml --for 10s
+  dmaflow run camera-to-display.toml --frames 300 --json > report.json
+  dmaflow run camera-to-display.toml --set camera.device=vivid --set screen.mode=1280x720@60
+
+How it goes is told once a second on standard error, the report at the end on standard output.
+
+Ctrl-C (SIGINT), SIGTERM and SIGHUP end a run in order: the camera stops, what is on its way is
+shown, and the display is left as it was found. A second one ends it at once.";
+
+const CHECK_EXAMPLES: &str = "\
+Devices are opened, memory is allocated and imported, and the display tests a frame without
+showing it: everything is done short of streaming.
+
+Examples:
+  dmaflow check camera-to-display.toml
+  dmaflow check camera-to-display.toml --set camera.heap=system     would that do?";
+
+#[derive(Parser)]
+#[command(name = "dmaflow", version, about = "Runs zero-copy video pipelines", long_about = OVERVIEW)]
+#[command(after_help = STATUS)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Log more: -v for info, -vv for debug, -vvv for every frame
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a pipeline and report what happened: frames, drops, latency
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Do everything short of streaming, and show what was chosen and why
+    #[command(after_long_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// List heaps, cameras, codecs and displays, with why one cannot be used
+    Devices {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a completion script, as in: dmaflow completions bash > /etc/bash_completion.d/dmaflow
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+/// Which pipeline is meant.
+#[derive(Args)]
+pub(crate) struct DescriptionArgs {
+    /// The description, a TOML file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Use this value instead of the file's; may be repeated
+    #[arg(long = "set", value_name = "STAGE.KEY=VALUE", value_parser = value_parser!(Override))]
+    overrides: Vec<Override>,
+}
+
+impl DescriptionArgs {
+    pub(crate) fn load(&self) -> Result<Description, Failure> {
+        Ok(Description::load(&self.file, &self.overrides)?)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) description: DescriptionArgs,
+    /// Stop after this time, as 500ms, 10s, 1.5m or 2h, whatever the file says
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) time: Option<Duration>,
+    /// Stop after so many captured frames, whatever the file says
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) frames: Option<u64>,
+    /// Write the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) description: DescriptionArgs,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

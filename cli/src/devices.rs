@@ -1,0 +1,64 @@
+//! `dmaflow devices`: what this machine has, and why something cannot be used.
+
+mod displays;
+mod heaps;
+mod video;
+
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output;
+use crate::table::{self, Row};
+
+/// What to say where there is nothing to list.
+struct Section {
+    title: &'static str,
+    empty: &'static str,
+    rows: Vec<Row>,
+}
+
+pub(crate) fn devices(json: bool) -> Result<(), Failure> {
+    let registry = dmaflow_heaps::registry();
+    let videos = video::look();
+    let cards = dmaflow_kms_sink::displays();
+    if json {
+        return output::json(&json!({
+            "heaps": heaps::json(&registry),
+            "cameras": video::json(&videos, video::Use::Camera),
+            "codecs": video::json(&videos, video::Use::Converter),
+            "displays": displays::json(&cards),
+        }));
+    }
+    let sections = [
+        Section {
+            title: "heaps",
+            empty: "none",
+            rows: heaps::rows(&registry),
+        },
+        Section {
+            title: "cameras",
+            empty: "none: no /dev/video* captures (is a driver loaded?); `test-src` is built in",
+            rows: video::rows(&videos, video::Use::Camera),
+        },
+        Section {
+            title: "codecs and converters",
+            empty: "none",
+            rows: video::rows(&videos, video::Use::Converter),
+        },
+        Section {
+            title: "displays",
+            empty: "none: no /dev/dri/card* (is a driver loaded?); `picture-sink` is built in",
+            rows: displays::rows(&cards),
+        },
+    ];
+    let mut text = String::new();
+    for Section { title, empty, rows } in sections {
+        text.push_str(title);
+        text.push('\n');
+        if rows.is_empty() {
+            text.push_str(&format!("  {empty}\n"));
+        }
+        text.push_str(&table::aligned(&rows));
+    }
+    output::result(text.as_bytes())
+}

@@ -1,0 +1,72 @@
+//! The heaps of this machine.
+
+use dmaflow_core::heap::{Contiguity, HeapInfo, HeapRegistry};
+use serde_json::{Value, json};
+
+use crate::numbers::bytes;
+use crate::table::Row;
+
+pub(super) fn rows(registry: &HeapRegistry) -> Vec<Row> {
+    let usable = registry.heaps().map(|heap| row(heap.info()));
+    let refused = registry
+        .refused()
+        .iter()
+        .map(|heap| Row::Remark(heap.info.name.clone(), heap.reason.clone()));
+    usable.chain(refused).collect()
+}
+
+fn row(info: &HeapInfo) -> Row {
+    let size = match (info.total, info.largest) {
+        (Some(total), _) => format!("{} in all", bytes(total)),
+        // udmabuf's limit may be raised beyond any memory there is.
+        (None, Some(largest)) if largest < 1 << 40 => format!("{} a buffer", bytes(largest)),
+        (None, _) => "any size".to_owned(),
+    };
+    let mut notes = Vec::new();
+    if !info.importable {
+        notes.push("for built-in stages: devices cannot import it".to_owned());
+    }
+    if info.protected {
+        notes.push("protected: the CPU cannot read it".to_owned());
+    }
+    if !info.aliases.is_empty() {
+        notes.push(format!("also known as {}", info.aliases.join(", ")));
+    }
+    Row::Cells(vec![
+        info.name.clone(),
+        contiguity(info.contiguity).to_owned(),
+        size,
+        notes.join("; "),
+    ])
+}
+
+const fn contiguity(contiguity: Contiguity) -> &'static str {
+    match contiguity {
+        Contiguity::Contiguous => "contiguous",
+        Contiguity::Scattered => "scattered",
+        Contiguity::Unknown => "unknown",
+    }
+}
+
+pub(super) fn json(registry: &HeapRegistry) -> Value {
+    let usable = registry.heaps().map(|heap| heap_json(heap.info(), None));
+    let refused = registry
+        .refused()
+        .iter()
+        .map(|heap| heap_json(&heap.info, Some(&heap.reason)));
+    usable.chain(refused).collect()
+}
+
+fn heap_json(info: &HeapInfo, refused: Option<&str>) -> Value {
+    json!({
+        "name": info.name,
+        "aliases": info.aliases,
+        "contiguity": contiguity(info.contiguity),
+        "cached": info.cached,
+        "protected": info.protected,
+        "importable": info.importable,
+        "largest": info.largest,
+        "total": info.total,
+        "refused": refused,
+    })
+}

@@ -1,0 +1,163 @@
+//! The V4L2 devices of this machine.
+
+use dmaflow_v4l2::{
+    Capabilities, Direction, FormatInfo, FrameSizes, V4l2Error, VideoDevice, VideoNode, video_nodes,
+};
+use serde_json::{Value, json};
+
+use crate::failure::with_causes;
+use crate::table::{Row, some};
+
+/// What a device is good for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Camera,
+    Converter,
+}
+
+/// A node, and what it offers or why it cannot be asked.
+pub(super) struct Video {
+    path: String,
+    details: Result<Details, V4l2Error>,
+}
+
+pub(super) struct Details {
+    capabilities: Capabilities,
+    /// What comes out of it.
+    formats: Vec<FormatInfo>,
+    /// What goes into it.
+    takes: Vec<FormatInfo>,
+    sizes: FrameSizes,
+}
+
+pub(super) fn look() -> Vec<Video> {
+    let look = |node: VideoNode| Video {
+        path: node.path.display().to_string(),
+        details: node
+            .capabilities
+            .and_then(|found| details(&node.path, found)),
+    };
+    video_nodes().into_iter().map(look).collect()
+}
+
+fn details(path: &std::path::Path, capabilities: Capabilities) -> Result<Details, V4l2Error> {
+    let device = VideoDevice::open(path)?;
+    let list = |direction, wanted: bool| {
+        if wanted {
+            device.formats(direction)
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let (captures, converts) = (capabilities.captures(), capabilities.converts());
+    let formats = list(Direction::Capture, captures || converts)?;
+    let takes = list(Direction::Output, converts)?;
+    let sizes = match formats.first() {
+        Some(first) => device.frame_sizes(first.code)?,
+        None => FrameSizes::Unknown,
+    };
+    Ok(Details {
+        capabilities,
+        formats,
+        takes,
+        sizes,
+    })
+}
+
+impl Video {
+    /// A node that cannot be asked is listed as a camera, which most are.
+    fn is_for(&self, wanted: Use) -> bool {
+        match (&self.details, wanted) {
+            (Ok(details), Use::Camera) => details.capabilities.captures(),
+            (Ok(details), Use::Converter) => details.capabilities.converts(),
+            (Err(_), wanted) => wanted == Use::Camera,
+        }
+    }
+}
+
+pub(super) fn rows(videos: &[Video], wanted: Use) -> Vec<Row> {
+    let listed = videos.iter().filter(|video| video.is_for(wanted));
+    listed.map(|video| row(video, wanted)).collect()
+}
+
+fn row(video: &Video, wanted: Use) -> Row {
+    let details = match &video.details {
+        Ok(details) => details,
+        Err(error) => return Row::Remark(video.path.clone(), with_causes(error)),
+    };
+    let capabilities = &details.capabilities;
+    let name = format!(
+        "{} ({}, {})",
+        capabilities.card, capabilities.driver, video.path
+    );
+    let mut notes = Vec::new();
+    if let Some((width, height)) = largest(&details.sizes) {
+        notes.push(format!("up to {width}×{height}"));
+    }
+    if capabilities.is_multiplanar() {
+        notes.push("multi-planar".to_owned());
+    }
+    if capabilities.needs_media_controller() {
+        notes.push("its media links must be set up first (`media-ctl -p`)".to_owned());
+    }
+    let formats = match wanted {
+        Use::Camera => some(details.formats.iter().map(name_of), 3, "format"),
+        Use::Converter => format!(
+            "{} → {}",
+            some(details.takes.iter().map(name_of), 3, "format"),
+            some(details.formats.iter().map(name_of), 3, "format")
+        ),
+    };
+    Row::Cells(vec![name, formats, notes.join("; ")])
+}
+
+/// dmaflow's name of a format, or the driver's code where dmaflow does not know it.
+fn name_of(info: &FormatInfo) -> String {
+    info.format
+        .map_or_else(|| info.code.to_string(), |format| format.to_string())
+}
+
+fn largest(sizes: &FrameSizes) -> Option<(u32, u32)> {
+    match sizes {
+        FrameSizes::Discrete(sizes) => {
+            let pixels = |size: &&(u32, u32)| u64::from(size.0) * u64::from(size.1);
+            sizes.iter().max_by_key(pixels).copied()
+        }
+        FrameSizes::Stepwise { max, .. } => Some(*max),
+        FrameSizes::Unknown => None,
+    }
+}
+
+pub(super) fn json(videos: &[Video], wanted: Use) -> Value {
+    let listed = videos.iter().filter(|video| video.is_for(wanted));
+    listed.map(video_json).collect()
+}
+
+fn video_json(video: &Video) -> Value {
+    let details = match &video.details {
+        Ok(details) => details,
+        Err(error) => return json!({ "node": video.path, "refused": with_causes(error) }),
+    };
+    let capabilities = &details.capabilities;
+    let formats = |formats: &[FormatInfo]| formats.iter().map(format_json).collect::<Vec<_>>();
+    json!({
+        "node": video.path,
+        "card": capabilities.card,
+        "driver": capabilities.driver,
+        "bus": capabilities.bus,
+        "multiplanar": capabilities.is_multiplanar(),
+        "needs_media_controller": capabilities.needs_media_controller(),
+        "formats": formats(&details.formats),
+        "takes": formats(&details.takes),
+        "largest": largest(&details.sizes).map(|(width, height)| [width, height]),
+        "refused": null,
+    })
+}
+
+fn format_json(info: &FormatInfo) -> Value {
+    json!({
+        "code": info.code.to_string(),
+        "name": info.format.map(|format| format.name()),
+        "description": info.description,
+    })
+}

@@ -1,0 +1,75 @@
+//! Numbers for people.
+
+use std::time::Duration;
+
+/// A number with its digits in groups of three.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the largest unit that they fill.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let unit = (1..UNITS.len())
+        .rev()
+        .find(|&unit| number >> (10 * unit) > 0)
+        .unwrap_or(0);
+    format!("{} {}", number >> (10 * unit), UNITS[unit])
+}
+
+/// Milliseconds with one digit behind the point.
+pub(crate) fn millis(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64() * 1000.0)
+}
+
+/// Milliseconds with two digits behind the point.
+pub(crate) fn hundredths(duration: Duration) -> String {
+    format!("{:.2}", duration.as_secs_f64() * 1000.0)
+}
+
+/// Whole microseconds.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// "1 frame", "2 frames".
+pub(crate) fn counted(number: u64, word: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {word}{plural}", grouped(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped_from_the_right() {
+        let grouped: Vec<_> = [0, 999, 1000, 1_382_400].map(grouped).to_vec();
+        assert_eq!(grouped, ["0", "999", "1,000", "1,382,400"]);
+        assert_eq!(counted(1, "frame"), "1 frame");
+        assert_eq!(counted(1000, "frame"), "1,000 frames");
+    }
+
+    #[test]
+    fn bytes_take_the_largest_unit_they_fill() {
+        let sizes: Vec<_> = [0, 1023, 1024, 128 << 20, u64::MAX].map(bytes).to_vec();
+        assert_eq!(
+            sizes,
+            ["0 bytes", "1023 bytes", "1 KiB", "128 MiB", "16777215 TiB"]
+        );
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(millis(Duration::from_micros(24_149)), "24.1");
+        assert_eq!(micros(Duration::from_nanos(1999)), 1);
+    }
+}

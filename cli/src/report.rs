@@ -1,0 +1,226 @@
+//! What a run came to, for people and for programs.
+
+use dmaflow_core::time::Timestamp;
+use dmaflow_pipelines::{Agreement, Report};
+use serde_json::{Map, Value, json};
+
+use crate::numbers::{bytes, counted, grouped, hundredths, micros};
+
+/// The report for people.
+pub(crate) fn text(report: &Report) -> String {
+    let mut text = String::new();
+    let parts = [
+        summary(report),
+        cpu(report),
+        counters(report),
+        latencies(report),
+    ];
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        text.push_str(part);
+        text.push('\n');
+    }
+    text
+}
+
+fn summary(report: &Report) -> String {
+    let dropped = &report.dropped;
+    let mut text = format!(
+        "{} captured in {:.1} s, {} shown",
+        counted(report.captured, "frame"),
+        report.elapsed.as_secs_f64(),
+        grouped(report.shown)
+    );
+    for (count, fate) in [
+        (dropped.superseded, "let go for a newer one"),
+        (dropped.filtered, "filtered out"),
+        (dropped.at_stop, "let go at stop"),
+        (
+            report.unaccounted(),
+            "unaccounted for, which is a defect of dmaflow",
+        ),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {} {fate}", grouped(count)));
+        }
+    }
+    text + "."
+}
+
+fn cpu(report: &Report) -> String {
+    let mut text = format!("Bytes copied: {}.", grouped(report.cpu.copied));
+    for (count, what) in [
+        (report.cpu.drawn, "drew"),
+        (report.cpu.inspected, "looked at"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(" The CPU {what} {}.", bytes(count)));
+        }
+    }
+    text
+}
+
+/// A line a stage that counted something besides frames.
+fn counters(report: &Report) -> String {
+    let lines = report
+        .counters
+        .chunk_by(|(one, _), (other, _)| one == other);
+    let lines = lines.map(|of_stage| {
+        let counts = of_stage.iter().map(|(_, counter)| {
+            let name = counter.name.replace('_', " ");
+            format!("{name} {}", grouped(counter.count))
+        });
+        format!(
+            "  {}: {}",
+            of_stage[0].0,
+            counts.collect::<Vec<_>>().join(", ")
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn latencies(report: &Report) -> String {
+    let measured = report.latencies.iter().filter(|(_, took)| took.count > 0);
+    let rows: Vec<_> = measured
+        .map(|(step, took)| {
+            let [p50, p90, p99, max] = [took.p50, took.p90, took.p99, took.max].map(hundredths);
+            format!(
+                "  {:<18} {p50:>8} {p90:>8} {p99:>8} {max:>8} ms",
+                step.label()
+            )
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let heads = ["p50", "p90", "p99", "max"].map(|head| format!(" {head:>8}"));
+    format!("  {:<18}{}\n{}", "", heads.concat(), rows.join("\n"))
+}
+
+/// The report for programs. `began` is when this program did, on the monotonic clock.
+pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> Value {
+    let dropped = &report.dropped;
+    let latency: Map<String, Value> = report
+        .latencies
+        .iter()
+        .filter(|(_, took)| took.count > 0)
+        .map(|(step, took)| {
+            let figures = json!({
+                "count": took.count,
+                "p50": micros(took.p50),
+                "p90": micros(took.p90),
+                "p99": micros(took.p99),
+                "max": micros(took.max),
+            });
+            (step.key().to_owned(), figures)
+        })
+        .collect();
+    let mut counters: Map<String, Value> = Map::new();
+    for (stage, counter) in &report.counters {
+        let of_stage = counters.entry(stage).or_insert_with(|| json!({}));
+        of_stage[counter.name] = counter.count.into();
+    }
+    let mut value = json!({
+        "elapsed_s": report.elapsed.as_secs_f64(),
+        "frames": {
+            "captured": report.captured,
+            "shown": report.shown,
+            "dropped": dropped.total(),
+            "dropped_by": {
+                "superseded": dropped.superseded,
+                "filtered": dropped.filtered,
+                "at_stop": dropped.at_stop,
+            },
+            "unaccounted": report.unaccounted(),
+        },
+        "bytes_copied": report.cpu.copied,
+        "cpu": {
+            "drawn": report.cpu.drawn,
+            "inspected": report.cpu.inspected,
+            "copied": report.cpu.copied,
+        },
+        "latency_us": latency,
+        "counters": counters,
+        "first_flip_monotonic_us": report.first_flip.map(|at| at.as_nanos() / 1000),
+        "first_flip_us": report.first_flip.and_then(|at| at.since(began)).map(micros),
+        "heap_stats": {
+            "live": report.heap.live,
+            "peak": report.heap.peak,
+            "total": report.heap.total,
+            "failed": report.heap.failed,
+            "live_bytes": report.heap.live_bytes,
+            "peak_bytes": report.heap.peak_bytes,
+        },
+    });
+    if let (Value::Object(whole), Value::Object(agreed)) =
+        (&mut value, crate::check::json(agreement))
+    {
+        whole.extend(agreed);
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dmaflow_core::stage::Counter;
+    use dmaflow_core::time::Quantiles;
+    use dmaflow_pipelines::{Dropped, Step};
+    use std::time::Duration;
+
+    fn report() -> Report {
+        let took = |[p50, p90, p99, max]: [u64; 4]| Quantiles {
+            count: 1208,
+            p50: Duration::from_micros(p50),
+            p90: Duration::from_micros(p90),
+            p99: Duration::from_micros(p99),
+            max: Duration::from_micros(max),
+        };
+        let mut report = Report {
+            elapsed: Duration::from_millis(40_310),
+            captured: 1210,
+            shown: 1208,
+            dropped: Dropped {
+                superseded: 1,
+                at_stop: 1,
+                ..Dropped::default()
+            },
+            latencies: vec![
+                (Step::CaptureToDequeue, Quantiles::default()),
+                (Step::CommitToFlip, took([23_200, 29_900, 30_900, 32_000])),
+                (Step::CaptureToFlip, took([24_100, 30_700, 31_800, 133_500])),
+            ],
+            counters: [("lost_frames", 0), ("damaged", 2)]
+                .map(|(name, count)| ("camera".to_owned(), Counter { name, count }))
+                .to_vec(),
+            ..Report::default()
+        };
+        report.cpu.inspected = 3 << 20;
+        report
+    }
+
+    #[test]
+    fn people_get_a_table() {
+        let expected = "\
+1,210 frames captured in 40.3 s, 1,208 shown, 1 let go for a newer one, 1 let go at stop.
+Bytes copied: 0. The CPU looked at 3 MiB.
+  camera: lost frames 0, damaged 2
+                          p50      p90      p99      max
+  commit→flip           23.20    29.90    30.90    32.00 ms
+  capture→flip          24.10    30.70    31.80   133.50 ms
+";
+        assert_eq!(text(&report()), expected);
+    }
+
+    #[test]
+    fn what_is_unaccounted_for_is_told() {
+        let lossy = Report {
+            captured: 1215,
+            ..report()
+        };
+        assert!(
+            text(&lossy).contains("5 unaccounted for"),
+            "{}",
+            text(&lossy)
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! `dmaflow run`: a pipeline from its description to its report.
+
+use std::ops::ControlFlow;
+
+use dmaflow_core::time::Timestamp;
+use dmaflow_pipelines::{Limits, Pipeline};
+
+use crate::args::RunArgs;
+use crate::failure::{Failure, with_causes};
+use crate::output;
+use crate::report;
+use crate::signals::Signals;
+use crate::status::Status;
+
+/// When a program that measures our start executed us, in nanoseconds of the monotonic clock.
+const EXECUTED: &str = "DMAFLOW_EXEC_MONOTONIC_NS";
+
+pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
+    let signals = Signals::take()?;
+    let (mut pipeline, limits) = output::failing(args.json, prepare(args))?;
+    signals.stop(pipeline.stop_handle());
+
+    let stages = pipeline.stages().collect::<Vec<_>>().join(" ▶ ");
+    let status = Status::new();
+    let outcome = pipeline.run(limits, |progress| {
+        status.show(&stages, progress);
+        ControlFlow::Continue(())
+    });
+    status.end();
+    let (report, failure) = match outcome {
+        Ok(report) => (report, None),
+        Err(error) => (
+            *error.report,
+            Some(Failure::Pipeline(with_causes(&error.cause))),
+        ),
+    };
+
+    if args.json {
+        let mut value = report::json(&report, pipeline.agreement(), executed().unwrap_or(began));
+        if let Some(failure) = &failure {
+            value["error"] = failure.json()["error"].take();
+        }
+        output::json(&value)?;
+    } else {
+        output::result(report::text(&report).as_bytes())?;
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+fn prepare(args: &RunArgs) -> Result<(Pipeline, Limits), Failure> {
+    let description = args.description.load()?;
+    let mut limits = description.limits;
+    if args.time.is_some() || args.frames.is_some() {
+        limits = Limits {
+            duration: args.time,
+            frames: args.frames,
+        };
+    }
+    let pipeline = description.build()?.prepare(&dmaflow_heaps::registry())?;
+    Ok((pipeline, limits))
+}
+
+fn executed() -> Option<Timestamp> {
+    let nanos = std::env::var(EXECUTED).ok()?.parse().ok()?;
+    Some(Timestamp::from_nanos(nanos))
+}

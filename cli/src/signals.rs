@@ -1,0 +1,60 @@
+//! SIGINT, SIGTERM and SIGHUP, taken by a thread of their own.
+//!
+//! They are blocked before any other thread is made, so that none of the stages' system calls
+//! is interrupted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use dmaflow_pipelines::StopHandle;
+use nix::sys::signal::{SigSet, Signal};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// What a signal stops.
+#[derive(Clone, Default)]
+pub(crate) struct Signals(Arc<Mutex<Option<StopHandle>>>);
+
+impl Signals {
+    /// Takes the signals from now on. To be called while there is one thread.
+    pub(crate) fn take() -> Result<Self, Failure> {
+        let mut ours = SigSet::empty();
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            ours.add(signal);
+        }
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            Failure::Pipeline(format!("cannot {what}: {error}"))
+        };
+        ours.thread_block()
+            .map_err(|errno| failed("block signals", &errno))?;
+        let signals = Self::default();
+        let waiting = signals.clone();
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || waiting.wait(ours))
+            .map_err(|error| failed("start the thread that waits for signals", &error))?;
+        Ok(signals)
+    }
+
+    /// Has the next signal stop a pipeline instead of this program.
+    pub(crate) fn stop(&self, pipeline: StopHandle) {
+        *self.handle() = Some(pipeline);
+    }
+
+    fn handle(&self) -> std::sync::MutexGuard<'_, Option<StopHandle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self, ours: SigSet) {
+        while let Ok(signal) = ours.wait() {
+            let Some(pipeline) = self.handle().take() else {
+                output::tell(&format!("{signal}: ended at once"));
+                std::process::exit(128 + signal as i32);
+            };
+            tracing::info!(%signal, "stopping");
+            pipeline.stop();
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The line that tells how a run goes, about once a second.
+
+use std::io::Write;
+
+use dmaflow_pipelines::Progress;
+
+use crate::numbers::{grouped, millis};
+use crate::output;
+
+/// Back to the start of the line, and nothing on it.
+pub(crate) const CLEAR: &str = "\r\x1b[2K";
+
+/// How a run is shown while it goes on.
+pub(crate) enum Status {
+    /// One line, written anew each time.
+    Line,
+    /// A line each time, for files and pipes.
+    Lines,
+}
+
+impl Status {
+    pub(crate) fn new() -> Self {
+        if output::is_terminal() {
+            Self::Line
+        } else {
+            Self::Lines
+        }
+    }
+
+    pub(crate) fn show(&self, stages: &str, progress: &Progress) {
+        let text = match self {
+            // Without wrapping, so that a narrow terminal shows less instead of more lines.
+            Self::Line => format!("{CLEAR}\x1b[?7l{}\x1b[?7h", line(stages, progress)),
+            Self::Lines => line(stages, progress) + "\n",
+        };
+        write(&text);
+    }
+
+    pub(crate) fn end(&self) {
+        if let Self::Line = self {
+            write(CLEAR);
+        }
+    }
+}
+
+fn write(text: &str) {
+    if let Err(error) = std::io::stderr().lock().write_all(text.as_bytes()) {
+        tracing::debug!(%error, "nobody reads the status");
+    }
+}
+
+fn line(stages: &str, progress: &Progress) -> String {
+    let seconds = progress.elapsed.as_secs();
+    let mut line = format!(
+        "{stages}   {:02}:{:02}  {:.1} fps  shown {}  dropped {}",
+        seconds / 60,
+        seconds % 60,
+        progress.frames_per_second,
+        grouped(progress.shown),
+        grouped(progress.dropped),
+    );
+    let (step, latency) = progress.latency;
+    if latency.count > 0 {
+        let (p50, p99) = (millis(latency.p50), millis(latency.p99));
+        line.push_str(&format!("   {} p50 {p50}  p99 {p99} ms", step.label()));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dmaflow_core::time::Quantiles;
+    use dmaflow_pipelines::Step;
+    use std::time::Duration;
+
+    #[test]
+    fn latency_is_told_where_it_is_known() {
+        let mut progress = Progress {
+            elapsed: Duration::from_secs(67),
+            captured: 2010,
+            shown: 2009,
+            dropped: 0,
+            frames_per_second: 29.97,
+            ..Progress::default()
+        };
+        let short = "camera ▶ screen   01:07  30.0 fps  shown 2,009  dropped 0";
+        assert_eq!(line("camera ▶ screen", &progress), short);
+        let took = Quantiles {
+            count: 2009,
+            p50: Duration::from_micros(24_100),
+            p99: Duration::from_micros(31_800),
+            ..Quantiles::default()
+        };
+        progress.latency = (Step::CaptureToFlip, took);
+        let whole = format!("{short}   capture→flip p50 24.1  p99 31.8 ms");
+        assert_eq!(line("camera ▶ screen", &progress), whole);
+    }
+}

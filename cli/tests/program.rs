@@ -1,0 +1,388 @@
+//! The program as its users meet it: words, files, exit statuses.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+fn dmaflow(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dmaflow"));
+    command.args(arguments);
+    command.env_remove("DMAFLOW_LOG");
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    command
+}
+
+fn output(arguments: &[&str]) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = dmaflow(arguments).output().expect("dmaflow runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        status.code().expect("no signal"),
+        text(stdout),
+        text(stderr),
+    )
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+/// A description in a directory of its own, which is removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, description: &str) -> Self {
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("a directory");
+        fs::write(directory.join("pipeline.toml"), description).expect("a file");
+        Self(directory)
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.0.join(file).display().to_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left is overwritten some day; a test that failed tells more.
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+const NOTHING_SHOWN: &str = r#"
+links = ["pattern -> nothing"]
+[stage.pattern]
+kind = "test-src"
+width = 80
+height = 48
+rate = 100
+[stage.nothing]
+kind = "null-sink"
+"#;
+
+#[test]
+fn help_teaches() {
+    let (status, help, _) = output(&["--help"]);
+    assert_eq!(status, 0);
+    for word in [
+        "run",
+        "check",
+        "devices",
+        "completions",
+        "Exit status",
+        "DMAFLOW_LOG",
+    ] {
+        assert!(help.contains(word), "{word} is not in\n{help}");
+    }
+    let (status, help, _) = output(&["run", "--help"]);
+    assert_eq!(status, 0);
+    for word in [
+        "--for",
+        "--frames",
+        "--set",
+        "--json",
+        "Examples:",
+        "Ctrl-C",
+    ] {
+        assert!(help.contains(word), "{word} is not in\n{help}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    for arguments in [
+        &[][..],
+        &["run"],
+        &["rum", "file"],
+        &["run", "file", "--for", "10"],
+        &["run", "file", "--frames", "0"],
+        &["completions", "tcl"],
+    ] {
+        let (status, stdout, stderr) = output(arguments);
+        assert_eq!(status, 2, "{arguments:?}");
+        assert_eq!(stdout, "", "{arguments:?}");
+        assert!(!stderr.is_empty(), "{arguments:?}");
+    }
+    let (_, _, stderr) = output(&["run", "file", "--for", "10"]);
+    assert!(stderr.contains("`10s`"), "{stderr}");
+}
+
+#[test]
+fn an_unknown_log_level_is_refused() {
+    let run = dmaflow(&["devices"]).env("DMAFLOW_LOG", "loud").output();
+    let run = run.expect("dmaflow runs");
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("DMAFLOW_LOG=loud"));
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (status, script, _) = output(&["completions", shell]);
+        assert_eq!(status, 0);
+        assert!(
+            script.contains("devices") && script.contains("frames"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_file_ends_with_2() {
+    for command in ["run", "check"] {
+        let (status, stdout, stderr) = output(&[command, "nowhere/pipeline.toml"]);
+        assert_eq!((status, stdout.as_str()), (2, ""));
+        assert!(
+            stderr.starts_with("error: cannot read nowhere/pipeline.toml"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_description_is_pointed_at() {
+    let wrong = NOTHING_SHOWN.replace("rate", "rat");
+    let scratch = Scratch::new("wrong", &wrong);
+    let file = scratch.path("pipeline.toml");
+    let (status, stdout, stderr) = output(&["check", &file]);
+    assert_eq!((status, stdout.as_str()), (2, ""));
+    assert!(stderr.contains("pipeline.toml:7:1"), "{stderr}");
+    assert!(stderr.contains("did you mean `rate`?"), "{stderr}");
+    assert!(!stderr.contains('\u{1b}'), "no colours in files: {stderr}");
+
+    let (status, stdout, _) = output(&["run", &file, "--json", "--set", "nothing.queue=lifo"]);
+    assert_eq!(status, 2);
+    let value = json(&stdout);
+    let list = value["diagnostics"].as_array().expect("a list");
+    assert_eq!(list.len(), 2);
+    assert_eq!(list[0]["message"], "unknown key `rat`");
+    assert_eq!(list[0]["file"], file);
+    assert_eq!(
+        (&list[0]["line"], &list[0]["column"]),
+        (&7.into(), &1.into())
+    );
+    assert_eq!(list[1]["file"], "--set");
+    assert_eq!(list[1]["column"], 15);
+}
+
+#[test]
+fn devices_are_listed() {
+    let (status, text, _) = output(&["devices"]);
+    assert_eq!(status, 0);
+    for title in [
+        "heaps\n",
+        "cameras\n",
+        "codecs and converters\n",
+        "displays\n",
+    ] {
+        assert!(text.contains(title), "{text}");
+    }
+    assert!(text.contains("memfd"), "{text}");
+
+    let (status, text, _) = output(&["devices", "--json"]);
+    assert_eq!(status, 0);
+    let value = json(&text);
+    let heaps = value["heaps"].as_array().expect("a list");
+    let memfd = heaps
+        .iter()
+        .find(|heap| heap["name"] == "memfd")
+        .expect("memfd");
+    assert_eq!(memfd["importable"], false);
+    for list in ["cameras", "codecs", "displays"] {
+        assert!(value[list].is_array(), "{text}");
+    }
+}
+
+#[test]
+fn a_check_tells_what_was_chosen() {
+    let scratch = Scratch::new("check", NOTHING_SHOWN);
+    let file = scratch.path("pipeline.toml");
+    let (status, text, stderr) = output(&["check", &file]);
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    assert!(
+        text.starts_with("pattern ──▶ nothing   80×48 XRGB8888 linear"),
+        "{text}"
+    );
+    assert!(text.contains("memfd"), "{text}");
+
+    let (status, text, _) = output(&["check", &file, "--json", "--set", "pattern.buffers=7"]);
+    assert_eq!(status, 0);
+    let value = json(&text);
+    assert_eq!(value["heap"], "memfd");
+    assert_eq!(value["format"], "XRGB8888");
+    assert_eq!(value["buffers"], 7);
+}
+
+#[test]
+fn an_unknown_heap_ends_with_1() {
+    let scratch = Scratch::new("heap", NOTHING_SHOWN);
+    let file = scratch.path("pipeline.toml");
+    let (status, stdout, stderr) = output(&["check", &file, "--set", "pattern.heap=hoard"]);
+    assert_eq!((status, stdout.as_str()), (1, ""));
+    assert!(stderr.contains("`hoard`"), "{stderr}");
+    let (status, stdout, _) = output(&["run", &file, "--json", "--set", "pattern.heap=hoard"]);
+    assert_eq!(status, 1);
+    let error = json(&stdout)["error"].as_str().map(str::to_owned);
+    assert!(
+        error.is_some_and(|error| error.contains("`hoard`")),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn every_captured_frame_is_accounted_for() {
+    let scratch = Scratch::new("run", NOTHING_SHOWN);
+    let file = scratch.path("pipeline.toml");
+    let (status, text, stderr) = output(&["run", &file, "--frames", "30"]);
+    assert_eq!(status, 0, "{stderr}");
+    assert!(text.starts_with("30 frames captured"), "{text}");
+    assert!(text.contains("Bytes copied: 0."), "{text}");
+
+    let arguments = [
+        "run",
+        &file,
+        "--frames",
+        "30",
+        "--json",
+        "--set",
+        "nothing.queue=fifo",
+    ];
+    let (status, text, stderr) = output(&arguments);
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    let value = json(&text);
+    let frames = &value["frames"];
+    assert_eq!(frames["captured"], 30);
+    assert_eq!(frames["unaccounted"], 0);
+    let shown = frames["shown"].as_u64().expect("a number");
+    assert!(shown > 0);
+    assert_eq!(
+        frames["dropped_by"]["superseded"], 0,
+        "fifo lets nothing go"
+    );
+    assert_eq!(value["bytes_copied"], 0);
+    assert_eq!(value["latency_us"]["capture_to_flip"]["count"], shown);
+    assert!(
+        value["first_flip_us"]
+            .as_u64()
+            .is_some_and(|micros| micros > 0)
+    );
+}
+
+#[test]
+fn whoever_executed_us_may_say_when() {
+    let scratch = Scratch::new("executed", NOTHING_SHOWN);
+    let run = dmaflow(&[
+        "run",
+        &scratch.path("pipeline.toml"),
+        "--frames",
+        "1",
+        "--json",
+    ])
+    .env("DMAFLOW_EXEC_MONOTONIC_NS", "0")
+    .output()
+    .expect("dmaflow runs");
+    let value = json(&String::from_utf8_lossy(&run.stdout));
+    assert!(value["first_flip_us"].is_u64(), "{value}");
+    assert_eq!(value["first_flip_us"], value["first_flip_monotonic_us"]);
+}
+
+#[test]
+fn the_command_line_says_how_long() {
+    let scratch = Scratch::new("limits", &format!("{NOTHING_SHOWN}[run]\nfor = \"1h\"\n"));
+    let file = scratch.path("pipeline.toml");
+    let (status, text, _) = output(&["run", &file, "--for", "200ms", "--json"]);
+    assert_eq!(status, 0);
+    assert!(
+        json(&text)["elapsed_s"]
+            .as_f64()
+            .is_some_and(|seconds| seconds >= 0.2)
+    );
+    let (status, text, _) = output(&["run", &file, "--set", "run.for=200ms", "--json"]);
+    assert_eq!(status, 0);
+    assert!(
+        json(&text)["frames"]["captured"]
+            .as_u64()
+            .is_some_and(|frames| frames > 0)
+    );
+}
+
+#[test]
+fn pictures_are_written() {
+    let scratch = Scratch::new("picture", "");
+    let set = format!("picture.path={}", scratch.path("frame-{n}.png"));
+    let arguments = [
+        "run",
+        "examples/built-in.toml",
+        "--frames",
+        "31",
+        "--set",
+        &set,
+    ];
+    let (status, _, stderr) = output(&arguments);
+    assert_eq!(status, 0, "{stderr}");
+    let pictures: Vec<_> = fs::read_dir(&scratch.0)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "png"))
+        .collect();
+    assert!(!pictures.is_empty());
+    for picture in pictures {
+        assert!(
+            fs::read(picture)
+                .expect("a picture")
+                .starts_with(b"\x89PNG\r\n")
+        );
+    }
+}
+
+/// A run without an end of its own, once it has told how it goes.
+fn running(file: &str, arguments: &[&str]) -> (Child, BufReader<impl Read + use<>>) {
+    let mut command = dmaflow(&["run", file]);
+    command
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("dmaflow runs");
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("a line");
+    assert!(line.starts_with("pattern ▶ nothing   00:01"), "{line}");
+    (child, stderr)
+}
+
+#[test]
+fn signals_end_a_run_in_order() {
+    let scratch = Scratch::new("signals", NOTHING_SHOWN);
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let (child, _stderr) = running(&scratch.path("pipeline.toml"), &[]);
+        let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+        kill(id, signal).expect("it runs");
+        let ended = child.wait_with_output().expect("it ends");
+        assert!(ended.status.success(), "{signal}: {ended:?}");
+        let report = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert!(report.contains("frames captured"), "{signal}: {report}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child = dmaflow(&["completions", "zsh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dmaflow runs");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("it ends");
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(ended.stderr.is_empty(), "{ended:?}");
+}

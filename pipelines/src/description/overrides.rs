@@ -1,0 +1,156 @@
+//! Values that take the place of what a description's file says.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Finding, did_you_mean, listed};
+use super::reader::{Value, in_order};
+use super::source::{Source, Sources};
+
+/// A value for one key, written `stage.key=value` or `run.key=value`.
+///
+/// The value is TOML; what is no TOML is taken as a string, so that quotes may be left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override(pub String);
+
+impl<T: Into<String>> From<T> for Override {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Puts every override into the description's table.
+pub(super) fn apply<'s>(
+    description: &mut DeTable<'s>,
+    sources: &'s Sources,
+    findings: &mut Vec<Finding>,
+) {
+    for source in sources.overrides() {
+        if let Err(finding) = apply_one(description, source) {
+            findings.push(finding);
+        }
+    }
+}
+
+fn apply_one<'s>(description: &mut DeTable<'s>, source: &'s Source) -> Result<(), Finding> {
+    let whole = source.start..source.start + source.text.len();
+    let malformed = || {
+        Finding::at(whole.clone(), "an override is written `stage.key=value`")
+            .label("this is not")
+            .help("as in `--set screen.mode=1280x720` or `--set run.frames=300`")
+    };
+    let (path, value) = source.text.split_once('=').ok_or_else(malformed)?;
+    let value = parse(value, source.start + path.len() + 1)?;
+
+    let mut at = source.start;
+    let mut path = path.split('.').map(|part| {
+        let span = trimmed(part, at);
+        at += part.len() + 1;
+        Spanned::new(span, Cow::Borrowed(part.trim()))
+    });
+    let (Some(owner), Some(mut key)) = (path.next(), path.next()) else {
+        return Err(malformed());
+    };
+    let Some(mut table) = owner_table(description, owner)? else {
+        return Ok(()); // What the file has there is no table, which is reported when it is read.
+    };
+    for inner in path {
+        let Some(entries) = child(table, key) else {
+            return Ok(());
+        };
+        (table, key) = (entries, inner);
+    }
+    table.remove(key.get_ref().as_ref());
+    table.insert(key, value);
+    Ok(())
+}
+
+/// The table of `[run]` or of a stage.
+fn owner_table<'d, 's>(
+    description: &'d mut DeTable<'s>,
+    owner: Spanned<Cow<'s, str>>,
+) -> Result<Option<&'d mut DeTable<'s>>, Finding> {
+    if owner.get_ref() == "run" {
+        return Ok(child(description, owner));
+    }
+    let stages = Spanned::new(owner.span(), Cow::Borrowed("stage"));
+    let Some(stages) = child(description, stages) else {
+        return Ok(None);
+    };
+    if !stages.contains_key(owner.get_ref().as_ref()) {
+        let names = || in_order(stages).map(|(name, _)| name.get_ref().as_ref());
+        let message = format!("no stage is called `{}`", owner.get_ref());
+        return Err(Finding::at(owner.span(), message)
+            .label(did_you_mean(owner.get_ref(), names(), || {
+                "there is no such stage".to_owned()
+            }))
+            .help(format!("it has: {}", listed(names().chain(["run"])))));
+    }
+    Ok(child(stages, owner))
+}
+
+/// A table in a table, made where it is missing; `None` where something else is there.
+fn child<'d, 's>(
+    table: &'d mut DeTable<'s>,
+    key: Spanned<Cow<'s, str>>,
+) -> Option<&'d mut DeTable<'s>> {
+    let span = key.span();
+    let value = table
+        .entry(key)
+        .or_insert_with(|| Spanned::new(span, DeValue::Table(DeTable::new())));
+    match value.get_mut() {
+        DeValue::Table(entries) => Some(entries),
+        _ => None,
+    }
+}
+
+/// Reads a value that begins at `at`.
+fn parse(text: &str, at: usize) -> Result<Value<'_>, Finding> {
+    let span = trimmed(text, at);
+    let text = text.trim();
+    match DeValue::parse(text) {
+        Ok(value) => Ok(moved(value, span.start)),
+        Err(error) if text.starts_with(['"', '\'', '[', '{']) => {
+            let within = error.span().unwrap_or(0..text.len());
+            Err(
+                Finding::at(by(within, span.start), "the value is not valid TOML")
+                    .label(error.message()),
+            )
+        }
+        Err(_bare) => Ok(Spanned::new(span, DeValue::String(Cow::Borrowed(text)))),
+    }
+}
+
+/// Where a text that begins at `at` stands without the blanks around it.
+fn trimmed(text: &str, at: usize) -> Range<usize> {
+    let start = at + text.len() - text.trim_start().len();
+    start..start + text.trim().len()
+}
+
+/// A value parsed by itself, moved to where it stands among all texts.
+fn moved(value: Value<'_>, to: usize) -> Value<'_> {
+    let span = by(value.span(), to);
+    let value = match value.into_inner() {
+        DeValue::Array(list) => {
+            DeValue::Array(list.into_iter().map(|value| moved(value, to)).collect())
+        }
+        DeValue::Table(table) => DeValue::Table(
+            table
+                .into_iter()
+                .map(|(key, value)| {
+                    let span = by(key.span(), to);
+                    (Spanned::new(span, key.into_inner()), moved(value, to))
+                })
+                .collect(),
+        ),
+        plain => plain,
+    };
+    Spanned::new(span, value)
+}
+
+fn by(span: Range<usize>, offset: usize) -> Range<usize> {
+    span.start + offset..span.end + offset
+}
