@@ -104,6 +104,11 @@ fn describe(name: &str) -> HeapInfo {
         Contiguity::Unknown
     };
     let aliases = CMA_NAMES.iter().filter(|alias| is_cma && **alias != name);
+    let total = match contiguity {
+        Contiguity::Scattered => meminfo("MemTotal"),
+        _ if is_cma => meminfo("CmaTotal"),
+        _ => None,
+    };
     HeapInfo {
         name: name.to_owned(),
         aliases: aliases.map(|&alias| alias.to_owned()).collect(),
@@ -116,17 +121,14 @@ fn describe(name: &str) -> HeapInfo {
             .iter()
             .any(|word| name.contains(word)),
         importable: true,
-        largest: None,
-        total: match contiguity {
-            Contiguity::Scattered => meminfo("MemTotal"),
-            _ if is_cma => meminfo("CmaTotal"),
-            _ => None,
-        },
+        // The kernel would take every page there is before it said no.
+        largest: total,
+        total,
     }
 }
 
 /// A line of `/proc/meminfo`, in bytes.
-fn meminfo(key: &str) -> Option<u64> {
+pub(crate) fn meminfo(key: &str) -> Option<u64> {
     parse_meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?, key)
 }
 

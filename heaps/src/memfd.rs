@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 
+use crate::kernel::meminfo;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
 use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo};
@@ -30,7 +31,8 @@ impl Memfd {
             cached: Some(true),
             protected: false,
             importable: false,
-            largest: None,
+            // A file may be longer than the memory that could ever fill it.
+            largest: meminfo("MemTotal"),
             total: None,
         }
     }

@@ -48,7 +48,7 @@ pub enum KmsSinkError {
     },
     /// Somebody else shows something there.
     #[error(
-        "another program controls {card}{}: stop it, switch to a free virtual terminal, \
+        "another program is DRM master of {card}{}: stop it, switch to a free virtual terminal, \
          or name another card",
         if holders.is_empty() { String::new() } else { format!(" ({} has it open)", holders.join(", ")) }
     )]

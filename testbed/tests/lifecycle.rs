@@ -33,17 +33,45 @@ fn short_run() -> Run {
     Run::of(&mut dmaflow(&arguments(&["--frames=15"])))
 }
 
-/// Starts an endless run and waits until the display belongs to it.
-fn running() -> Child {
-    let child = dmaflow(RUN)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    eventually("a framebuffer of dmaflow on the display", || {
-        display_state().contains("allocated by = screen")
-    });
-    child
+/// An endless run, which does not outlive its test.
+struct Running(Option<Child>);
+
+impl Running {
+    /// Starts one and waits until the display belongs to it.
+    fn start() -> Self {
+        let child = dmaflow(RUN)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let running = Self(Some(child));
+        eventually("a framebuffer of dmaflow on the display", || {
+            display_state().contains("allocated by = dmaflow")
+        });
+        running
+    }
+
+    fn pid(&self) -> String {
+        self.0.as_ref().unwrap().id().to_string()
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill = Command::new("kill").args([signal, &self.pid()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    fn ended(mut self) -> Run {
+        Run::ended(&self.0.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
 }
 
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -124,10 +152,10 @@ fn killed_in_the_middle() {
         return;
     };
     let buffers = DmaBufs::now();
-    let mut child = running();
+    let running = Running::start();
     assert!(DmaBufs::now().count() > buffers.count());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    running.signal("-KILL");
+    assert_eq!(running.ended().status, None);
     buffers.assert_none_since();
     short_run().assert_went_well();
     buffers.assert_none_since();
@@ -140,18 +168,10 @@ fn a_signal_stops_in_order_and_puts_the_display_back() {
     };
     for signal in ["-INT", "-TERM"] {
         let (buffers, display) = (DmaBufs::now(), display_state());
-        let child = running();
+        let running = Running::start();
         assert_ne!(lit(&display_state()), lit(&display));
-        let pid = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let run = Run::ended(&child.wait_with_output().unwrap());
-        run.assert_went_well();
+        running.signal(signal);
+        running.ended().assert_went_well();
         assert_eq!(lit(&display_state()), lit(&display));
         buffers.assert_none_since();
     }
@@ -163,10 +183,10 @@ fn the_camera_goes_away_and_comes_back() {
         return;
     };
     let (buffers, display) = (DmaBufs::now(), display_state());
-    let child = running();
+    let running = Running::start();
     let driver = Path::new("/sys/bus/platform/drivers/vivid");
     fs::write(driver.join("unbind"), "vivid.0").unwrap();
-    let run = Run::ended(&child.wait_with_output().unwrap());
+    let run = running.ended();
     assert_eq!(run.status, Some(1), "{run:?}");
     assert!(run.messages.contains("is gone"), "{}", run.messages);
     assert_eq!(lit(&display_state()), lit(&display));
@@ -190,25 +210,18 @@ fn another_program_is_master_of_the_card() {
         return;
     };
     let buffers = DmaBufs::now();
-    let child = running();
+    let running = Running::start();
     let second = short_run();
     assert_eq!(second.status, Some(1), "{second:?}");
-    for word in ["master", "dmaflow", &child.id().to_string()] {
+    for word in ["master", "dmaflow", &running.pid()] {
         assert!(
             second.messages.contains(word),
             "{word} in {}",
             second.messages
         );
     }
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    Run::ended(&child.wait_with_output().unwrap()).assert_went_well();
+    running.signal("-INT");
+    running.ended().assert_went_well();
     buffers.assert_none_since();
 }
 
