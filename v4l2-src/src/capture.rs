@@ -8,6 +8,7 @@ mod ranking;
 mod refusal;
 mod sequence;
 mod setup;
+mod slots;
 mod stamp;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use dmaflow_core::frame::{Frame, FrameMeta, FramePool, Stamps};
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_core::stage::{Counter, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
-use dmaflow_v4l2::{ControlValue, Direction, Function, Queue, V4l2Error, VideoDevice};
+use dmaflow_v4l2::{ControlValue, Direction, Function, Queue, VideoDevice};
 
 use crate::error::V4l2SrcError;
 use feed::{Feed, Halt, Requeue};
@@ -109,13 +110,10 @@ impl V4l2Src {
 
     fn failed(&self, error: impl Into<V4l2SrcError>) -> StageError {
         let error = error.into();
-        match error {
-            V4l2SrcError::Device(error)
-                if matches!(error.errno(), Some(Errno::ENODEV | Errno::ENXIO)) =>
-            {
-                self.gone()
-            }
-            error => StageError::failed(error),
+        if error.is_gone() {
+            self.gone()
+        } else {
+            StageError::failed(error)
         }
     }
 
@@ -150,7 +148,6 @@ impl V4l2Src {
         let meaning = match errno {
             _ if !feed.is_open() => return Ok(None),
             Errno::EPIPE => return Ok(None),
-            Errno::ENODEV | Errno::ENXIO => return Err(self.gone()),
             // Unloading a driver ends the flow before the node is gone for good.
             _ if self.device.is_gone() => return Err(self.gone()),
             Errno::EINVAL => "somebody else ended the flow",
@@ -158,7 +155,7 @@ impl V4l2Src {
             Errno::EBUSY => "another program streams from the camera",
             _ => "the driver gives no frame",
         };
-        Err(StageError::failed(V4l2SrcError::Dequeue {
+        Err(self.failed(V4l2SrcError::Dequeue {
             device: self.device.to_string(),
             meaning,
             source: errno,
@@ -356,10 +353,10 @@ impl Source for V4l2Src {
             return Ok(());
         };
         self.running = false;
-        match feed.settle() {
+        match feed.settle().map_err(V4l2SrcError::from) {
             // What is gone has stopped.
-            Err(error) if matches!(error.errno(), Some(Errno::ENODEV | Errno::ENXIO)) => Ok(()),
-            stopped => stopped.map_err(|error: V4l2Error| self.failed(error)),
+            Err(error) if !error.is_gone() => Err(self.failed(error)),
+            _ => Ok(()),
         }
     }
 

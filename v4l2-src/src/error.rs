@@ -20,7 +20,7 @@ pub enum V4l2SrcError {
         device: String,
         /// The format asked for.
         asked: &'static str,
-        /// The formats it has, by V4L2's code where dmaflow has no name for them.
+        /// The formats that it has and dmaflow can use.
         has: Vec<String>,
     },
     /// The camera has only formats that are compressed or unknown.
@@ -28,7 +28,7 @@ pub enum V4l2SrcError {
     NoPixels {
         /// Card, driver and node.
         device: String,
-        /// The formats it has.
+        /// The formats it has, by V4L2's code and the driver's words.
         has: Vec<String>,
     },
     /// The camera does not have the size.
@@ -136,6 +136,18 @@ pub enum V4l2SrcError {
         /// What the kernel answered.
         source: Errno,
     },
+}
+
+impl V4l2SrcError {
+    /// Whether it is that the camera went away.
+    pub(crate) const fn is_gone(&self) -> bool {
+        let errno = match self {
+            Self::Device(error) => error.errno(),
+            Self::Requeue { source, .. } | Self::Dequeue { source, .. } => Some(*source),
+            _ => None,
+        };
+        matches!(errno, Some(Errno::ENODEV | Errno::ENXIO))
+    }
 }
 
 fn list(names: &[String]) -> String {

@@ -1,42 +1,27 @@
 //! How frames go round between a pool and a driver's queue.
-//!
-//! Any thread may let go of a frame, which is queued again from there at once, while the
-//! source's thread waits for the next one and a third one ends the flow. Only atomics are
-//! shared; [`Feed::settle`] alone waits, for threads that are inside one system call.
 
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::thread;
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::ReleaseHook;
 use dmaflow_core::stage::Stopper;
 use dmaflow_v4l2::{Dequeued, Queue, V4l2Error};
 
-/// The bit of [`Feed::gate`] that says that free frames are queued; the other bits count the
-/// threads that are at it.
-const OPEN: u32 = 1 << 31;
+use super::slots::Slots;
 
 /// A queue, and which frames it has.
 #[derive(Debug)]
 pub(super) struct Feed {
     queue: Queue,
-    gate: AtomicU32,
-    /// By slot: the driver has it, or somebody is just handing it over.
-    with_driver: Vec<AtomicBool>,
-    requeue_failed: AtomicU64,
+    slots: Slots,
 }
 
 impl Feed {
     /// A feed whose frames are all with us, and which queues none by itself.
     pub(super) fn new(queue: Queue) -> Self {
         Self {
-            with_driver: (0..queue.len())
-                .map(|_slot| AtomicBool::new(false))
-                .collect(),
+            slots: Slots::new(queue.len()),
             queue,
-            gate: AtomicU32::new(0),
-            requeue_failed: AtomicU64::new(0),
         }
     }
 
@@ -46,71 +31,50 @@ impl Feed {
 
     /// From now on frames are queued as soon as they are free.
     pub(super) fn open(&self) {
-        self.requeue_failed.store(0, Ordering::Relaxed);
-        self.gate.fetch_or(OPEN, Ordering::AcqRel);
+        self.slots.open();
     }
 
     /// Whether frames are queued as soon as they are free.
     pub(super) fn is_open(&self) -> bool {
-        self.gate.load(Ordering::Acquire) & OPEN != 0
+        self.slots.is_open()
     }
 
     /// Frames that could not be queued again since the feed was opened.
     pub(super) fn requeue_failed(&self) -> u64 {
-        self.requeue_failed.load(Ordering::Relaxed)
+        self.slots.failed()
     }
 
     /// Hands a free frame to the driver, unless it is there already.
     pub(super) fn give(&self, slot: usize) -> Result<(), Errno> {
-        let with_driver = self.with_driver.get(slot).ok_or(Errno::EINVAL)?;
-        if with_driver.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        self.queue.enqueue(slot).inspect_err(|_not_there| {
-            with_driver.store(false, Ordering::Release);
-        })
+        self.slots.give(slot, |slot| self.queue.enqueue(slot))
     }
 
     /// Waits for a frame that the driver is done with.
     pub(super) fn take(&self) -> Result<Dequeued, Errno> {
-        let frame = self.queue.dequeue()?;
-        if let Some(with_driver) = self.with_driver.get(frame.slot) {
-            with_driver.store(false, Ordering::Release);
-        }
-        Ok(frame)
+        self.queue
+            .dequeue()
+            .inspect(|frame| self.slots.taken(frame.slot))
     }
 
     /// Hands a frame that nobody uses any more to the driver, if the feed is open.
     pub(super) fn returned(&self, slot: usize) {
-        let gate = self.gate.fetch_add(1, Ordering::AcqRel);
-        if gate & OPEN != 0
-            && let Err(errno) = self.give(slot)
-            && self.requeue_failed.fetch_add(1, Ordering::Relaxed) == 0
-        {
-            // Of use once; the next dequeue tells the source why.
-            tracing::debug!(device = %self.queue.device(), slot, %errno, "cannot queue a frame again");
+        let given = self.slots.returned(slot, |slot| self.queue.enqueue(slot));
+        if let Err(errno) = given {
+            // The next dequeue tells the source why.
+            let device = self.queue.device();
+            tracing::debug!(%device, slot, %errno, "cannot queue a frame again");
         }
-        self.gate.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Ends the flow and wakes whoever waits in [`Feed::take`].
     pub(super) fn halt(&self) -> Result<(), V4l2Error> {
-        self.gate.fetch_and(!OPEN, Ordering::AcqRel);
+        self.slots.close();
         self.queue.stream_off()
     }
 
     /// Ends the flow for good: waits until no thread is queueing, and takes every frame back.
     pub(super) fn settle(&self) -> Result<(), V4l2Error> {
-        self.gate.fetch_and(!OPEN, Ordering::AcqRel);
-        while self.gate.load(Ordering::Acquire) != 0 {
-            thread::yield_now();
-        }
-        // After the last thread, so that a frame which came late is taken back as well.
-        let stopped = self.queue.stream_off();
-        for with_driver in &self.with_driver {
-            with_driver.store(false, Ordering::Release);
-        }
-        stopped
+        self.slots.settle(|| self.queue.stream_off())
     }
 }
 

@@ -29,26 +29,38 @@ pub(super) struct Setup {
     pub(super) needed: [u32; MAX_PLANES],
 }
 
+/// The camera's formats that have pixels, best first.
+fn usable(device: &VideoDevice) -> Result<Vec<Candidate>, V4l2SrcError> {
+    let formats = device.formats(CAPTURE)?;
+    let usable = ranking::candidates(&formats);
+    if usable.is_empty() {
+        let name = |info: &FormatInfo| format!("{} ({})", info.code, info.description);
+        return Err(V4l2SrcError::NoPixels {
+            device: device.to_string(),
+            has: formats.iter().map(name).collect(),
+        });
+    }
+    Ok(usable)
+}
+
+fn no_format(device: &VideoDevice, asked: Format, usable: &[Candidate]) -> V4l2SrcError {
+    let names = usable.iter().map(|candidate| candidate.format.name());
+    V4l2SrcError::NoFormat {
+        device: device.to_string(),
+        asked: asked.name(),
+        has: names.map(str::to_owned).collect(),
+    }
+}
+
 /// The formats that fit what was asked, best first.
 pub(super) fn candidates(
     device: &VideoDevice,
     config: &V4l2SrcConfig,
 ) -> Result<Vec<Candidate>, V4l2SrcError> {
-    let formats = device.formats(CAPTURE)?;
-    let all = ranking::candidates(&formats);
-    let wanted =
-        |candidate: &Candidate| config.format.is_none_or(|asked| asked == candidate.format);
-    let mut fitting: Vec<_> = all.into_iter().filter(wanted).collect();
-    if fitting.is_empty() {
-        let (device, has) = (device.to_string(), names(&formats));
-        return Err(match config.format {
-            Some(asked) => V4l2SrcError::NoFormat {
-                device,
-                asked: asked.name(),
-                has,
-            },
-            None => V4l2SrcError::NoPixels { device, has },
-        });
+    let mut fitting = usable(device)?;
+    if let Some(asked) = config.format {
+        let wanted = fitting.iter().find(|candidate| candidate.format == asked);
+        fitting = vec![*wanted.ok_or_else(|| no_format(device, asked, &fitting))?];
     }
     let Some(asked) = config.size else {
         return Ok(fitting);
@@ -82,32 +94,18 @@ pub(super) fn candidates(
     Ok(fitting)
 }
 
-/// Formats by name, or by code where dmaflow does not know them.
-fn names(formats: &[FormatInfo]) -> Vec<String> {
-    formats
-        .iter()
-        .map(|info| match info.format {
-            Some(format) => format.name().to_owned(),
-            None => format!("{} ({})", info.code, info.description),
-        })
-        .collect()
-}
-
 /// Sets the camera up for a format.
 pub(super) fn configure(
     device: &VideoDevice,
     config: &V4l2SrcConfig,
     format: Format,
 ) -> Result<(Setup, Vec<Choice>), V4l2SrcError> {
-    let formats = device.formats(CAPTURE)?;
-    let candidate = ranking::candidates(&formats)
-        .into_iter()
+    let usable = usable(device)?;
+    let candidate = usable
+        .iter()
+        .copied()
         .find(|candidate| candidate.format == format)
-        .ok_or_else(|| V4l2SrcError::NoFormat {
-            device: device.to_string(),
-            asked: format.name(),
-            has: names(&formats),
-        })?;
+        .ok_or_else(|| no_format(device, format, &usable))?;
     let mut choices = Vec::new();
     let size = match config.size {
         Some(size) => size,
@@ -169,11 +167,7 @@ fn check(
     layout: &Layout,
 ) -> Result<(), V4l2SrcError> {
     if layout.format() != format {
-        return Err(V4l2SrcError::NoFormat {
-            device: device.to_string(),
-            asked: format.name(),
-            has: names(&device.formats(CAPTURE)?),
-        });
+        return Err(no_format(device, format, &usable(device)?));
     }
     let proposed = (layout.width(), layout.height());
     if proposed == asked {

@@ -6,7 +6,8 @@ use dmaflow_core::frame::CaptureStamp;
 use dmaflow_core::time::{Clock, Timestamp};
 use dmaflow_v4l2::{Dequeued, StampClock};
 
-/// A stamp older than this at the dequeue is compared with other clocks.
+/// A stamp this far from the dequeue, before or after it, is compared with another clock. It
+/// is more than a frame takes, and less than a machine sleeps, which sets the clocks apart.
 const SUSPICIOUS: Duration = Duration::from_millis(500);
 
 /// Checks stamps, and counts what was wrong with them.
@@ -24,9 +25,9 @@ impl StampCheck {
     /// The stamp with the clock it is of, for a frame that was dequeued at `dequeued` on the
     /// monotonic clock; `None` where the driver does not say when a frame was captured.
     ///
-    /// A stamp that claims `MONOTONIC` and is nearer to `BOOTTIME` is of the latter, as those of
-    /// rkisp1 are. `boottime` is read for suspicious stamps only. A stamp ahead of the dequeue,
-    /// as vivid's are, is counted and stays as it is.
+    /// A stamp that claims `MONOTONIC`, is far from its time and near to that of `BOOTTIME` is of
+    /// the latter, as those of rkisp1 are. `boottime` is read for suspicious stamps only. A stamp
+    /// ahead of the dequeue, as vivid's are, is counted and stays as it is.
     pub(super) fn check(
         &mut self,
         frame: &Dequeued,
@@ -36,32 +37,29 @@ impl StampCheck {
         if frame.clock != StampClock::Monotonic || frame.at == Timestamp::default() {
             return None;
         }
-        let mut stamp = CaptureStamp {
-            at: frame.at,
-            clock: Clock::Monotonic,
-            point: frame.point,
-        };
-        let plausible = dequeued.since(frame.at).is_some_and(|age| age < SUSPICIOUS);
-        if plausible {
-            return Some(stamp);
-        }
-        let mut now = dequeued;
-        let boottime = boottime();
-        if distance(frame.at, boottime) < distance(frame.at, dequeued) {
-            stamp.clock = Clock::Boottime;
-            now = boottime;
-            self.clock_corrected += 1;
+        let (mut clock, mut now) = (Clock::Monotonic, dequeued);
+        if !is_near(frame.at, dequeued) {
+            let boottime = boottime();
+            if is_near(frame.at, boottime) {
+                (clock, now) = (Clock::Boottime, boottime);
+                self.clock_corrected += 1;
+            }
         }
         if let Some(lead) = frame.at.since(now).filter(|lead| !lead.is_zero()) {
             self.ahead += 1;
             self.longest_lead = self.longest_lead.max(lead);
         }
-        Some(stamp)
+        Some(CaptureStamp {
+            at: frame.at,
+            clock,
+            point: frame.point,
+        })
     }
 }
 
-fn distance(a: Timestamp, b: Timestamp) -> u64 {
-    a.as_nanos().abs_diff(b.as_nanos())
+fn is_near(at: Timestamp, now: Timestamp) -> bool {
+    let distance = at.as_nanos().abs_diff(now.as_nanos());
+    Duration::from_nanos(distance) < SUSPICIOUS
 }
 
 #[cfg(test)]
@@ -124,6 +122,24 @@ mod tests {
         assert_eq!(clock, Some(Clock::Monotonic));
         assert_eq!((counted.clock_corrected, counted.ahead), (0, 1));
         assert_eq!(counted.longest_lead, Duration::from_millis(30));
+    }
+
+    #[test]
+    fn on_a_machine_that_never_slept_the_clocks_are_one() {
+        let mut check = StampCheck::default();
+        let ahead = frame(NOW + 30 * MS, StampClock::Monotonic);
+        // The second clock is read a little later than the first.
+        let read_later = || Timestamp::from_nanos(NOW + MS);
+        let stamp = check.check(&ahead, Timestamp::from_nanos(NOW), read_later);
+        assert_eq!(stamp.unwrap().clock, Clock::Monotonic);
+        assert_eq!((check.clock_corrected, check.ahead), (0, 1));
+    }
+
+    #[test]
+    fn a_stamp_of_no_clock_keeps_what_it_claims() {
+        let (clock, counted) = check(1 << 62);
+        assert_eq!(clock, Some(Clock::Monotonic));
+        assert_eq!((counted.clock_corrected, counted.ahead), (0, 1));
     }
 
     #[test]

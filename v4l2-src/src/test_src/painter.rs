@@ -35,7 +35,7 @@ struct Area {
     height: usize,
 }
 
-/// A plane, and a row of bars in it.
+/// A plane, and what whole rows of it may look like.
 #[derive(Debug)]
 struct Plane {
     offset: usize,
@@ -44,9 +44,11 @@ struct Plane {
     /// Pixels a stored block covers.
     columns: usize,
     vertical: usize,
+    /// Bytes of such a block.
+    block: usize,
     bars: Vec<u8>,
-    white: Block,
-    black: Block,
+    white: Vec<u8>,
+    black: Vec<u8>,
 }
 
 impl Plane {
@@ -65,7 +67,7 @@ impl Plane {
     }
 
     fn byte_columns(&self, area: Area) -> std::ops::Range<usize> {
-        let bytes = |pixels: usize| pixels / self.columns * self.white.len;
+        let bytes = |pixels: usize| pixels / self.columns * self.block;
         bytes(area.x)..bytes(area.x + area.width)
     }
 }
@@ -92,19 +94,25 @@ impl Painter {
         let planes = planes.map(|(index, (plane, info))| {
             let columns = (info.horizontal * info.block_columns) as usize;
             let bar = |block: usize| BARS[(block * columns * BARS.len() / width).min(7)];
-            let bars = (0..width.div_ceil(columns)).flat_map(|block| {
-                let Block { bytes, len } = pixels.block(index, bar(block));
-                bytes.into_iter().take(len)
-            });
+            let row = |colour: &dyn Fn(usize) -> [u8; 3]| -> Vec<u8> {
+                let blocks = 0..width.div_ceil(columns);
+                blocks
+                    .flat_map(|block| {
+                        let Block { bytes, len } = pixels.block(index, colour(block));
+                        bytes.into_iter().take(len)
+                    })
+                    .collect()
+            };
             Plane {
                 offset: plane.offset as usize,
                 stride: plane.stride as usize,
                 rows: info.rows(layout.height()) as usize,
                 columns,
                 vertical: info.vertical as usize,
-                bars: bars.collect(),
-                white: pixels.block(index, WHITE),
-                black: pixels.block(index, BLACK),
+                block: pixels.block(index, BLACK).len,
+                bars: row(&bar),
+                white: row(&|_block| WHITE),
+                black: row(&|_block| BLACK),
             }
         });
         Some(Self {
@@ -129,13 +137,7 @@ impl Painter {
     /// Draws picture `number` over the bars, or over the picture that is there.
     pub(super) fn picture(&self, bytes: &mut [u8], number: u32, there: Option<u32>) {
         if let Some(there) = there {
-            let area = self.box_area(there);
-            for plane in &self.planes {
-                let bars = &plane.bars[plane.byte_columns(area)];
-                for row in plane.rows(bytes, area) {
-                    row.copy_from_slice(bars);
-                }
-            }
+            self.lay(bytes, self.box_area(there), |plane| &plane.bars);
         }
         let old = there.map(number::bits);
         for (index, bit) in number::bits(number).into_iter().enumerate() {
@@ -146,17 +148,22 @@ impl Painter {
                     width: self.blocks.width,
                     height: self.blocks.height,
                 };
-                self.fill(bytes, area, bit);
+                let look: fn(&Plane) -> &[u8] = match bit {
+                    true => |plane| &plane.white,
+                    false => |plane| &plane.black,
+                };
+                self.lay(bytes, area, look);
             }
         }
-        self.fill(bytes, self.box_area(number), true);
+        self.lay(bytes, self.box_area(number), |plane| &plane.white);
     }
 
-    fn fill(&self, bytes: &mut [u8], area: Area, white: bool) {
+    /// Covers an area with what rows of the picture look like there.
+    fn lay(&self, bytes: &mut [u8], area: Area, look: impl Fn(&Plane) -> &[u8]) {
         for plane in &self.planes {
-            let block = if white { plane.white } else { plane.black };
+            let look = &look(plane)[plane.byte_columns(area)];
             for row in plane.rows(bytes, area) {
-                block.fill(row);
+                row.copy_from_slice(look);
             }
         }
     }

@@ -21,15 +21,6 @@ pub(super) struct Block {
     pub(super) len: usize,
 }
 
-impl Block {
-    /// Stores it all over a row.
-    pub(super) fn fill(self, row: &mut [u8]) {
-        for place in row.chunks_exact_mut(self.len) {
-            place.copy_from_slice(&self.bytes[..self.len]);
-        }
-    }
-}
-
 impl Pixels {
     pub(super) fn of(format: Format) -> Option<Self> {
         let kinds = [Self::Xrgb8888, Self::Nv12, Self::Yuyv];
