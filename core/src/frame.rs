@@ -66,8 +66,6 @@ pub struct FrameMeta {
     pub sequence: u64,
     /// When it passed each step.
     pub stamps: Stamps,
-    /// The source marked its data as damaged, and the user wanted such frames.
-    pub damaged: bool,
 }
 
 /// A picture on loan from a [`FramePool`].

@@ -7,6 +7,7 @@ pub use histogram::{Histogram, Quantiles};
 pub use rate::{NotARate, Rate};
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -35,7 +36,9 @@ impl Clock {
             Self::Boottime => ClockId::CLOCK_BOOTTIME,
             Self::Realtime => ClockId::CLOCK_REALTIME,
         };
-        Timestamp::from(Duration::from(clock_gettime(id).expect("a clock of Linux")))
+        let now = clock_gettime(id).expect("a clock of Linux");
+        let (seconds, nanos) = (now.tv_sec().cast_unsigned(), now.tv_nsec().cast_unsigned());
+        Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
     }
 }
 
@@ -50,32 +53,46 @@ impl fmt::Display for Clock {
 }
 
 /// A moment on some clock, in nanoseconds since that clock's start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+///
+/// Kept as one more than that number, so that an `Option` of it is no larger: frames carry
+/// several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
+
+const _: () = assert!(size_of::<Option<Timestamp>>() == size_of::<u64>());
 
 impl Timestamp {
-    /// The moment so many nanoseconds after the clock's start.
+    /// The moment so many nanoseconds after the clock's start; the very last of 2⁶⁴ becomes
+    /// the one before it.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// Nanoseconds since the clock's start.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// How long after `earlier` this is; `None` where it is before.
     #[must_use]
     pub fn since(self, earlier: Self) -> Option<Duration> {
-        self.0.checked_sub(earlier.0).map(Duration::from_nanos)
+        let nanos = self.as_nanos().checked_sub(earlier.as_nanos());
+        nanos.map(Duration::from_nanos)
+    }
+}
+
+impl Default for Timestamp {
+    /// The clock's start.
+    fn default() -> Self {
+        Self::from_nanos(0)
     }
 }
 
 impl From<Duration> for Timestamp {
     /// Takes the time since the clock's start; 584 years and more become the last moment.
     fn from(since_start: Duration) -> Self {
-        Self(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX))
+        Self::from_nanos(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX))
     }
 }

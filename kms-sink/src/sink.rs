@@ -121,9 +121,12 @@ impl KmsSink {
     /// Commits a frame: the first one with all that it needs, the others alone.
     fn commit(&mut self, frame: &mut Frame) -> Result<(), KmsSinkError> {
         let first = self.is_idle();
-        let attached = self.attached.as_mut().ok_or(KmsSinkError::NotAttached)?;
-        let framebuffer = attached.framebuffers.get(frame.slot());
-        let framebuffer = framebuffer.ok_or(KmsSinkError::NotAttached)?;
+        let Some(attached) = &mut self.attached else {
+            return Err(KmsSinkError::NotAttached);
+        };
+        let Some(framebuffer) = attached.framebuffers.get(frame.slot()) else {
+            return Err(KmsSinkError::NotAttached);
+        };
         let scene = &mut attached.scene;
         let (request, how) = if first {
             self.verified = Verified::default();

@@ -1,6 +1,8 @@
 //! What a run measures of each frame: how long each step took.
 
-use dmaflow_core::frame::FrameMeta;
+use std::time::Duration;
+
+use dmaflow_core::frame::Stamps;
 use dmaflow_core::time::{Histogram, Quantiles, Timestamp};
 
 /// A part of a frame's way from capture to scan-out.
@@ -69,8 +71,7 @@ impl Latencies {
     ///
     /// A step whose end lies before its beginning, as with a driver that stamps ahead, is not
     /// counted: the source reports such stamps.
-    pub(crate) fn record(&self, meta: &FrameMeta) {
-        let stamps = &meta.stamps;
+    fn record(&self, stamps: &Stamps) {
         let (dequeued, handed_over) = (stamps.dequeued, stamps.handed_over);
         let (committed, flipped) = (stamps.committed, stamps.flipped);
         let between = |earlier: Option<Timestamp>, later: Option<Timestamp>| later?.since(earlier?);
@@ -103,5 +104,54 @@ impl Latencies {
 
     pub(crate) fn of(&self, step: Step) -> Quantiles {
         self.histograms[step as usize].quantiles()
+    }
+}
+
+/// Frames that are noted before they are counted together.
+const BATCH: usize = 32;
+/// A frame is counted after this time at the latest, so that a status line is of today.
+const BATCH_AGE: Duration = Duration::from_millis(900);
+
+/// Notes a frame in one place, and counts many at once: histograms are large, and what is
+/// touched a frame should be little.
+pub(crate) struct Recorder<'l> {
+    latencies: &'l Latencies,
+    noted: [Stamps; BATCH],
+    used: usize,
+}
+
+impl<'l> Recorder<'l> {
+    pub(crate) fn new(latencies: &'l Latencies) -> Self {
+        Self {
+            latencies,
+            noted: [Stamps::default(); BATCH],
+            used: 0,
+        }
+    }
+
+    /// Notes a frame that has come into view.
+    pub(crate) fn note(&mut self, stamps: Stamps) {
+        self.noted[self.used] = stamps;
+        self.used += 1;
+        let age = stamps.flipped.zip(self.noted[0].flipped);
+        let is_old = age
+            .and_then(|(last, first)| last.since(first))
+            .is_some_and(|age| age > BATCH_AGE);
+        if self.used == BATCH || is_old {
+            self.count();
+        }
+    }
+
+    fn count(&mut self) {
+        for stamps in &self.noted[..self.used] {
+            self.latencies.record(stamps);
+        }
+        self.used = 0;
+    }
+}
+
+impl Drop for Recorder<'_> {
+    fn drop(&mut self) {
+        self.count();
     }
 }

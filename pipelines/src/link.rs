@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use dmaflow_core::frame::Frame;
 
 /// Which frame a stage takes from its link.
@@ -26,6 +26,8 @@ pub enum QueuePolicy {
 pub(crate) struct LinkCounters {
     superseded: AtomicU64,
     left: AtomicU64,
+    /// The sender is gone: nothing will follow what is in the channel.
+    ended: AtomicBool,
     /// The receiver is gone; the channel cannot tell, since the sender receives as well.
     closed: AtomicBool,
 }
@@ -61,7 +63,6 @@ pub(crate) struct Outlet {
 /// The receiving end, for one thread.
 pub(crate) struct Inlet {
     frames: Receiver<Frame>,
-    next: Option<Frame>,
     policy: QueuePolicy,
     counters: Arc<LinkCounters>,
 }
@@ -83,7 +84,6 @@ pub(crate) fn link(policy: QueuePolicy, frames: usize) -> (Outlet, Inlet, Arc<Li
     };
     let inlet = Inlet {
         frames: receiver,
-        next: None,
         policy,
         counters: Arc::clone(&counters),
     };
@@ -98,11 +98,13 @@ impl Outlet {
 
     /// Sends a frame on. Never waits.
     pub(crate) fn send(&self, frame: Frame) -> Result<(), Disconnected> {
-        if self.policy == QueuePolicy::Latest {
-            while let Ok(stale) = self.stale.try_recv() {
-                drop(stale);
-                self.counters.superseded.fetch_add(1, Ordering::Relaxed);
-            }
+        // Asking whether there is one is much cheaper than trying to take it, and there rarely is.
+        while self.policy == QueuePolicy::Latest
+            && !self.stale.is_empty()
+            && let Ok(stale) = self.stale.try_recv()
+        {
+            drop(stale);
+            self.counters.superseded.fetch_add(1, Ordering::Relaxed);
         }
         let sender = self.sender.as_ref().ok_or(Disconnected)?;
         if self.counters.closed.load(Ordering::Relaxed) {
@@ -127,6 +129,7 @@ impl Outlet {
 impl Drop for Outlet {
     fn drop(&mut self) {
         self.sender = None;
+        self.counters.ended.store(true, Ordering::Release);
         self.wake();
         // What was sent while the receiver went away is nobody else's.
         if self.counters.closed.load(Ordering::Acquire) {
@@ -137,35 +140,38 @@ impl Drop for Outlet {
 
 impl Inlet {
     /// Sleeps until there is a frame to take or the link has ended.
-    pub(crate) fn wait(&mut self) {
-        while self.next.is_none() {
-            match self.frames.try_recv() {
-                Ok(frame) => self.next = Some(frame),
-                Err(TryRecvError::Empty) => thread::park(),
-                Err(TryRecvError::Disconnected) => return,
-            }
+    pub(crate) fn wait(&self) {
+        // In this order: what was sent before the end is seen after it.
+        while !self.counters.ended.load(Ordering::Acquire) && self.frames.is_empty() {
+            thread::park();
         }
     }
 
-    /// Takes the frame that the policy says; `None` at the link's end. Call
+    /// Takes the frame that the policy says; `None` where there is none. Call
     /// [`Inlet::wait`] before.
     pub(crate) fn take(&mut self) -> Option<Frame> {
-        let mut taken = self.next.take()?;
-        if self.policy == QueuePolicy::Latest {
-            while let Ok(newer) = self.frames.try_recv() {
-                taken = newer;
+        let mut taken = self.frames.try_recv().ok();
+        while self.policy == QueuePolicy::Latest
+            && !self.frames.is_empty()
+            && let Ok(newer) = self.frames.try_recv()
+        {
+            if taken.replace(newer).is_some() {
                 self.counters.superseded.fetch_add(1, Ordering::Relaxed);
             }
         }
-        Some(taken)
+        taken
+    }
+
+    /// Whether nothing is left and nothing will follow.
+    pub(crate) fn is_over(&self) -> bool {
+        self.counters.ended.load(Ordering::Acquire) && self.frames.is_empty()
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
         self.counters.closed.store(true, Ordering::Release);
-        let taken = self.next.take().into_iter();
-        self.counters.leave(taken.chain(self.frames.try_iter()));
+        self.counters.leave(self.frames.try_iter());
     }
 }
 

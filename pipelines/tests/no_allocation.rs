@@ -1,6 +1,8 @@
 //! While frames flow, nothing is allocated. A file of its own, since every allocation of the
 //! process counts.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::alloc::System;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;

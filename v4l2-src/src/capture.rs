@@ -342,7 +342,6 @@ impl Source for V4l2Src {
                     dequeued: Some(dequeued),
                     ..Stamps::default()
                 },
-                damaged: false,
             };
             return Ok(Some(picture));
         }

@@ -325,7 +325,6 @@ impl Source for TestSrc {
                 dequeued: Some(complete),
                 ..Stamps::default()
             },
-            damaged: false,
         };
         self.sequence += 1;
         self.delivered += 1;

@@ -12,7 +12,7 @@ use crate::kernel::Choice;
 use crate::packages::{Purpose, ensure_installed};
 use crate::profile::Profile;
 use crate::report::Report;
-use crate::vm::{Boot, Ending, Screenshot};
+use crate::vm::{self, Boot, Ending, Screenshot};
 use crate::workspace;
 
 const DESCRIPTION: &str = "examples/camera-to-display.toml";
@@ -37,7 +37,7 @@ pub(crate) fn demo() -> Result<()> {
         println!("running on this machine's camera and display");
         run_here(&root, &results, &["run", DESCRIPTION, "--for", "10s"])?;
         None
-    } else if let Err(error) = board_is_possible() {
+    } else if let Err(error) = vm::ensure_possible() {
         println!("no camera and display of use here, and no virtual board: {error:#}");
         println!("running on the built-in camera and display");
         let picture = results.join("picture.png");
@@ -92,14 +92,6 @@ fn dmaflow(root: &Path) -> Command {
     let mut command = Command::new(workspace::target(root).join("release/dmaflow"));
     command.current_dir(root);
     command
-}
-
-fn board_is_possible() -> Result<()> {
-    ensure!(
-        cfg!(target_arch = "x86_64"),
-        "the board is a PC and its kernel is Debian's for PCs"
-    );
-    ensure_installed(&[Purpose::Board])
 }
 
 fn run_on_board(root: &Path, results: &Path) -> Result<()> {

@@ -36,7 +36,6 @@ impl Job<'_> {
             ("PATH", path.as_str()),
             ("HOME", "/root"),
             ("USER", "root"),
-            ("RUST_BACKTRACE", "1"),
             ("DMAFLOW_VM", "1"),
             ("DMAFLOW_PROFILE", &self.profile.name),
             ("DMAFLOW_KERNEL", &self.kernel.release),

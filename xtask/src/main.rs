@@ -125,7 +125,10 @@ struct VmArgs {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let task = Cli::parse().command;
+    // A command's status is passed on; ours must not look like one.
+    let failure = if matches!(task, Task::Vm(_)) { 125 } else { 1 };
+    let result = match task {
         Task::Vm(args) => vm(&args),
         Task::Demo => demo::demo().map(|()| 0),
         Task::Test(args) => suite::test(args.quick, &args.kernel).map(|passed| u8::from(!passed)),
@@ -138,7 +141,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(125)
+            ExitCode::from(failure)
         }
     }
 }
@@ -155,7 +158,7 @@ fn kernels(args: &KernelArgs) -> Result<()> {
 fn vm(args: &VmArgs) -> Result<u8> {
     let root = workspace::root()?;
     let profile = Profile::load(&root, &args.profile)?;
-    ensure_installed(&[Purpose::Board])?;
+    vm::ensure_possible()?;
     let kernel = args.kernel.kernel(&root)?;
     let (results, _held) = results_folder(&root, args.results.as_deref(), &profile.name)?;
     let ending = Boot {
@@ -197,7 +200,7 @@ fn results_folder(
         };
         fs::create_dir_all(&directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
-        if let Some(held) = workspace::try_lock(&directory.join("lock"))? {
+        if let Some(held) = workspace::try_lock(&directory.join(".lock"))? {
             return Ok((directory, held));
         }
         if asked.is_some() {

@@ -1,7 +1,7 @@
 //! Debian packages that a task needs, installed where they are missing.
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::Uid;
@@ -15,21 +15,13 @@ pub(crate) enum Purpose {
     Board,
     /// Compile a kernel.
     Kernel,
-    /// Run the test suite on the board.
-    Suite,
     /// Run the other contenders of the benchmark.
     Bench,
 }
 
 impl Purpose {
     /// Everything, for `cargo xtask setup`.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Workspace,
-        Self::Board,
-        Self::Kernel,
-        Self::Suite,
-        Self::Bench,
-    ];
+    pub(crate) const ALL: [Self; 4] = [Self::Workspace, Self::Board, Self::Kernel, Self::Bench];
 
     fn packages(self) -> &'static [&'static str] {
         match self {
@@ -62,7 +54,6 @@ impl Purpose {
                 "python3",
                 "xz-utils",
             ],
-            Self::Suite => &["v4l-utils"],
             Self::Bench => &[
                 "gstreamer1.0-plugins-bad",
                 "gstreamer1.0-plugins-good",
@@ -77,7 +68,6 @@ impl Purpose {
             Self::Workspace => "compile dmaflow",
             Self::Board => "boot the virtual board",
             Self::Kernel => "compile its kernel",
-            Self::Suite => "test on it",
             Self::Bench => "compare with GStreamer",
         }
     }
@@ -163,6 +153,8 @@ fn administer(arguments: &[&str]) -> Result<std::process::ExitStatus> {
     let status = command
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(arguments)
+        // What it installs has been said, what goes wrong comes on stderr.
+        .stdout(Stdio::null())
         .status();
     match status {
         Ok(status) => Ok(status),

@@ -15,7 +15,7 @@ use crate::kernel::{Choice, Kernel};
 use crate::output::Tee;
 use crate::packages::{Purpose, ensure_installed};
 use crate::profile::Profile;
-use crate::vm::{Boot, Ending};
+use crate::vm::{self, Boot, Ending};
 use crate::workspace;
 use tally::Tally;
 
@@ -38,7 +38,7 @@ struct Group {
 /// Runs everything; `quick` stops at one board. Says whether all passed.
 pub(crate) fn test(quick: bool, kernels: &[Choice]) -> Result<bool> {
     let root = workspace::root()?;
-    ensure_installed(&[Purpose::Workspace, Purpose::Board, Purpose::Suite])?;
+    ensure_installed(&[Purpose::Workspace])?;
     let (kernels, profiles) = match quick {
         true => (&kernels[..kernels.len().min(1)], &PROFILES[..1]),
         false => (kernels, &PROFILES[..]),
@@ -186,6 +186,7 @@ fn watched(command: &mut Command) -> Result<(bool, String)> {
 /// The test programs for the board, and the program that they run.
 fn board_programs(root: &Path) -> Result<Vec<PathBuf>> {
     println!("\n── compiling for the board");
+    vm::ensure_possible()?;
     cargo::build(
         root,
         &[

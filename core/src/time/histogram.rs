@@ -71,22 +71,25 @@ impl Histogram {
         let load = |bucket: &AtomicU32| u64::from(bucket.load(Ordering::Relaxed));
         let count: u64 = self.buckets.iter().map(load).sum();
         let max = Duration::from_nanos(self.max.load(Ordering::Relaxed));
-        let at = |percent: u64| {
-            let wanted = (count * percent).div_ceil(100);
-            let mut seen = 0;
-            let index = self.buckets.iter().position(|bucket| {
-                seen += load(bucket);
-                seen >= wanted && seen > 0
-            });
-            index.map_or(Duration::ZERO, |index| {
-                Duration::from_micros(upper(index)).min(max)
-            })
-        };
+        let mut found = [Duration::ZERO; 3];
+        let wanted = [50, 90, 99].map(|percent| (count * percent).div_ceil(100));
+        let (mut seen, mut next) = (0, 0);
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            seen += load(bucket);
+            while next < wanted.len() && seen > 0 && seen >= wanted[next] {
+                found[next] = Duration::from_micros(upper(index)).min(max);
+                next += 1;
+            }
+            if next == wanted.len() {
+                break;
+            }
+        }
+        let [p50, p90, p99] = found;
         Quantiles {
             count,
-            p50: at(50),
-            p90: at(90),
-            p99: at(99),
+            p50,
+            p90,
+            p99,
             max,
         }
     }

@@ -14,13 +14,13 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender};
-use dmaflow_core::frame::FrameMeta;
+use dmaflow_core::frame::Stamps;
 use dmaflow_core::stage::{Filter, Sink, Source, StageError, Stopper};
 use dmaflow_core::time::{Clock, Timestamp};
 
 use super::Pipeline;
 use crate::error::{RunError, RunFailure};
-use crate::latency::{Latencies, Step};
+use crate::latency::{Latencies, Recorder, Step};
 use crate::link::{Inlet, LinkCounters, Outlet, link};
 use crate::report::{Dropped, Progress, Report};
 
@@ -82,13 +82,12 @@ impl Meters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn shown(&self, meta: &FrameMeta) {
+    fn shown(&self, stamps: &Stamps) {
         if self.shown.fetch_add(1, Ordering::Relaxed) == 0
-            && let Some(flipped) = meta.stamps.flipped
+            && let Some(flipped) = stamps.flipped
         {
             self.first_flip.store(flipped.as_nanos(), Ordering::Relaxed);
         }
-        self.latencies.record(meta);
     }
 }
 
@@ -309,7 +308,10 @@ fn run_filter(
     loop {
         inlet.wait();
         let Some(frame) = inlet.take() else {
-            return Ok(());
+            if inlet.is_over() {
+                return Ok(());
+            }
+            continue;
         };
         unseen.frames += 1;
         match filter.pass(frame)? {
@@ -325,15 +327,20 @@ fn run_filter(
 }
 
 fn run_sink(sink: &mut dyn Sink, mut inlet: Inlet, meters: &Meters) -> Result<(), StageError> {
+    let mut recorder = Recorder::new(&meters.latencies);
     let mut unseen = Unseen::new(meters);
     loop {
         inlet.wait();
         if let Some(meta) = sink.ready()? {
-            meters.shown(&meta);
+            meters.shown(&meta.stamps);
+            recorder.note(meta.stamps);
             unseen.frames -= 1;
         }
         let Some(mut frame) = inlet.take() else {
-            return Ok(());
+            if inlet.is_over() {
+                return Ok(());
+            }
+            continue;
         };
         frame.meta.stamps.handed_over = Some(Clock::Monotonic.now());
         unseen.frames += 1;
