@@ -107,6 +107,9 @@ pub(crate) struct RunArgs {
     /// Write the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Tell nothing while it runs
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Args)]

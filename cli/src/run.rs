@@ -21,7 +21,7 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     signals.stop(pipeline.stop_handle());
 
     let stages = pipeline.stages().collect::<Vec<_>>().join(" ▶ ");
-    let status = Status::new();
+    let status = Status::new(args.quiet);
     let outcome = pipeline.run(limits, |progress| {
         status.show(&stages, progress);
         ControlFlow::Continue(())

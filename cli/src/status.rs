@@ -16,11 +16,15 @@ pub(crate) enum Status {
     Line,
     /// A line each time, for files and pipes.
     Lines,
+    /// Not at all.
+    Quiet,
 }
 
 impl Status {
-    pub(crate) fn new() -> Self {
-        if output::is_terminal() {
+    pub(crate) fn new(quiet: bool) -> Self {
+        if quiet {
+            Self::Quiet
+        } else if output::is_terminal() {
             Self::Line
         } else {
             Self::Lines
@@ -32,6 +36,7 @@ impl Status {
             // Without wrapping, so that a narrow terminal shows less instead of more lines.
             Self::Line => format!("{CLEAR}\x1b[?7l{}\x1b[?7h", line(stages, progress)),
             Self::Lines => line(stages, progress) + "\n",
+            Self::Quiet => return,
         };
         write(&text);
     }

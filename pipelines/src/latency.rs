@@ -93,13 +93,13 @@ impl Latencies {
     /// The whole way to scan-out: from the capture where most frames have a stamp that can be
     /// believed, otherwise from the dequeue.
     pub(crate) fn until_flip(&self) -> (Step, Quantiles) {
-        let whole = self.of(Step::CaptureToFlip);
-        let certain = self.of(Step::DequeueToFlip);
-        if whole.count * 2 > certain.count {
-            (Step::CaptureToFlip, whole)
+        let known = |step: Step| self.histograms[step as usize].count();
+        let step = if known(Step::CaptureToFlip) * 2 > known(Step::DequeueToFlip) {
+            Step::CaptureToFlip
         } else {
-            (Step::DequeueToFlip, certain)
-        }
+            Step::DequeueToFlip
+        };
+        (step, self.of(step))
     }
 
     pub(crate) fn of(&self, step: Step) -> Quantiles {

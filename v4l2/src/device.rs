@@ -149,6 +149,19 @@ impl VideoDevice {
         matches!(sys::query_cap(self.fd()), Err(Errno::ENODEV | Errno::ENXIO))
     }
 
+    /// Whether the driver imports dma-bufs in this direction; `None` when it cannot be asked,
+    /// as while another program streams.
+    #[doc(alias = "VIDIOC_REQBUFS")]
+    #[must_use]
+    pub fn imports(&self, direction: Direction) -> Option<bool> {
+        // A request for no buffers changes nothing, and fails where the kind is not known.
+        match sys::request_buffers(self.fd(), self.queue_type(direction), 0) {
+            Ok(_none) => Some(true),
+            Err(Errno::EINVAL) => Some(false),
+            Err(_busy) => None,
+        }
+    }
+
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

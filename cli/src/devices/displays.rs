@@ -60,9 +60,12 @@ fn abilities(card: &CardDetails) -> String {
         of(PlaneKind::Primary),
         of(PlaneKind::Overlay)
     )];
-    if !card.imports {
-        notes.push("cannot import dma-bufs".to_owned());
-    }
+    let imports = if card.imports {
+        "imports dma-bufs"
+    } else {
+        "cannot import dma-bufs"
+    };
+    notes.push(imports.to_owned());
     if card.writeback {
         notes.push("writeback".to_owned());
     }

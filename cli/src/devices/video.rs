@@ -28,6 +28,8 @@ pub(super) struct Details {
     /// What goes into it.
     takes: Vec<FormatInfo>,
     sizes: FrameSizes,
+    /// Whether it imports dma-bufs where pictures come out of it.
+    imports: Option<bool>,
 }
 
 pub(super) fn look() -> Vec<Video> {
@@ -61,6 +63,7 @@ fn details(path: &std::path::Path, capabilities: Capabilities) -> Result<Details
         formats,
         takes,
         sizes,
+        imports: device.imports(Direction::Capture),
     })
 }
 
@@ -93,6 +96,11 @@ fn row(video: &Video, wanted: Use) -> Row {
     let mut notes = Vec::new();
     if let Some((width, height)) = largest(&details.sizes) {
         notes.push(format!("up to {width}×{height}"));
+    }
+    match details.imports {
+        Some(true) => notes.push("imports dma-bufs".to_owned()),
+        Some(false) => notes.push("cannot import dma-bufs".to_owned()),
+        None => notes.push("in use by another program".to_owned()),
     }
     if capabilities.is_multiplanar() {
         notes.push("multi-planar".to_owned());
@@ -145,6 +153,7 @@ fn video_json(video: &Video) -> Value {
         "card": capabilities.card,
         "driver": capabilities.driver,
         "bus": capabilities.bus,
+        "imports": details.imports,
         "multiplanar": capabilities.is_multiplanar(),
         "needs_media_controller": capabilities.needs_media_controller(),
         "formats": formats(&details.formats),

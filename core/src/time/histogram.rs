@@ -16,6 +16,7 @@ const BUCKETS: usize = SUBS * (POWERS + 1);
 #[derive(Debug)]
 pub struct Histogram {
     buckets: Box<[AtomicU32]>,
+    count: AtomicU64,
     max: AtomicU64,
 }
 
@@ -38,6 +39,7 @@ impl Default for Histogram {
     fn default() -> Self {
         Self {
             buckets: (0..BUCKETS).map(|_| AtomicU32::new(0)).collect(),
+            count: AtomicU64::new(0),
             max: AtomicU64::new(0),
         }
     }
@@ -62,20 +64,26 @@ impl Histogram {
     pub fn record(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.buckets[bucket(nanos / 1000)].fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
         self.max.fetch_max(nanos, Ordering::Relaxed);
+    }
+
+    /// How many durations were counted so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Sums up what was counted so far.
     #[must_use]
     pub fn quantiles(&self) -> Quantiles {
-        let load = |bucket: &AtomicU32| u64::from(bucket.load(Ordering::Relaxed));
-        let count: u64 = self.buckets.iter().map(load).sum();
+        let count = self.count();
         let max = Duration::from_nanos(self.max.load(Ordering::Relaxed));
         let mut found = [Duration::ZERO; 3];
         let wanted = [50, 90, 99].map(|percent| (count * percent).div_ceil(100));
         let (mut seen, mut next) = (0, 0);
         for (index, bucket) in self.buckets.iter().enumerate() {
-            seen += load(bucket);
+            seen += u64::from(bucket.load(Ordering::Relaxed));
             while next < wanted.len() && seen > 0 && seen >= wanted[next] {
                 found[next] = Duration::from_micros(upper(index)).min(max);
                 next += 1;

@@ -36,7 +36,7 @@ impl Contender {
                 "bare-loop --camera vivid --card vkms --size {width}x{height} --frames {frames}"
             ),
             Self::Dmaflow => format!(
-                "dmaflow run examples/camera-to-display.toml --frames {frames} --json \
+                "dmaflow run examples/camera-to-display.toml --frames {frames} --json --quiet \
                  --set camera.device=vivid --set camera.format=XRGB8888 \
                  --set camera.width={width} --set camera.height={height} --set screen.card=vkms"
             ),

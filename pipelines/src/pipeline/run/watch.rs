@@ -1,0 +1,97 @@
+//! The watching thread: limits, silence, and a look once a second.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use dmaflow_core::stage::Stopper;
+
+use super::Event;
+use super::meters::Meters;
+use crate::link::LinkCounters;
+use crate::report::Progress;
+
+/// How often the watching thread looks at a run.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The watching thread's view of a run.
+pub(super) struct Watch<'r> {
+    pub(super) meters: &'r Meters,
+    pub(super) links: &'r [Arc<LinkCounters>],
+    pub(super) started: Instant,
+    pub(super) deadline: Option<Instant>,
+    /// How long the source may deliver nothing.
+    pub(super) silence: Duration,
+    pub(super) threads: usize,
+}
+
+impl Watch<'_> {
+    /// Looks on until every thread has ended; `true` if the source had to be stopped because
+    /// it delivered nothing.
+    pub(super) fn until_ended(
+        &self,
+        events: &Receiver<Event>,
+        stopper: &dyn Stopper,
+        look: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> bool {
+        let mut running = self.threads;
+        let mut silent = false;
+        let mut last = Progress::default();
+        let mut last_frame = self.started;
+        let mut next_look = self.started + LOOK;
+        let mut deadline = self.deadline;
+        while running > 0 {
+            let wake = deadline.map_or(next_look, |end| end.min(next_look));
+            match events.recv_deadline(wake) {
+                Ok(Event::Stop) => stopper.stop(),
+                Ok(Event::Ended) => {
+                    running -= 1;
+                    // Whichever stage ended: no more frames are wanted.
+                    stopper.stop();
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let now = Instant::now();
+                    if deadline.take_if(|deadline| now >= *deadline).is_some() {
+                        stopper.stop();
+                    }
+                    if now < next_look {
+                        continue;
+                    }
+                    next_look = now + LOOK;
+                    let progress = self.progress(now, &last);
+                    if progress.captured > last.captured {
+                        last_frame = now;
+                    } else if now - last_frame > self.silence && !silent {
+                        silent = true;
+                        stopper.stop();
+                    }
+                    if look(&progress).is_break() {
+                        stopper.stop();
+                    }
+                    last = progress;
+                }
+            }
+        }
+        silent
+    }
+
+    fn progress(&self, now: Instant, last: &Progress) -> Progress {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let elapsed = now - self.started;
+        let shown = load(&self.meters.shown);
+        let superseded: u64 = self.links.iter().map(|link| link.superseded()).sum();
+        #[expect(clippy::cast_precision_loss, reason = "frames of one second are few")]
+        let shown_since = (shown - last.shown) as f64;
+        Progress {
+            elapsed,
+            captured: load(&self.meters.captured),
+            shown,
+            dropped: superseded + load(&self.meters.filtered),
+            frames_per_second: shown_since / (elapsed - last.elapsed).as_secs_f64(),
+            latency: self.meters.latencies.until_flip(),
+        }
+    }
+}
