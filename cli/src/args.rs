@@ -21,8 +21,10 @@ Exit status:
   0  all went well
   1  the pipeline could not be made, or its run failed
   2  the command line or the description is wrong
+  128 + N  a second signal N ended the run at once
 
 Environment:
+  NO_COLOR     no colours in errors
   DMAFLOW_LOG  what is logged to standard error: error, warn (as without it), info, debug, trace";
 
 const RUN_EXAMPLES: &str = "\
@@ -32,7 +34,8 @@ Examples:
   dmaflow run camera-to-display.toml --frames 300 --json > report.json
   dmaflow run camera-to-display.toml --set camera.device=vivid --set screen.mode=1280x720@60
 
-How it goes is told once a second on standard error, the report at the end on standard output.
+How it goes is told once a second on standard error unless --quiet is given, the report at the end
+on standard output.
 
 Ctrl-C (SIGINT), SIGTERM and SIGHUP end a run in order: the camera stops, what is on its way is
 shown, and the display is left as it was found. A second one ends it at once.";

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
@@ -88,6 +88,7 @@ fn a_duration_a_handle_and_a_look_end_a_run() {
         .run(Limits::default(), |_| ControlFlow::Continue(()))
         .unwrap();
     stopper.join().unwrap();
+    assert!(report.captured > 0);
     assert_eq!(report.unaccounted(), 0);
 
     let mut looks = 0;
@@ -109,11 +110,10 @@ fn a_stop_before_the_run_ends_it_at_once() {
     .prepare(&dmaflow_heaps::registry())
     .unwrap();
     pipeline.stop_handle().stop();
-    let started = Instant::now();
-    pipeline
-        .run(Limits::default(), |_| ControlFlow::Continue(()))
+    let report = pipeline
+        .run(frames(1000), |_| ControlFlow::Continue(()))
         .unwrap();
-    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(report.captured < 1000);
 }
 
 /// Fails, or panics, at its tenth frame.

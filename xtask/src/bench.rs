@@ -31,7 +31,7 @@ pub(crate) fn bench(micro: bool) -> Result<()> {
         compare(&root)?;
     }
     println!("\nmicro-benchmarks on this machine");
-    let status = cargo::cargo(&root, &["bench", "--workspace", "--benches"])
+    let status = cargo::cargo(&root, &["bench", "--workspace", "--bench", "*"])
         .status()
         .context("cannot run cargo")?;
     ensure!(status.success(), "cargo bench failed");
@@ -80,11 +80,10 @@ fn compare(root: &Path) -> Result<()> {
     }
     let text = table::markdown(&rows);
     let how = format!(
-        "Linux {} in QEMU, profile pc, 30 frames a second, one boot. Costs of a frame: \
-         a run of {LONG} frames less one of {SHORT}, by {}; \
-         each the cheapest of three.\n\n",
-        kernel.release,
-        LONG - SHORT
+        "Linux {} in QEMU, profile pc, 30 frames a second, one boot. Processor time: \
+         of a run of {LONG} frames without set-up and end, the median of three; system calls \
+         and context switches: a run of {LONG} frames less one of {SHORT}.\n\n",
+        kernel.release
     );
     fs::write(results.join("results.md"), format!("{how}{text}"))?;
     let value = json!({ "kernel": kernel.release, "profile": profile.name, "rows": rows });

@@ -33,21 +33,21 @@ pub(crate) fn demo() -> Result<()> {
         workspace::clear(&results.join(old))?;
     }
 
-    let picture = if devices_serve(&root)? {
+    let (picture, devices) = if devices_serve(&root)? {
         println!("running on this machine's camera and display");
         run_here(&root, &results, &["run", DESCRIPTION, "--for", "10s"])?;
-        None
+        (None, true)
     } else if let Err(error) = vm::ensure_possible() {
         println!("no camera and display of use here, and no virtual board: {error:#}");
         println!("running on the built-in camera and display");
         let picture = results.join("picture.png");
         let place = format!("picture.path={}", picture.display());
         run_here(&root, &results, &["run", BUILT_IN, "--set", &place])?;
-        Some(picture)
+        (Some(picture), false)
     } else {
         println!("no camera and display of use here; running on the virtual board");
         run_on_board(&root, &results)?;
-        Some(results.join("monitor.png"))
+        (Some(results.join("monitor.png")), true)
     };
 
     let json = results.join("latency.json");
@@ -56,7 +56,11 @@ pub(crate) fn demo() -> Result<()> {
     let summary = report.summary();
     fs::write(results.join("latency.txt"), &summary)?;
     println!("\n{summary}");
-    report.ensure_zero_copy()?;
+    report.ensure_shown()?;
+    // A picture on disk is a copy, which is what it is for.
+    if devices {
+        report.ensure_zero_copy()?;
+    }
     if let Some(picture) = picture {
         ensure!(picture.is_file(), "{} was not written", picture.display());
         println!("what was shown: {}", picture.display());
@@ -98,8 +102,13 @@ fn run_on_board(root: &Path, results: &Path) -> Result<()> {
     let profile = Profile::load(root, "demo")?;
     let kernel = Choice::Stock.kernel(root)?;
     println!("booting: {}", profile.about);
-    let script =
-        format!("exec dmaflow run {DESCRIPTION} --for 10s --json > $DMAFLOW_RESULTS/latency.json");
+    // By default vivid stamps the end of a frame long before that end; from the start of
+    // exposure there is a latency to be told.
+    let script = format!(
+        "exec dmaflow run {DESCRIPTION} --for 10s --json \
+         --set 'camera.controls={{ timestamp_source = \"Start of Exposure\" }}' \
+         > $DMAFLOW_RESULTS/latency.json"
+    );
     let ending = Boot {
         root,
         kernel: &kernel,

@@ -25,14 +25,7 @@ impl Purpose {
 
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Workspace => &[
-                "gcc",
-                "libc6-dev",
-                "libclang-dev",
-                "libdrm-dev",
-                "libgbm-dev",
-                "pkg-config",
-            ],
+            Self::Workspace => &["gcc", "libc6-dev", "libclang-dev"],
             Self::Board => &[
                 "busybox-static",
                 "cpio",
@@ -59,6 +52,7 @@ impl Purpose {
                 "gstreamer1.0-plugins-good",
                 "gstreamer1.0-tools",
                 "strace",
+                "v4l-utils",
             ],
         }
     }

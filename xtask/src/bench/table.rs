@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::contender::{Contender, LONG, Run, SHORT};
+use super::contender::{Contender, LONG, RATE, Run, SHORT};
+use crate::measure::Window;
 use crate::report::milliseconds;
 
 /// One contender at one size; costs are for one frame.
@@ -29,13 +30,18 @@ fn as_text<S: serde::Serializer>(contender: &Contender, to: S) -> Result<S::Ok, 
 impl Row {
     pub(super) fn new(contender: Contender, size: (u32, u32), short: &Run, long: &Run) -> Self {
         let a_frame = |of: fn(&Run) -> i64| ratio(of(long) - of(short), LONG - SHORT);
+        let in_window = |of: fn(&Window) -> i64| {
+            long.cost.window.as_ref().map_or(f64::NAN, |window| {
+                ratio(of(window) * 1_000_000, window.elapsed_us * RATE)
+            })
+        };
         let report = long.report.as_ref();
         let latency = report.and_then(|report| report.latency_us.get("capture_to_flip"));
         Self {
             contender,
             size,
-            user_us: a_frame(|run| run.cost.user_us),
-            system_us: a_frame(|run| run.cost.system_us),
+            user_us: in_window(|window| window.user_us),
+            system_us: in_window(|window| window.system_us),
             system_calls: a_frame(|run| run.system_calls),
             voluntary_switches: a_frame(|run| run.cost.voluntary_switches),
             peak_mib: ratio(long.cost.peak_kib, 1024),
@@ -123,6 +129,11 @@ mod tests {
                 voluntary_switches: 2 * scale,
                 involuntary_switches: 0,
                 peak_kib: 2048,
+                window: Some(Window {
+                    elapsed_us: 1_000_000,
+                    user_us: RATE * 100 * scale,
+                    system_us: RATE * 200 * scale,
+                }),
             },
             system_calls: 6 * scale,
             report: None,
@@ -134,7 +145,8 @@ mod tests {
         // 1000 of everything in set-up, at any length.
         let (short, long) = (run(SHORT + 10), run(LONG + 10));
         let row = Row::new(Contender::Gstreamer, (640, 480), &short, &long);
-        assert!((row.user_us - 100.0).abs() < 1e-9);
+        let scale = ratio(LONG + 10, 1);
+        assert!((row.user_us - 100.0 * scale).abs() < 1e-6);
         assert!((row.system_calls - 6.0).abs() < 1e-9);
         assert!((row.peak_mib - 2.0).abs() < 1e-9);
         assert_eq!(row.first_flip_us, None);

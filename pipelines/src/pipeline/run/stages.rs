@@ -21,6 +21,11 @@ pub(super) fn source(
     {
         captured += 1;
         Meters::add(&meters.captured);
+        tracing::trace!(
+            sequence = frame.meta.sequence,
+            slot = frame.slot(),
+            "captured"
+        );
         if outlet.send(frame).is_err() {
             // The stage behind has ended and says why itself.
             Meters::add(&meters.unseen);

@@ -317,7 +317,7 @@ fn main() -> Result<()> {
     let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
     println!(
         "{{\"frames\":{{\"captured\":{captured},\"shown\":{shown},\"superseded\":{superseded}}},\
-         \"first_flip_monotonic_us\":{},\
+         \"bytes_copied\":0,\"first_flip_monotonic_us\":{},\
          \"latency_us\":{{\"capture_to_flip\":{{\"p50\":{},\"p99\":{}}}}}}}",
         first_flip / 1000,
         at(50),
