@@ -24,16 +24,20 @@ pub(crate) fn json(value: &Value) -> Result<(), Failure> {
 /// Where a command's failure is part of its result, puts it there too.
 pub(crate) fn failing<T>(json: bool, outcome: Result<T, Failure>) -> Result<T, Failure> {
     if json && let Err(failure) = &outcome {
-        self::json(&failure.json())?;
+        // Whether or not anybody reads it, the failure is what counts.
+        if self::json(&failure.json()).is_err() {
+            tracing::debug!("nobody reads the result");
+        }
     }
     outcome
 }
 
-/// Says something to whoever sits there.
-#[expect(clippy::print_stderr, reason = "the one place that talks to people")]
+/// Says something to whoever sits there, if anybody does.
 pub(crate) fn tell(text: &str) {
-    if !text.is_empty() {
-        eprintln!("{text}");
+    if !text.is_empty()
+        && let Err(error) = writeln!(io::stderr().lock(), "{text}")
+    {
+        tracing::debug!(%error, "nobody reads standard error");
     }
 }
 

@@ -35,16 +35,18 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
         ),
     };
 
+    let written;
     if args.json {
         let mut value = report::json(&report, pipeline.agreement(), executed().unwrap_or(began));
         if let Some(failure) = &failure {
             value["error"] = failure.json()["error"].take();
         }
-        output::json(&value)?;
+        written = output::json(&value);
     } else {
-        output::result(report::text(&report).as_bytes())?;
+        written = output::result(report::text(&report).as_bytes());
     }
-    failure.map_or(Ok(()), Err)
+    // Whether or not anybody reads the report, the run's failure comes first.
+    failure.map_or(written, Err)
 }
 
 fn prepare(args: &RunArgs) -> Result<(Pipeline, Limits), Failure> {

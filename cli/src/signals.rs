@@ -20,8 +20,12 @@ impl Signals {
     /// Takes the signals from now on. To be called while there is one thread.
     pub(crate) fn take() -> Result<Self, Failure> {
         let mut ours = SigSet::empty();
+        let ignored = ignored();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            ours.add(signal);
+            // Who started us may want us to outlive the terminal, as nohup does.
+            if ignored & (1 << (signal as i32 - 1)) == 0 {
+                ours.add(signal);
+            }
         }
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             Failure::Pipeline(format!("cannot {what}: {error}"))
@@ -57,4 +61,14 @@ impl Signals {
             pipeline.stop();
         }
     }
+}
+
+/// The signals that were ignored when this process began, a bit each from signal 1 on.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
 }

@@ -59,6 +59,7 @@ impl HeapFd {
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
         let mut data = DmaHeapAllocationData {
             len: len.get() as u64,
+            // The kernel takes nothing but 0 here.
             fd: 0,
             fd_flags: flags.bits().cast_unsigned(),
             heap_flags: 0,

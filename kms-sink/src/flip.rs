@@ -50,6 +50,17 @@ impl Events {
         }
     }
 
+    /// Forgets what has happened so far.
+    pub(crate) fn discard(&mut self, card: &Card) -> Result<(), KmsSinkError> {
+        loop {
+            match read(card.as_fd(), self.0.as_mut_slice()) {
+                Err(Errno::EAGAIN) => return Ok(()),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(source) => return Err(failed(card, source)),
+            }
+        }
+    }
+
     /// Reads what has happened; the kernel gives whole events and as many as fit.
     fn next(&mut self, card: &Card, crtc: u32) -> Result<Option<Flip>, KmsSinkError> {
         match read(card.as_fd(), self.0.as_mut_slice()) {

@@ -7,7 +7,7 @@ use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::stage::{Choice, Counter, Sink, StageError};
-use dmaflow_core::time::Clock;
+use dmaflow_core::time::{Clock, Timestamp};
 use drm::DriverCapability;
 
 use crate::attach::{Attached, formats};
@@ -58,6 +58,8 @@ pub struct KmsSink {
     watched: bool,
     attached: Option<Attached>,
     events: Events,
+    /// When the last change that waited for the display was done.
+    lit: Option<Timestamp>,
     /// Whether flips are stamped on [`Clock::Monotonic`], as all drivers do since Linux 4.15.
     monotonic: bool,
     verified: Verified,
@@ -78,6 +80,7 @@ impl KmsSink {
             watched: false,
             attached: None,
             events: Events::new(),
+            lit: None,
             monotonic: output.card.capability(DriverCapability::MonotonicTimestamp) != 0,
             verified: Verified::default(),
             config,
@@ -97,14 +100,15 @@ impl KmsSink {
         let crtc = self.output.crtc.object();
         let flip = self.events.wait(&self.output.card, crtc)?;
         // While a mode is set no rows are sent, and the event bears the stamp of a row sent
-        // before, or none: that the event is there is then the best that is known.
+        // before, or none: the commit that waited for the mode tells better.
         let committed = coming.meta.stamps.committed;
         let plausible = self.monotonic && committed.is_none_or(|committed| committed <= flip.at);
         let at = if plausible {
             flip.at
         } else {
-            Clock::Monotonic.now()
+            self.lit.unwrap_or_else(|| Clock::Monotonic.now())
         };
+        self.lit = None;
         coming.meta.stamps.flipped = Some(at);
         let meta = coming.meta;
         // The one shown before is let go here, and no earlier.
@@ -129,6 +133,8 @@ impl KmsSink {
         };
         let scene = &mut attached.scene;
         let (request, how) = if first {
+            // What a run before left unread is not about these frames.
+            self.events.discard(&self.output.card)?;
             self.verified = Verified::default();
             attached.verifier.iter_mut().for_each(Verifier::restart);
             (&mut scene.modeset, flags::EVENT | flags::MODESET)
@@ -147,6 +153,9 @@ impl KmsSink {
         if done == Err(Errno::EBUSY) {
             // The kernel is busy with a change that is not ours: a blocking commit waits.
             done = request.commit(card, how & !flags::NONBLOCK);
+        }
+        if first {
+            self.lit = Some(Clock::Monotonic.now());
         }
         done.map_err(|errno| card.refused("a frame", errno))
     }

@@ -108,6 +108,7 @@ impl Verifier {
     /// Has the next frame compared, as the first of a run is.
     pub(crate) fn restart(&mut self) {
         self.until_next = 0;
+        drop(self.fence.take());
     }
 
     /// The commit of a frame that is to be compared: the same as others, with an order to write

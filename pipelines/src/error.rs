@@ -61,6 +61,17 @@ pub struct Refusal {
 /// Who said no.
 #[derive(Debug, thiserror::Error)]
 pub enum RefusalReason {
+    /// The stages would hold every frame and wait for one more.
+    #[error(
+        "{asked} buffers are too few: camera and display keep {needed} between them; ask for \
+         {needed} or more, or leave `buffers` out"
+    )]
+    TooFewBuffers {
+        /// How many were asked for.
+        asked: usize,
+        /// How many are needed.
+        needed: usize,
+    },
     /// The registry: the heap cannot be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -151,8 +162,8 @@ pub enum RunFailure {
     },
     /// The source delivers nothing.
     #[error(
-        "stage `{stage}` delivered no frame for {waited:?}: is a signal connected, a media \
-         link set up, a lens cap off?"
+        "stage `{stage}` delivered no usable frame for {waited:?}: is a signal connected and a \
+         media link set up? The report's counters tell of damaged, short and starved frames"
     )]
     Silent {
         /// The source's name.

@@ -5,7 +5,7 @@
 //! would yield the processor several times first.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::thread::{self, Thread};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -115,7 +115,12 @@ impl Outlet {
                 self.wake();
                 Ok(())
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Disconnected),
+            // Only clones of frames can be more than there are places.
+            Err(TrySendError::Full(_surplus)) => {
+                self.counters.superseded.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(TrySendError::Disconnected(_)) => Err(Disconnected),
         }
     }
 
@@ -131,6 +136,8 @@ impl Drop for Outlet {
         self.sender = None;
         self.counters.ended.store(true, Ordering::Release);
         self.wake();
+        // With the fence of the other end: one of the two sees what the other left.
+        fence(Ordering::SeqCst);
         // What was sent while the receiver went away is nobody else's.
         if self.counters.closed.load(Ordering::Acquire) {
             self.counters.leave(self.stale.try_iter());
@@ -171,6 +178,7 @@ impl Inlet {
 impl Drop for Inlet {
     fn drop(&mut self) {
         self.counters.closed.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
         self.counters.leave(self.frames.try_iter());
     }
 }

@@ -74,7 +74,8 @@ impl Builder {
     /// imports it everywhere: what is left is to start.
     ///
     /// # Errors
-    /// [`PipelineError`]; every device is then as it was.
+    /// [`PipelineError`]; no device holds a frame then, and the camera keeps the format and
+    /// controls that were tried last.
     pub fn prepare(self, heaps: &HeapRegistry) -> Result<Pipeline, PipelineError> {
         negotiation::negotiate(self, heaps)
     }
@@ -85,7 +86,9 @@ impl Builder {
 pub struct Agreement {
     /// The device behind each end, by the stage's name.
     pub devices: Vec<(String, String)>,
-    /// Whether both ends are devices that import the frames: no CPU has to see a pixel.
+    /// Whether both ends import the frames, so that none of our code sees a pixel. What a
+    /// driver does inside, as that of USB cameras, which copies out of its transfers, cannot
+    /// be told.
     pub zero_copy: bool,
     /// What the source will deliver.
     pub plan: SourcePlan,

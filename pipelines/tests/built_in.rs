@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
+use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 use std::time::Duration;
 
@@ -196,6 +197,50 @@ fn a_failing_stage_ends_the_run_with_its_reason() {
             assert_eq!(pipeline.pool().free(), pipeline.pool().len());
         }
     }
+}
+
+#[test]
+fn a_look_that_panics_ends_the_run_as_well() {
+    let mut pipeline = Pipeline::link(
+        ("source", source(Rate::new(100, 1))),
+        ("sink", NullSink::default()),
+    )
+    .prepare(&dmaflow_heaps::registry())
+    .unwrap();
+    let run = panic::catch_unwind(AssertUnwindSafe(|| {
+        pipeline.run(Limits::default(), |_| panic!("nobody reads standard error"))
+    }));
+    assert!(run.is_err());
+    let report = pipeline
+        .run(frames(10), |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!((report.captured, report.unaccounted()), (10, 0));
+}
+
+#[test]
+fn a_limit_that_cannot_be_reached_is_none() {
+    let mut pipeline = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
+        .prepare(&dmaflow_heaps::registry())
+        .unwrap();
+    let limits = Limits {
+        duration: Some(Duration::MAX),
+        frames: Some(10),
+    };
+    let report = pipeline.run(limits, |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(report.captured, 10);
+}
+
+#[test]
+fn too_few_buffers_are_refused_before_anything_flows() {
+    let error = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
+        .pool(PoolRequest {
+            heaps: HeapRequest::Any,
+            buffers: Some(0),
+        })
+        .prepare(&dmaflow_heaps::registry())
+        .map(drop)
+        .unwrap_err();
+    assert!(error.to_string().contains("too few"), "{error}");
 }
 
 #[test]

@@ -52,8 +52,7 @@ fn compare(root: &Path) -> Result<()> {
         ],
     )?;
     let results = workspace::target(root).join("bench");
-    workspace::clear(&results)?;
-    fs::create_dir_all(&results)?;
+    let _held = workspace::claim(&results)?;
     let kernel = Choice::Built.kernel(root)?;
     let profile = Profile::load(root, "pc")?;
     let xtask = std::env::current_exe().context("cannot tell this program's path")?;

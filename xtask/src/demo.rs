@@ -28,7 +28,7 @@ pub(crate) fn demo() -> Result<()> {
     println!("compiling dmaflow");
     cargo::build(&root, &["--release", "--package", "dmaflow"])?;
     let results = workspace::target(&root).join("demo");
-    fs::create_dir_all(&results)?;
+    let _held = workspace::claim(&results)?;
     for old in ["monitor.png", "picture.png", "latency.json", "latency.txt"] {
         workspace::clear(&results.join(old))?;
     }

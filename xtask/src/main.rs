@@ -24,7 +24,6 @@ mod suite;
 mod vm;
 mod workspace;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -185,26 +184,25 @@ fn vm(args: &VmArgs) -> Result<u8> {
     Ok(ending.code())
 }
 
-/// The folder and a hold on it, so that two boots never share one.
+/// The results folder and a hold on it.
 fn results_folder(
     root: &Path,
     asked: Option<&Path>,
     profile: &str,
 ) -> Result<(PathBuf, impl Drop + use<>)> {
+    if let Some(directory) = asked {
+        let directory = std::path::absolute(directory)?;
+        let held = workspace::claim(&directory)?;
+        return Ok((directory, held));
+    }
     let base = workspace::target(root).join("vm");
     for number in 1.. {
-        let directory = match (asked, number) {
-            (Some(directory), _) => std::path::absolute(directory)?,
-            (None, 1) => base.join(profile),
-            (None, _) => base.join(format!("{profile}-{number}")),
+        let directory = match number {
+            1 => base.join(profile),
+            _ => base.join(format!("{profile}-{number}")),
         };
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot create {}", directory.display()))?;
-        if let Some(held) = workspace::try_lock(&directory.join(".lock"))? {
+        if let Some(held) = workspace::try_claim(&directory)? {
             return Ok((directory, held));
-        }
-        if asked.is_some() {
-            bail!("another board uses {}", directory.display());
         }
     }
     bail!("no results folder is free under {}", base.display())

@@ -208,7 +208,7 @@ fn on_board(root: &Path, kernel: &Kernel, profile: &str, programs: &[PathBuf]) -
     let results = workspace::target(root)
         .join("test")
         .join(format!("{}-{}", kernel.release, profile.name));
-    fs::create_dir_all(&results)?;
+    let _held = workspace::claim(&results)?;
     let log_path = results.join("output.log");
     let log = File::create(&log_path)?;
     let ending = Boot {

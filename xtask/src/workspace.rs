@@ -50,12 +50,25 @@ pub(crate) fn cache() -> Result<PathBuf> {
 
 /// Holds `path`, a file, for this process until dropped; `None` when another
 /// process has it.
-pub(crate) fn try_lock(path: &Path) -> Result<Option<Flock<File>>> {
+fn try_lock(path: &Path) -> Result<Option<Flock<File>>> {
     match Flock::lock(create(path)?, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, Errno::EAGAIN)) => Ok(None),
         Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", path.display())),
     }
+}
+
+/// Creates `directory` and holds it until dropped; `None` when another process
+/// does. Boots of two xtasks must not write to one folder.
+pub(crate) fn try_claim(directory: &Path) -> Result<Option<Flock<File>>> {
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    try_lock(&directory.join(".lock"))
+}
+
+/// Creates `directory` and holds it until dropped.
+pub(crate) fn claim(directory: &Path) -> Result<Flock<File>> {
+    try_claim(directory)?.with_context(|| format!("another xtask is using {}", directory.display()))
 }
 
 /// Holds `path`, a file, until dropped; waits while another process has it.

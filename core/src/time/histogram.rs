@@ -64,14 +64,15 @@ impl Histogram {
     pub fn record(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.buckets[bucket(nanos / 1000)].fetch_add(1, Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Relaxed);
         self.max.fetch_max(nanos, Ordering::Relaxed);
+        // Last, so that whoever sees the count sees what was counted.
+        self.count.fetch_add(1, Ordering::Release);
     }
 
     /// How many durations were counted so far.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        self.count.load(Ordering::Acquire)
     }
 
     /// Sums up what was counted so far.

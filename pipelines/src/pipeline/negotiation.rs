@@ -4,6 +4,7 @@
 //! allocated, the source queues it and the sink tests it, and the first that all of them take
 //! is kept.
 
+use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::{Heap, HeapRegistry};
@@ -167,7 +168,7 @@ fn candidate_heaps(
 /// A pool that both ends have imported, and what they chose.
 type Attached = (FramePool, Vec<(String, Choice)>);
 
-/// Whose refusal it is.
+/// Whose refusal it is: of a source, only what no other format would change.
 enum By {
     Source,
     Other,
@@ -182,12 +183,25 @@ fn attach(
     let held = plan.min_buffers + builder.sink.stage.frames_held();
     let on_the_way = 1 + builder.filters.len();
     let buffers = builder.pool.buffers.unwrap_or(held + on_the_way);
+    if buffers < held {
+        return Err((
+            By::Other,
+            RefusalReason::TooFewBuffers {
+                asked: buffers,
+                needed: held,
+            },
+        ));
+    }
     let name = buffer_name(&builder.source.name);
     let pool = FramePool::allocate(heap, &plan.layout, buffers, &name)
         .map_err(|error| (By::Other, error.into()))?;
     builder.source.stage.attach(&pool).map_err(|error| {
-        let by = match error {
-            StageError::Refused(_) => By::Source,
+        let by = match &error {
+            StageError::Refused(refused)
+                if refused.errno == Errno::EFAULT || !heap.info().importable =>
+            {
+                By::Source
+            }
             _ => By::Other,
         };
         (by, error.into())

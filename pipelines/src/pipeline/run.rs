@@ -26,7 +26,7 @@ use crate::latency::Step;
 use crate::link::{LinkCounters, link};
 use crate::report::{Dropped, Progress, Report};
 use meters::Meters;
-use threads::{Joined, join, spawn};
+use threads::{Joined, StopAtEnd, join, spawn};
 use watch::Watch;
 
 /// How long a source may deliver nothing, in frames of its rate; and at least.
@@ -83,7 +83,7 @@ impl Pipeline {
         let cpu_before = self.pool.cpu_counts();
         let started = Instant::now();
         let mut links = Vec::new();
-        let outcome = self.run_threads(limits, &meters, &mut links, started, &mut look);
+        let outcome = self.run_threads(limits, &meters, &mut links, &mut look);
         let stopped = self.stop_stages();
         let mut report = self.report(&meters, &links, started.elapsed());
         report.cpu.drawn -= cpu_before.drawn;
@@ -103,7 +103,6 @@ impl Pipeline {
         limits: Limits,
         meters: &Meters,
         counters: &mut Vec<Arc<LinkCounters>>,
-        started: Instant,
         look: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<(), RunFailure> {
         let events = self.events.1.clone();
@@ -150,25 +149,30 @@ impl Pipeline {
                     stage: source_name.clone(),
                     source,
                 })?;
+            // However this ends, also by a panic of `look`: the scope waits for the threads.
+            let stopper = StopAtEnd(stopper);
             let source = self.source.stage.as_mut();
             let handle = spawn(scope, &source_name, told, move || {
                 stages::source(source, &outlet, limits.frames, meters)
-            })
-            .inspect_err(|_not_started| stopper.stop())?;
+            })?;
             joined.push(handle);
             if stop_first {
-                stopper.stop();
+                stopper.0.stop();
             }
 
+            let started = Instant::now();
             let watch = Watch {
                 meters,
                 links: counters,
                 started,
-                deadline: limits.duration.map(|duration| started + duration),
+                // What is too far away to be told is no limit.
+                deadline: limits
+                    .duration
+                    .and_then(|duration| started.checked_add(duration)),
                 silence,
                 threads: joined.len(),
             };
-            let silent = watch.until_ended(&events, stopper.as_ref(), look);
+            let silent = watch.until_ended(&events, stopper.0.as_ref(), look);
             join(joined)?;
             if silent {
                 return Err(RunFailure::Silent {

@@ -60,7 +60,7 @@ impl Feed {
     pub(super) fn returned(&self, slot: usize) {
         let given = self.slots.returned(slot, |slot| self.queue.enqueue(slot));
         if let Err(errno) = given {
-            // The next dequeue tells the source why.
+            // It is counted, and where the device is gone the next dequeue says so.
             let device = self.queue.device();
             tracing::debug!(%device, slot, %errno, "cannot queue a frame again");
         }

@@ -1,10 +1,11 @@
 //! Beginning and ending the stages' threads.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 
 use crossbeam_channel::Sender;
-use dmaflow_core::stage::StageError;
+use dmaflow_core::stage::{StageError, Stopper};
 
 use super::Event;
 use crate::error::RunFailure;
@@ -18,6 +19,15 @@ impl Drop for Farewell {
         if self.0.send(Event::Ended).is_err() {
             tracing::error!("nobody watches the run");
         }
+    }
+}
+
+/// Ends the source's flow when it is dropped.
+pub(super) struct StopAtEnd(pub(super) Arc<dyn Stopper>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 
