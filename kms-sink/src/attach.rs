@@ -7,6 +7,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, StageError};
 
 use crate::choice::{Candidate, Size, first_accepted, placements};
+use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
 use crate::framebuffer::{Framebuffer, check};
 use crate::output::Output;
@@ -14,7 +15,6 @@ use crate::plane::Plane;
 use crate::props::Blob;
 use crate::rgb::RgbBytes;
 use crate::scene::{Outlet, Scene};
-use crate::sink::KmsSinkConfig;
 use crate::writeback::{Verifier, WritebackTargets, pixels};
 
 /// A pool's framebuffers and the way they are shown.

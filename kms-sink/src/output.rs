@@ -6,11 +6,11 @@ use drm::control::connector::{Info, Interface, State};
 use drm::control::{Device, Mode, ResourceHandles, connector, crtc};
 
 use crate::card::{Card, Opened, is_node, nodes};
+use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
 use crate::mode::{ModeInfo, asked_for, nearest};
 use crate::plane::{Plane, planes};
 use crate::props::Properties;
-use crate::sink::KmsSinkConfig;
 
 /// A way out of a card: nothing is changed yet, but the card is under our control.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! The display as a stage.
 
 use std::mem;
-use std::num::NonZeroU32;
 
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
@@ -11,30 +10,13 @@ use dmaflow_core::time::{Clock, Timestamp};
 use drm::DriverCapability;
 
 use crate::attach::{Attached, formats};
+use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
 use crate::flip::Events;
-use crate::mode::ModeRequest;
 use crate::output::Output;
-use crate::plane::PlaneRequest;
 use crate::props::flags;
 use crate::state::Snapshot;
 use crate::writeback::{Verified, Verifier};
-
-/// Which display shows the frames, and how.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KmsSinkConfig {
-    /// The card, by its node, its driver's name or its bus address; the first usable one when
-    /// `None`.
-    pub card: Option<String>,
-    /// The connector, by the kernel's name; the first with a screen when `None`.
-    pub connector: Option<String>,
-    /// The screen's mode.
-    pub mode: ModeRequest,
-    /// The plane; any that can show the frames when `None`.
-    pub plane: Option<PlaneRequest>,
-    /// Compares every Nth frame with what a writeback connector saw; rules scaling out.
-    pub verify: Option<NonZeroU32>,
-}
 
 /// A screen that shows frames where they lie.
 ///
