@@ -153,15 +153,7 @@ impl Layout {
             end = end.checked_add(bytes).ok_or_else(too_large)?;
         }
         row_bytes(format, 0, width, height)?;
-        Ok(Self {
-            format,
-            modifier: Modifier::LINEAR,
-            width,
-            height,
-            colour: Colour::default(),
-            planes,
-            buffer_lens: vec![end],
-        })
+        Ok(Self::linear(format, (width, height), planes, vec![end]))
     }
 
     /// Lays each plane into a buffer of its own, with these strides in bytes.
@@ -193,7 +185,16 @@ impl Layout {
                 })?;
             buffer_lens.push(len);
         }
-        Ok(Self {
+        Ok(Self::linear(format, (width, height), planes, buffer_lens))
+    }
+
+    fn linear(
+        format: Format,
+        (width, height): (u32, u32),
+        planes: Vec<PlaneLayout>,
+        buffer_lens: Vec<u32>,
+    ) -> Self {
+        Self {
             format,
             modifier: Modifier::LINEAR,
             width,
@@ -201,7 +202,7 @@ impl Layout {
             colour: Colour::default(),
             planes,
             buffer_lens,
-        })
+        }
     }
 
     /// The same with longer buffers, as a driver that keeps more than pixels in them asks.

@@ -11,4 +11,4 @@ mod program;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
-pub use program::{Run, dmaflow, dmaflow_as};
+pub use program::{Run, dmaflow, dmaflow_as, reload_vivid};

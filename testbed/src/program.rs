@@ -67,6 +67,18 @@ pub fn dmaflow_as(user: u32, arguments: &[&str]) -> Command {
     command
 }
 
+/// Unloads vivid's driver and loads it again, with the profile's parameters.
+///
+/// # Panics
+/// When it is in use, or cannot be loaded.
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub fn reload_vivid() {
+    for arguments in [["-r", "vivid"].as_slice(), &["vivid"]] {
+        let modprobe = Command::new("modprobe").args(arguments).status();
+        assert!(modprobe.expect("modprobe").success());
+    }
+}
+
 fn command(program: &str, arguments: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(program);

@@ -1,6 +1,5 @@
 //! The camera stage against a driver that misbehaves on demand.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use dmaflow_core::format::Format;
@@ -8,7 +7,7 @@ use dmaflow_core::frame::FramePool;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Source, StageError, Stopper};
 use dmaflow_core::time::Rate;
-use dmaflow_testbed::{Board, DmaBufs, open_files};
+use dmaflow_testbed::{Board, DmaBufs, open_files, reload_vivid};
 use dmaflow_v4l2::{ControlValue, Function, VideoDevice};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
@@ -59,13 +58,6 @@ fn sequences(camera: &mut V4l2Src, frames: usize) -> Vec<u64> {
             frame.meta.sequence
         })
         .collect()
-}
-
-fn reload() {
-    for arguments in [["-r", "vivid"].as_slice(), &["vivid"]] {
-        let modprobe = Command::new("modprobe").args(arguments).status();
-        assert!(modprobe.expect("modprobe").success());
-    }
 }
 
 #[test]
@@ -202,7 +194,7 @@ fn a_disconnected_camera_is_gone() {
     drop((camera, pool));
     assert_eq!(open_files(), files);
     buffers.assert_none_since();
-    reload();
+    reload_vivid();
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use dmaflow_core::time::Rate;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::{Limits, Pipeline};
-use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as, open_files};
+use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as, open_files, reload_vivid};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
 const RUN: &[&str] = &[
@@ -191,15 +191,7 @@ fn the_camera_goes_away_and_comes_back() {
     assert!(run.messages.contains("is gone"), "{}", run.messages);
     assert_eq!(lit(&display_state()), lit(&display));
     buffers.assert_none_since();
-    for arguments in [["-r", "vivid"].as_slice(), &["vivid"]] {
-        assert!(
-            Command::new("modprobe")
-                .args(arguments)
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
+    reload_vivid();
     short_run().assert_went_well();
     buffers.assert_none_since();
 }

@@ -96,12 +96,6 @@ impl V4l2Src {
         })
     }
 
-    /// The open device.
-    #[must_use]
-    pub fn video_device(&self) -> &VideoDevice {
-        &self.device
-    }
-
     fn gone(&self) -> StageError {
         StageError::Gone {
             device: self.device.to_string(),

@@ -187,16 +187,7 @@ fn watched(command: &mut Command) -> Result<(bool, String)> {
 fn board_programs(root: &Path) -> Result<Vec<PathBuf>> {
     println!("\n── compiling for the board");
     vm::ensure_possible()?;
-    cargo::build(
-        root,
-        &[
-            "--release",
-            "--package",
-            "dmaflow",
-            "--package",
-            BOARD_TESTS,
-        ],
-    )?;
+    cargo::build(root, &["--release", "--package", "dmaflow"])?;
     let programs = cargo::test_programs(root, BOARD_TESTS)?;
     ensure!(!programs.is_empty(), "{BOARD_TESTS} has no tests");
     Ok(programs)
