@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         duration: Some(duration),
         ..Limits::default()
     };
-    let report = pipeline.run(limits, |progress| {
+    let report = pipeline.run_watched(limits, |progress| {
         eprintln!(
             "{:>3} s  {:.1} frames a second",
             progress.elapsed.as_secs(),

@@ -12,21 +12,23 @@ use crate::report;
 use crate::signals::Signals;
 use crate::status::Status;
 
-/// When a program that measures our start executed us, in nanoseconds of the monotonic clock.
-const EXECUTED: &str = "DMAFLOW_EXEC_MONOTONIC_NS";
-
 pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     let signals = Signals::take()?;
     let (mut pipeline, limits) = output::failing(args.json, prepare(args))?;
     signals.stop(pipeline.stop_handle());
 
     let stages = pipeline.stages().collect::<Vec<_>>().join(" ▶ ");
-    let status = Status::new(args.quiet);
-    let outcome = pipeline.run(limits, |progress| {
-        status.show(&stages, progress);
-        ControlFlow::Continue(())
-    });
-    status.end();
+    let outcome = if args.quiet {
+        pipeline.run(limits)
+    } else {
+        let status = Status::new();
+        let outcome = pipeline.run_watched(limits, |progress| {
+            status.show(&stages, progress);
+            ControlFlow::Continue(())
+        });
+        status.end();
+        outcome
+    };
     let (report, failure) = match outcome {
         Ok(report) => (report, None),
         Err(error) => (
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
 
     let written;
     if args.json {
-        let mut value = report::json(&report, pipeline.agreement(), executed().unwrap_or(began));
+        let mut value = report::json(&report, pipeline.agreement(), began);
         if let Some(failure) = &failure {
             value["error"] = failure.json()["error"].take();
         }
@@ -60,9 +62,4 @@ fn prepare(args: &RunArgs) -> Result<(Pipeline, Limits), Failure> {
     }
     let pipeline = description.build()?.prepare(&dmaflow_heaps::registry())?;
     Ok((pipeline, limits))
-}
-
-fn executed() -> Option<Timestamp> {
-    let nanos = std::env::var(EXECUTED).ok()?.parse().ok()?;
-    Some(Timestamp::from_nanos(nanos))
 }

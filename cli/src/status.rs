@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use dmaflow_pipelines::Progress;
+use dmaflow_core::time::Quantiles;
+use dmaflow_pipelines::{Progress, Step};
 
 use crate::numbers::{grouped, millis};
 use crate::output;
@@ -16,27 +17,25 @@ pub(crate) enum Status {
     Line,
     /// A line each time, for files and pipes.
     Lines,
-    /// Not at all.
-    Quiet,
 }
 
 impl Status {
-    pub(crate) fn new(quiet: bool) -> Self {
-        if quiet {
-            Self::Quiet
-        } else if output::is_terminal() {
+    pub(crate) fn new() -> Self {
+        if output::is_terminal() {
             Self::Line
         } else {
             Self::Lines
         }
     }
 
-    pub(crate) fn show(&self, stages: &str, progress: &Progress) {
+    pub(crate) fn show(&self, stages: &str, progress: &Progress<'_>) {
         let text = match self {
             // Without wrapping, so that a narrow terminal shows less instead of more lines.
-            Self::Line => format!("{CLEAR}\x1b[?7l{}\x1b[?7h", line(stages, progress)),
-            Self::Lines => line(stages, progress) + "\n",
-            Self::Quiet => return,
+            Self::Line => format!(
+                "{CLEAR}\x1b[?7l{}\x1b[?7h",
+                line(stages, progress, progress.latency())
+            ),
+            Self::Lines => line(stages, progress, progress.latency()) + "\n",
         };
         write(&text);
     }
@@ -54,7 +53,7 @@ fn write(text: &str) {
     }
 }
 
-fn line(stages: &str, progress: &Progress) -> String {
+fn line(stages: &str, progress: &Progress<'_>, latency: (Step, Quantiles)) -> String {
     let seconds = progress.elapsed.as_secs();
     let mut line = format!(
         "{stages}   {:02}:{:02}  {:.1} fps  shown {}  dropped {}",
@@ -64,7 +63,7 @@ fn line(stages: &str, progress: &Progress) -> String {
         grouped(progress.shown),
         grouped(progress.dropped),
     );
-    let (step, latency) = progress.latency;
+    let (step, latency) = latency;
     if latency.count > 0 {
         let (p50, p99) = (millis(latency.p50), millis(latency.p99));
         line.push_str(&format!("   {} p50 {p50}  p99 {p99} ms", step.label()));
@@ -75,30 +74,25 @@ fn line(stages: &str, progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dmaflow_core::time::Quantiles;
-    use dmaflow_pipelines::Step;
     use std::time::Duration;
 
     #[test]
     fn latency_is_told_where_it_is_known() {
-        let mut progress = Progress {
-            elapsed: Duration::from_secs(67),
-            captured: 2010,
-            shown: 2009,
-            dropped: 0,
-            frames_per_second: 29.97,
-            ..Progress::default()
-        };
+        let mut progress = Progress::default();
+        progress.elapsed = Duration::from_secs(67);
+        progress.shown = 2009;
+        progress.frames_per_second = 29.97;
         let short = "camera ▶ screen   01:07  30.0 fps  shown 2,009  dropped 0";
-        assert_eq!(line("camera ▶ screen", &progress), short);
+        let unknown = (Step::CaptureToFlip, Quantiles::default());
+        assert_eq!(line("camera ▶ screen", &progress, unknown), short);
         let took = Quantiles {
             count: 2009,
             p50: Duration::from_micros(24_100),
             p99: Duration::from_micros(31_800),
             ..Quantiles::default()
         };
-        progress.latency = (Step::CaptureToFlip, took);
+        let known = (Step::CaptureToFlip, took);
         let whole = format!("{short}   capture→flip p50 24.1  p99 31.8 ms");
-        assert_eq!(line("camera ▶ screen", &progress), whole);
+        assert_eq!(line("camera ▶ screen", &progress, known), whole);
     }
 }

@@ -279,24 +279,6 @@ fn every_captured_frame_is_accounted_for() {
 }
 
 #[test]
-fn whoever_executed_us_may_say_when() {
-    let scratch = Scratch::new("executed", NOTHING_SHOWN);
-    let run = dmaflow(&[
-        "run",
-        &scratch.path("pipeline.toml"),
-        "--frames",
-        "1",
-        "--json",
-    ])
-    .env("DMAFLOW_EXEC_MONOTONIC_NS", "0")
-    .output()
-    .expect("dmaflow runs");
-    let value = json(&String::from_utf8_lossy(&run.stdout));
-    assert!(value["first_flip_us"].is_u64(), "{value}");
-    assert_eq!(value["first_flip_us"], value["first_flip_monotonic_us"]);
-}
-
-#[test]
 fn the_command_line_says_how_long() {
     let scratch = Scratch::new("limits", &format!("{NOTHING_SHOWN}[run]\nfor = \"1h\"\n"));
     let file = scratch.path("pipeline.toml");

@@ -32,40 +32,27 @@ pub struct CaptureStamp {
     pub point: StampPoint,
 }
 
-/// When a frame passed each step, all but the capture on [`Clock::Monotonic`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stamps {
-    /// When it was captured, where the source knows.
-    pub capture: Option<CaptureStamp>,
-    /// When its source took it from the driver.
-    pub dequeued: Option<Timestamp>,
-    /// When its sink took it from the link.
-    pub handed_over: Option<Timestamp>,
-    /// When it was given to the display.
-    pub committed: Option<Timestamp>,
-    /// When the display began to scan it out.
-    pub flipped: Option<Timestamp>,
-}
-
-impl Stamps {
+impl CaptureStamp {
     /// How long before `later`, a moment on [`Clock::Monotonic`], the frame was captured.
     ///
-    /// `None` without a stamp on that clock, and where the stamp lies after `later`.
+    /// `None` for a stamp of another clock, and where it lies after `later`.
     #[must_use]
-    pub fn capture_until(&self, later: Timestamp) -> Option<Duration> {
-        self.capture
-            .filter(|stamp| stamp.clock == Clock::Monotonic)
-            .and_then(|stamp| later.since(stamp.at))
+    pub fn until(&self, later: Timestamp) -> Option<Duration> {
+        (self.clock == Clock::Monotonic)
+            .then(|| later.since(self.at))
+            .flatten()
     }
 }
 
-/// What travels with a frame besides its pixels.
+/// What travels with a frame besides its pixels: what its source knows of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameMeta {
     /// The source's count of frames, lost ones included.
     pub sequence: u64,
-    /// When it passed each step.
-    pub stamps: Stamps,
+    /// When it was captured, where the source knows.
+    pub capture: Option<CaptureStamp>,
+    /// When its source took it from the driver, on [`Clock::Monotonic`].
+    pub dequeued: Option<Timestamp>,
 }
 
 /// A picture on loan from a [`FramePool`].

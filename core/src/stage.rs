@@ -11,11 +11,12 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::format::Format;
-use crate::frame::{Frame, FrameMeta, FramePool};
+use crate::frame::{Frame, FramePool};
 use crate::layout::Layout;
-use crate::time::Rate;
+use crate::time::{Rate, Timestamp};
 
 /// A device said no to buffers of a heap.
 #[derive(Debug, thiserror::Error)]
@@ -170,6 +171,10 @@ pub trait Filter: Send {
     fn pass(&mut self, frame: Frame) -> Result<Option<Frame>, StageError>;
 }
 
+/// Flips that a sink can remember until it is asked for them: half of what the kernel keeps
+/// of a display's events (`drm_file_alloc` in `drivers/gpu/drm/drm_file.c`).
+pub const FLIPS_KEPT: usize = 64;
+
 /// A stage that uses frames up.
 pub trait Sink: Send {
     /// Who it is: connector and card.
@@ -199,18 +204,34 @@ pub trait Sink: Send {
     /// How many frames it keeps while it waits for the next one.
     fn frames_held(&self) -> usize;
 
-    /// Waits until it can take a frame at once, and returns what is known of the frame that
-    /// came into view since it was asked last.
+    /// How long a frame takes at most to come into view, where that is known beforehand: so
+    /// long after [`Sink::show`] there is nothing to wait for, and [`Sink::ready`] need not be
+    /// asked.
+    fn settles_within(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Waits until the frame that it was given last is in view, and so until it can take the
+    /// next one at once.
     ///
     /// # Errors
     /// [`StageError`].
-    fn ready(&mut self) -> Result<Option<FrameMeta>, StageError>;
+    fn ready(&mut self) -> Result<(), StageError>;
 
-    /// Takes a frame to show it next. Call [`Sink::ready`] before.
+    /// Takes a frame to show it next, and returns when it gave it to the display, on
+    /// [`Clock::Monotonic`](crate::time::Clock::Monotonic). The frame before is then in view.
     ///
     /// # Errors
     /// [`StageError`]; the frame is let go.
-    fn show(&mut self, frame: Frame) -> Result<(), StageError>;
+    fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError>;
+
+    /// Adds when frames came into view, on [`Clock::Monotonic`](crate::time::Clock::Monotonic):
+    /// of each frame once, in the order in which they were given, and of none that is still to
+    /// come into view. To be asked once in [`FLIPS_KEPT`] frames at least.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError>;
 
     /// Lets go of every frame and leaves the device as it was found. May be started again by
     /// the next [`Sink::show`]; a stage that does not run is left alone.

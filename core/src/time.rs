@@ -8,6 +8,7 @@ pub use rate::{NotARate, Rate};
 
 use std::fmt;
 use std::num::NonZeroU64;
+use std::ops::Add;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -38,7 +39,8 @@ impl Clock {
         };
         let now = clock_gettime(id).expect("a clock of Linux");
         let (seconds, nanos) = (now.tv_sec().cast_unsigned(), now.tv_nsec().cast_unsigned());
-        Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+        // No clock of Linux goes beyond 2⁶³ nanoseconds.
+        Timestamp::from_nanos(seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos))
     }
 }
 
@@ -80,6 +82,16 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Option<Duration> {
         let nanos = self.as_nanos().checked_sub(earlier.as_nanos());
         nanos.map(Duration::from_nanos)
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    /// The moment so much later, or the last one there is.
+    fn add(self, later: Duration) -> Self {
+        let nanos = u64::try_from(later.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
     }
 }
 

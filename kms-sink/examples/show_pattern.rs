@@ -44,10 +44,11 @@ fn main() -> Result<()> {
 
     let end = Instant::now() + Duration::from_secs(seconds);
     let (mut drawn, waits) = (0, Histogram::default());
+    let (mut committed, mut flipped) = (Vec::new(), Vec::new());
     while Instant::now() < end {
-        if let Some(stamps) = sink.ready()?.map(|meta| meta.stamps)
-            && let (Some(committed), Some(flipped)) = (stamps.committed, stamps.flipped)
-        {
+        sink.ready()?;
+        sink.flips(&mut flipped)?;
+        for (committed, flipped) in committed.drain(..).zip(flipped.drain(..)) {
             let waited = flipped.since(committed);
             waits.record(waited.context("a frame was shown before its commit")?);
         }
@@ -55,7 +56,7 @@ fn main() -> Result<()> {
         frame.meta.sequence = drawn;
         draw(&frame, drawn)?;
         drawn += 1;
-        sink.show(frame)?;
+        committed.push(sink.show(frame)?);
     }
     sink.stop()?;
     println!(

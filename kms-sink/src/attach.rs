@@ -10,6 +10,7 @@ use crate::choice::{Candidate, Size, first_accepted, placements};
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
 use crate::framebuffer::{Framebuffer, check};
+use crate::mode::ModeInfo;
 use crate::output::Output;
 use crate::plane::Plane;
 use crate::props::Blob;
@@ -24,8 +25,10 @@ pub(crate) struct Attached {
     pub(crate) framebuffers: Vec<Framebuffer>,
     pub(crate) scene: Scene,
     pub(crate) verifier: Option<Verifier>,
+    /// The screen's mode.
+    pub(crate) mode: ModeInfo,
     /// Named by the scene's commits.
-    _mode: Blob,
+    _mode_blob: Blob,
 }
 
 impl Attached {
@@ -55,12 +58,14 @@ impl Attached {
             let placement = &chosen.way.placement;
             Verifier::new(output, every, targets, pixels, placement)
         });
+        let mode = output.mode_infos[chosen.way.placement.mode];
         let choices = chosen.choices(output, size(layout));
         let attached = Self {
             framebuffers,
             scene: chosen.scene,
             verifier: verifier.transpose()?,
-            _mode: chosen.mode,
+            mode,
+            _mode_blob: chosen.mode,
         };
         Ok((attached, choices))
     }

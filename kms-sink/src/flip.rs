@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use dmaflow_core::Errno;
+use dmaflow_core::stage::FLIPS_KEPT;
 use dmaflow_core::time::Timestamp;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::read;
@@ -14,30 +15,48 @@ use crate::error::KmsSinkError;
 /// How long a display may take to show a frame before it counts as standing still.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A flip, as the kernel told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flip {
-    /// When the frame's first row was sent, on the clock the card stamps with.
-    pub(crate) at: Timestamp,
-    /// The CRTC, or 0 from drivers that do not say.
-    crtc: u32,
-}
+/// The length of `struct drm_event_vblank`.
+const EVENT_LEN: usize = 32;
 
 /// Where events are read into.
 #[derive(Debug)]
-pub(crate) struct Events(Box<[u8; 256]>);
+pub(crate) struct Events(Box<[u8; FLIPS_KEPT * EVENT_LEN]>);
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self(Box::new([0; 256]))
+        Self(Box::new([0; FLIPS_KEPT * EVENT_LEN]))
     }
 
-    /// Waits for a flip of a CRTC; one that has happened costs one system call.
-    pub(crate) fn wait(&mut self, card: &Card, crtc: u32) -> Result<Flip, KmsSinkError> {
+    /// Adds the flips of a CRTC that have happened, on the clock the card stamps with: when the
+    /// frame's first row was sent. Says how many there are.
+    pub(crate) fn take(
+        &mut self,
+        card: &Card,
+        crtc: u32,
+        flipped: &mut Vec<Timestamp>,
+    ) -> Result<usize, KmsSinkError> {
+        let before = flipped.len();
+        match read(card.as_fd(), self.0.as_mut_slice()) {
+            // The kernel gives whole events, and as many as fit.
+            Ok(len) => flipped.extend(flips(&self.0[..len], crtc)),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(source) => return Err(failed(card, source)),
+        }
+        Ok(flipped.len() - before)
+    }
+
+    /// The same, and waits for one at least; what has happened costs one system call.
+    pub(crate) fn wait(
+        &mut self,
+        card: &Card,
+        crtc: u32,
+        flipped: &mut Vec<Timestamp>,
+    ) -> Result<usize, KmsSinkError> {
         let mut until = None;
         loop {
-            if let Some(flip) = self.next(card, crtc)? {
-                return Ok(flip);
+            let count = self.take(card, crtc, flipped)?;
+            if count > 0 {
+                return Ok(count);
             }
             let now = Instant::now();
             let until = *until.get_or_insert_with(|| now + PATIENCE);
@@ -58,15 +77,6 @@ impl Events {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(source) => return Err(failed(card, source)),
             }
-        }
-    }
-
-    /// Reads what has happened; the kernel gives whole events and as many as fit.
-    fn next(&mut self, card: &Card, crtc: u32) -> Result<Option<Flip>, KmsSinkError> {
-        match read(card.as_fd(), self.0.as_mut_slice()) {
-            Ok(len) => Ok(flips(&self.0[..len]).find(|flip| flip.crtc == crtc || flip.crtc == 0)),
-            Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
-            Err(source) => Err(failed(card, source)),
         }
     }
 }
@@ -101,26 +111,25 @@ fn failed(card: &Card, source: Errno) -> KmsSinkError {
     }
 }
 
-/// The flips among events, which are `struct drm_event` of `drm.h`, most of them
-/// `struct drm_event_vblank`.
-fn flips(mut bytes: &[u8]) -> impl Iterator<Item = Flip> {
+/// The flips of a CRTC among events, which are `struct drm_event` of `drm.h`, most of them
+/// `struct drm_event_vblank`. Drivers that do not say which CRTC it was say 0.
+fn flips(bytes: &[u8], crtc: u32) -> impl Iterator<Item = Timestamp> {
+    let (mut words, _part_of_a_word) = bytes.as_chunks::<4>();
     std::iter::from_fn(move || {
-        loop {
-            let number = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
-            let (kind, len) = (number(0)?, number(4)? as usize);
-            let flip = || {
-                let since_start = Duration::new(number(16)?.into(), number(20)?.checked_mul(1000)?);
-                Some(Flip {
-                    at: since_start.into(),
-                    crtc: number(28)?,
-                })
-            };
-            let flip = (kind == drm_ffi::DRM_EVENT_FLIP_COMPLETE).then(flip);
-            bytes = bytes.get(len.max(8)..)?;
-            if let Some(flip) = flip {
-                return flip;
+        let word = |word: &[u8; 4]| u32::from_ne_bytes(*word);
+        while let [kind, len, ..] = words {
+            let event = words;
+            words = words.get((word(len) as usize / 4).max(2)..).unwrap_or(&[]);
+            if word(kind) == drm_ffi::DRM_EVENT_FLIP_COMPLETE
+                && let [_, _, _user, _data, seconds, micros, _count, on, ..] = event
+                && [crtc, 0].contains(&word(on))
+            {
+                let (seconds, micros) = (u64::from(word(seconds)), u64::from(word(micros)));
+                let nanos = seconds * 1_000_000_000 + micros * 1000;
+                return Some(Timestamp::from_nanos(nanos));
             }
         }
+        None
     })
 }
 
@@ -142,22 +151,20 @@ mod tests {
             event(drm_ffi::DRM_EVENT_VBLANK, 1, 0, 40),
             event(drm_ffi::DRM_EVENT_FLIP_COMPLETE, 3, 250, 40),
             event(drm_ffi::DRM_EVENT_FLIP_COMPLETE, 4, 0, 41),
+            event(drm_ffi::DRM_EVENT_FLIP_COMPLETE, 5, 0, 0),
         ]
         .concat();
-        let found: Vec<_> = flips(&bytes).collect();
-        let at = |nanos, crtc| Flip {
-            at: Timestamp::from_nanos(nanos),
-            crtc,
-        };
-        assert_eq!(found, [at(3_000_250_000, 40), at(4_000_000_000, 41)]);
+        let found = |crtc| flips(&bytes, crtc).map(Timestamp::as_nanos);
+        assert!(found(40).eq([3_000_250_000, 5_000_000_000]));
+        assert!(found(41).eq([4_000_000_000, 5_000_000_000]));
     }
 
     #[test]
     fn broken_events_end_the_list() {
         let mut bytes = event(drm_ffi::DRM_EVENT_FLIP_COMPLETE, 3, 250, 40);
-        assert_eq!(flips(&bytes[..20]).count(), 0);
+        assert_eq!(flips(&bytes[..20], 40).count(), 0);
         bytes[4] = 0;
-        assert!(flips(&bytes).count() <= 1);
-        assert_eq!(flips(&[]).count(), 0);
+        assert!(flips(&bytes, 40).count() <= 1);
+        assert_eq!(flips(&[], 40).count(), 0);
     }
 }

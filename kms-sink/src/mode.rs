@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use dmaflow_core::time::Rate;
 use drm::control::{Mode, ModeFlags, ModeTypeFlags};
@@ -103,6 +104,13 @@ impl ModeInfo {
             refresh_millihertz: refresh(mode),
             preferred: mode.mode_type().contains(ModeTypeFlags::PREFERRED),
         })
+    }
+}
+
+impl ModeInfo {
+    /// From one refresh of the screen to the next.
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_nanos(1_000_000_000_000 / u64::from(self.refresh_millihertz.max(1)))
     }
 }
 

@@ -1,14 +1,16 @@
 //! The sink that shows nothing.
 
+use std::time::Duration;
+
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
+use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::stage::{Choice, Counter, Sink, StageError};
-use dmaflow_core::time::Clock;
+use dmaflow_core::time::{Clock, Timestamp};
 
 /// Takes any frame and lets it go at once.
 #[derive(Debug, Default)]
 pub struct NullSink {
-    last: Option<FrameMeta>,
+    flipped: Vec<Timestamp>,
 }
 
 impl Sink for NullSink {
@@ -34,30 +36,32 @@ impl Sink for NullSink {
         0
     }
 
-    fn ready(&mut self) -> Result<Option<FrameMeta>, StageError> {
-        Ok(self.last.take())
+    fn settles_within(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
-    fn show(&mut self, frame: Frame) -> Result<(), StageError> {
-        self.last = Some(seen(&frame));
+    fn ready(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError> {
+        drop(frame);
+        let now = Clock::Monotonic.now();
+        self.flipped.push(now);
+        Ok(now)
+    }
+
+    fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
+        flipped.append(&mut self.flipped);
         Ok(())
     }
 
     fn stop(&mut self) -> Result<(), StageError> {
-        self.last = None;
+        self.flipped.clear();
         Ok(())
     }
 
     fn counters(&self) -> Vec<Counter> {
         Vec::new()
     }
-}
-
-/// What is known of a frame that is used up as soon as it comes.
-pub(crate) fn seen(frame: &Frame) -> FrameMeta {
-    let now = Some(Clock::Monotonic.now());
-    let mut meta = frame.meta;
-    meta.stamps.committed = now;
-    meta.stamps.flipped = now;
-    meta
 }

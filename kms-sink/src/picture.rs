@@ -6,13 +6,14 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dmaflow_core::dma_buf::{CpuUse, DmaBufError};
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
+use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::stage::{Choice, Counter, Sink, StageError};
+use dmaflow_core::time::{Clock, Timestamp};
 
-use crate::null::seen;
 use convert::Converter;
 
 /// Where pictures go.
@@ -72,7 +73,7 @@ pub struct PictureSink {
     rgb: Vec<u8>,
     frames: u64,
     written: u64,
-    last: Option<FrameMeta>,
+    flipped: Vec<Timestamp>,
 }
 
 impl PictureSink {
@@ -85,7 +86,7 @@ impl PictureSink {
             rgb: Vec::new(),
             frames: 0,
             written: 0,
-            last: None,
+            flipped: Vec::new(),
         }
     }
 
@@ -141,11 +142,15 @@ impl Sink for PictureSink {
         0
     }
 
-    fn ready(&mut self) -> Result<Option<FrameMeta>, StageError> {
-        Ok(self.last.take())
+    fn settles_within(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
-    fn show(&mut self, frame: Frame) -> Result<(), StageError> {
+    fn ready(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError> {
         if self.frames == 0 {
             self.written = 0;
         }
@@ -153,12 +158,18 @@ impl Sink for PictureSink {
             self.write(&frame)?;
         }
         self.frames += 1;
-        self.last = Some(seen(&frame));
+        let now = Clock::Monotonic.now();
+        self.flipped.push(now);
+        Ok(now)
+    }
+
+    fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
+        flipped.append(&mut self.flipped);
         Ok(())
     }
 
     fn stop(&mut self) -> Result<(), StageError> {
-        self.last = None;
+        self.flipped.clear();
         self.frames = 0;
         Ok(())
     }

@@ -18,6 +18,23 @@ pub(crate) struct Target {
     property: u32,
 }
 
+impl Target {
+    /// Has the kernel set this alone.
+    #[doc(alias = "DRM_IOCTL_MODE_ATOMIC")]
+    pub(crate) fn commit(self, card: &Card, value: u64, flags: u32) -> Result<(), Errno> {
+        retry(|| {
+            mode::atomic_commit(
+                card.as_fd(),
+                flags,
+                &mut [self.object],
+                &mut [1],
+                &mut [self.property],
+                &mut [value],
+            )
+        })
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Property {
     name: String,
@@ -127,8 +144,7 @@ pub(crate) mod flags {
     pub(crate) const EVENT: u32 = drm_ffi::DRM_MODE_PAGE_FLIP_EVENT;
 }
 
-/// Values to set at once, in arrays that the kernel reads as they are: committing again, with
-/// other values, allocates nothing.
+/// Values to set at once, in arrays that the kernel reads as they are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     objects: Vec<u32>,
@@ -138,22 +154,12 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Adds a value; the kernel lets an object occur more than once.
+    /// Adds a value; the kernel lets an object occur more than once, and the last value counts.
     pub(crate) fn set(&mut self, target: Target, value: u64) {
         self.objects.push(target.object);
         self.counts.push(1);
         self.properties.push(target.property);
         self.values.push(value);
-    }
-
-    /// Changes a value that was added before.
-    pub(crate) fn change(&mut self, target: Target, value: u64) {
-        let same = |index: &usize| {
-            self.objects[*index] == target.object && self.properties[*index] == target.property
-        };
-        if let Some(index) = (0..self.objects.len()).find(same) {
-            self.values[index] = value;
-        }
     }
 
     /// Has the kernel do it, or test it.

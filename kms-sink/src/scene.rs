@@ -14,9 +14,7 @@ use crate::props::{Properties, Request, Target, flags};
 pub(crate) struct Scene {
     /// Sets everything, from whatever there was before.
     pub(crate) modeset: Request,
-    /// Sets the framebuffer alone.
-    pub(crate) flip: Request,
-    /// The framebuffer's place in both.
+    /// Where the framebuffer is set, also alone.
     pub(crate) framebuffer: Target,
 }
 
@@ -69,11 +67,8 @@ impl Scene {
         place(&mut modeset, output, plane, layout, &candidate.placement.at)?;
         set_look(&mut modeset, plane, layout);
 
-        let mut flip = Request::default();
-        flip.set(framebuffer_target, framebuffer);
         Ok(Self {
             modeset,
-            flip,
             framebuffer: framebuffer_target,
         })
     }

@@ -1,20 +1,22 @@
 //! The display as a stage.
 
 use std::mem;
+use std::time::Duration;
 
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
-use dmaflow_core::stage::{Choice, Counter, Sink, StageError};
+use dmaflow_core::frame::{Frame, FramePool};
+use dmaflow_core::stage::{Choice, Counter, FLIPS_KEPT, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 use drm::DriverCapability;
 
 use crate::attach::{Attached, formats};
+use crate::card::Card;
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
 use crate::flip::Events;
 use crate::output::Output;
-use crate::props::flags;
+use crate::props::{Request, Target, flags};
 use crate::state::Snapshot;
 use crate::writeback::{Verified, Verifier};
 
@@ -22,6 +24,10 @@ use crate::writeback::{Verified, Verifier};
 ///
 /// What it showed before is put back by [`Sink::stop`] and when the sink is dropped, also by a
 /// panic.
+///
+/// The kernel takes a commit that does not wait only when the one before has come into view,
+/// and refuses it with EBUSY otherwise. So events are read many at once, to know when frames
+/// came into view, and waited for only where a frame comes too soon.
 ///
 /// *Needs:* a card with atomic mode setting that no other program controls.
 ///
@@ -32,16 +38,20 @@ use crate::writeback::{Verified, Verifier};
 pub struct KmsSink {
     config: KmsSinkConfig,
     before: Snapshot,
-    /// The frame in view.
+    /// A frame that came into view.
     shown: Option<Frame>,
-    /// The frame that was committed and is not in view yet.
+    /// The frame that was committed last, which may be in view or not.
     coming: Option<Frame>,
     /// Whether `coming` is to be compared with what is written back.
     watched: bool,
     attached: Option<Attached>,
     events: Events,
-    /// When the last change that waited for the display was done.
-    lit: Option<Timestamp>,
+    /// Commits whose flips are still to be read.
+    unread: usize,
+    /// Flips that nobody has asked for yet.
+    flipped: Vec<Timestamp>,
+    /// When the commit that set the mode was made and when it was done, until its flip is read.
+    lit: Option<(Timestamp, Timestamp)>,
     /// Whether flips are stamped on [`Clock::Monotonic`], as all drivers do since Linux 4.15.
     monotonic: bool,
     verified: Verified,
@@ -62,6 +72,8 @@ impl KmsSink {
             watched: false,
             attached: None,
             events: Events::new(),
+            unread: 0,
+            flipped: Vec::with_capacity(FLIPS_KEPT),
             lit: None,
             monotonic: output.card.capability(DriverCapability::MonotonicTimestamp) != 0,
             verified: Verified::default(),
@@ -74,73 +86,119 @@ impl KmsSink {
         self.shown.is_none() && self.coming.is_none()
     }
 
-    /// Waits for the frame on its way, lets the one before it go, and compares where due.
-    fn settle(&mut self) -> Result<Option<FrameMeta>, KmsSinkError> {
-        let Some(coming) = &mut self.coming else {
-            return Ok(None);
+    /// Waits until the frame that was committed last is in view, lets the one before it go, and
+    /// compares where due.
+    fn settle(&mut self) -> Result<(), KmsSinkError> {
+        while self.unread > 0 {
+            self.read_flips(Events::wait)?;
+        }
+        let Some(in_view) = self.coming.take() else {
+            return Ok(());
         };
-        let crtc = self.output.crtc.object();
-        let flip = self.events.wait(&self.output.card, crtc)?;
-        // While a mode is set no rows are sent, and the event bears the stamp of a row sent
-        // before, or none: the commit that waited for the mode tells better.
-        let committed = coming.meta.stamps.committed;
-        let plausible = self.monotonic && committed.is_none_or(|committed| committed <= flip.at);
-        let at = if plausible {
-            flip.at
-        } else {
-            self.lit.unwrap_or_else(|| Clock::Monotonic.now())
-        };
-        self.lit = None;
-        coming.meta.stamps.flipped = Some(at);
-        let meta = coming.meta;
-        // The one shown before is let go here, and no earlier.
-        self.shown = self.coming.take();
+        let frame = self.shown.insert(in_view);
         if mem::take(&mut self.watched)
-            && let (Some(frame), Some(attached)) = (&self.shown, &mut self.attached)
+            && let Some(attached) = &mut self.attached
             && let Some(verifier) = &mut attached.verifier
         {
             verifier.verify(&self.output, frame, &mut self.verified)?;
         }
-        Ok(Some(meta))
+        Ok(())
     }
 
-    /// Commits a frame: the first one with all that it needs, the others alone.
-    fn commit(&mut self, frame: &mut Frame) -> Result<(), KmsSinkError> {
+    fn read_flips(
+        &mut self,
+        how: fn(&mut Events, &Card, u32, &mut Vec<Timestamp>) -> Result<usize, KmsSinkError>,
+    ) -> Result<(), KmsSinkError> {
+        let (known, crtc) = (self.flipped.len(), self.output.crtc.object());
+        let count = how(&mut self.events, &self.output.card, crtc, &mut self.flipped)?;
+        self.unread = self.unread.saturating_sub(count);
+        if !self.monotonic {
+            self.flipped[known..].fill(Clock::Monotonic.now());
+        }
+        // While a mode is set no rows are sent, and the event bears the stamp of a row sent
+        // before, or none: the commit that waited for the mode tells better.
+        if let Some((committed, lit)) = self.lit.take_if(|_| count > 0)
+            && (!self.monotonic || self.flipped[known] < committed)
+        {
+            self.flipped[known] = lit;
+        }
+        Ok(())
+    }
+
+    /// Commits a frame with all that goes with it: the first one with the mode, and one that is
+    /// to be compared with an order to write back what is shown.
+    #[cold]
+    fn commit(&mut self, frame: &Frame) -> Result<Timestamp, KmsSinkError> {
+        self.settle()?;
         let first = self.is_idle();
-        let Some(attached) = &mut self.attached else {
+        let card = &self.output.card;
+        let Some((attached, framebuffer)) = find(&mut self.attached, frame) else {
             return Err(KmsSinkError::NotAttached);
         };
-        let Some(framebuffer) = attached.framebuffers.get(frame.slot()) else {
-            return Err(KmsSinkError::NotAttached);
-        };
-        let scene = &mut attached.scene;
-        let (request, how) = if first {
+        let target = attached.scene.framebuffer;
+        let (mut request, how) = if first {
             // What a run before left unread is not about these frames.
-            self.events.discard(&self.output.card)?;
+            self.events.discard(card)?;
             self.verified = Verified::default();
             attached.verifier.iter_mut().for_each(Verifier::restart);
-            (&mut scene.modeset, flags::EVENT | flags::MODESET)
+            (
+                attached.scene.modeset.clone(),
+                flags::EVENT | flags::MODESET,
+            )
         } else {
-            (&mut scene.flip, flags::EVENT | flags::NONBLOCK)
+            (Request::default(), flags::EVENT | flags::NONBLOCK)
         };
-        request.change(scene.framebuffer, framebuffer.id());
+        request.set(target, framebuffer);
         let verifier = attached.verifier.as_mut();
-        let mut watching = verifier.and_then(|verifier| verifier.watch(request));
-        self.watched = watching.is_some();
-        let request = watching.as_mut().unwrap_or(request);
+        self.watched = verifier.is_some_and(|verifier| verifier.watch(&mut request));
 
-        let card = &self.output.card;
-        frame.meta.stamps.committed = Some(Clock::Monotonic.now());
+        let committed = Clock::Monotonic.now();
         let mut done = request.commit(card, how);
         if done == Err(Errno::EBUSY) {
             // The kernel is busy with a change that is not ours: a blocking commit waits.
             done = request.commit(card, how & !flags::NONBLOCK);
         }
+        done.map_err(|errno| card.refused("a frame", errno))?;
         if first {
-            self.lit = Some(Clock::Monotonic.now());
+            self.lit = Some((committed, Clock::Monotonic.now()));
         }
-        done.map_err(|errno| card.refused("a frame", errno))
+        Ok(committed)
     }
+
+    /// Commits a frame in the place of the one before. Allocates nothing.
+    fn flip(&mut self, frame: &Frame) -> Result<Timestamp, KmsSinkError> {
+        let Some((attached, framebuffer)) = find(&mut self.attached, frame) else {
+            return Err(KmsSinkError::NotAttached);
+        };
+        let target = attached.scene.framebuffer;
+        let committed = Clock::Monotonic.now();
+        let how = flags::EVENT | flags::NONBLOCK;
+        match target.commit(&self.output.card, framebuffer, how) {
+            Ok(()) => Ok(committed),
+            Err(Errno::EBUSY) => self.flip_late(target, framebuffer),
+            Err(errno) => Err(self.output.card.refused("a frame", errno)),
+        }
+    }
+
+    /// The same, where the one before was not in view yet.
+    #[cold]
+    fn flip_late(&mut self, target: Target, framebuffer: u64) -> Result<Timestamp, KmsSinkError> {
+        self.settle()?;
+        let card = &self.output.card;
+        let committed = Clock::Monotonic.now();
+        // Should the kernel be busy with a change that is not ours, it waits.
+        match target.commit(card, framebuffer, flags::EVENT) {
+            Ok(()) => Ok(committed),
+            Err(errno) => Err(card.refused("a frame", errno)),
+        }
+    }
+}
+
+/// The framebuffer of a frame.
+fn find<'a>(attached: &'a mut Option<Attached>, frame: &Frame) -> Option<(&'a mut Attached, u64)> {
+    let attached = attached.as_mut()?;
+    let framebuffer = attached.framebuffers.get(frame.slot())?.id();
+    Some((attached, framebuffer))
 }
 
 impl Sink for KmsSink {
@@ -171,14 +229,36 @@ impl Sink for KmsSink {
         2
     }
 
-    fn ready(&mut self) -> Result<Option<FrameMeta>, StageError> {
+    /// As a rule a commit comes into view with the next refresh. While frames are compared each
+    /// is waited for, and each where the card's stamps cannot tell when it came.
+    fn settles_within(&self) -> Option<Duration> {
+        let attached = self.attached.as_ref()?;
+        (self.monotonic && attached.verifier.is_none()).then(|| attached.mode.interval() * 5 / 4)
+    }
+
+    fn ready(&mut self) -> Result<(), StageError> {
         Ok(self.settle()?)
     }
 
-    fn show(&mut self, mut frame: Frame) -> Result<(), StageError> {
-        self.settle()?;
-        self.commit(&mut frame)?;
-        self.coming = Some(frame);
+    fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError> {
+        let committed = if self.is_idle() || self.config.verify.is_some() {
+            self.commit(&frame)?
+        } else {
+            self.flip(&frame)?
+        };
+        self.unread += 1;
+        // That the kernel took it says that the one before is in view.
+        if let Some(in_view) = self.coming.replace(frame) {
+            self.shown = Some(in_view);
+        }
+        Ok(committed)
+    }
+
+    fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
+        if self.unread > 0 {
+            self.read_flips(Events::take)?;
+        }
+        flipped.append(&mut self.flipped);
         Ok(())
     }
 
@@ -189,6 +269,8 @@ impl Sink for KmsSink {
         let settled = self.settle();
         let restored = self.before.restore(&self.output.card);
         (self.shown, self.coming) = (None, None);
+        (self.unread, self.lit) = (0, None);
+        self.flipped.clear();
         restored?;
         settled?;
         Ok(())

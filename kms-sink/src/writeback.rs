@@ -111,18 +111,17 @@ impl Verifier {
         drop(self.fence.take());
     }
 
-    /// The commit of a frame that is to be compared: the same as others, with an order to write
-    /// down what is shown. Asked once a frame.
-    pub(crate) fn watch(&mut self, request: &Request) -> Option<Request> {
+    /// Adds an order to write down what is shown to the commit of a frame that is to be
+    /// compared, and says whether it is. Asked once a frame.
+    pub(crate) fn watch(&mut self, request: &mut Request) -> bool {
         if let Some(left) = self.until_next.checked_sub(1) {
             self.until_next = left;
-            return None;
+            return false;
         }
         self.until_next = self.every.get() - 1;
-        let mut request = request.clone();
         request.set(self.targets.framebuffer, self.framebuffer.id());
         request.set(self.targets.fence, self.fence.address());
-        Some(request)
+        true
     }
 
     /// Waits until the frame in view has been written down, and compares.

@@ -5,7 +5,6 @@
 //! the time a batch of frames takes; `item/s` is frames a second.
 
 use std::num::NonZeroU64;
-use std::ops::ControlFlow;
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
@@ -45,9 +44,7 @@ fn three_built_in_stages(bencher: Bencher<'_, '_>) {
     };
     let mut pipeline = pipeline();
     bencher.counter(ItemsCount::new(FRAMES)).bench_local(|| {
-        let report = pipeline
-            .run(limits, |_progress| ControlFlow::Continue(()))
-            .expect("a run that goes well");
+        let report = pipeline.run(limits).expect("a run that goes well");
         assert_eq!(report.shown, FRAMES);
     });
 }

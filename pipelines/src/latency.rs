@@ -1,8 +1,10 @@
 //! What a run measures of each frame: how long each step took.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use dmaflow_core::frame::Stamps;
+use dmaflow_core::frame::FrameMeta;
+use dmaflow_core::stage::{FLIPS_KEPT, Sink, StageError};
 use dmaflow_core::time::{Histogram, Quantiles, Timestamp};
 
 /// A part of a frame's way from capture to scan-out.
@@ -60,10 +62,33 @@ impl Step {
     }
 }
 
+/// When a frame passed each step.
+struct Stamps {
+    source: FrameMeta,
+    handed_over: Timestamp,
+    committed: Timestamp,
+    flipped: Timestamp,
+}
+
+impl Stamps {
+    fn of(&self, step: Step) -> Option<Duration> {
+        let (capture, dequeued) = (self.source.capture, self.source.dequeued);
+        match step {
+            Step::CaptureToDequeue => capture?.until(dequeued?),
+            Step::DequeueToHandOver => self.handed_over.since(dequeued?),
+            Step::HandOverToCommit => self.committed.since(self.handed_over),
+            Step::CommitToFlip => self.flipped.since(self.committed),
+            Step::CaptureToFlip => capture?.until(self.flipped),
+            Step::DequeueToFlip => self.flipped.since(dequeued?),
+        }
+    }
+}
+
 /// A histogram a step.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
     histograms: [Histogram; Step::ALL.len()],
+    first_flip: OnceLock<Timestamp>,
 }
 
 impl Latencies {
@@ -72,22 +97,17 @@ impl Latencies {
     /// A step whose end lies before its beginning, as with a driver that stamps ahead, is not
     /// counted: the source reports such stamps.
     fn record(&self, stamps: &Stamps) {
-        let (dequeued, handed_over) = (stamps.dequeued, stamps.handed_over);
-        let (committed, flipped) = (stamps.committed, stamps.flipped);
-        let between = |earlier: Option<Timestamp>, later: Option<Timestamp>| later?.since(earlier?);
+        self.first_flip.get_or_init(|| stamps.flipped);
         for step in Step::ALL {
-            let duration = match step {
-                Step::CaptureToDequeue => dequeued.and_then(|at| stamps.capture_until(at)),
-                Step::DequeueToHandOver => between(dequeued, handed_over),
-                Step::HandOverToCommit => between(handed_over, committed),
-                Step::CommitToFlip => between(committed, flipped),
-                Step::CaptureToFlip => flipped.and_then(|at| stamps.capture_until(at)),
-                Step::DequeueToFlip => between(dequeued, flipped),
-            };
-            if let Some(duration) = duration {
+            if let Some(duration) = stamps.of(step) {
                 self.histograms[step as usize].record(duration);
             }
         }
+    }
+
+    /// When the first frame came into view, on the monotonic clock.
+    pub(crate) fn first_flip(&self) -> Option<Timestamp> {
+        self.first_flip.get().copied()
     }
 
     /// The whole way to scan-out: from the capture where most frames have a stamp that can be
@@ -108,50 +128,72 @@ impl Latencies {
 }
 
 /// Frames that are noted before they are counted together.
-const BATCH: usize = 32;
+const BATCH: usize = 48;
+const _: () = assert!(BATCH < FLIPS_KEPT);
 /// A frame is counted after this time at the latest, so that a status line is of today.
-const BATCH_AGE: Duration = Duration::from_millis(900);
+const BATCH_AGE: Duration = Duration::from_secs(1);
+
+/// A frame that was given to the display.
+struct Given {
+    source: FrameMeta,
+    handed_over: Timestamp,
+    committed: Timestamp,
+}
 
 /// Notes a frame in one place, and counts many at once: histograms are large, and what is
 /// touched a frame should be little.
 pub(crate) struct Recorder<'l> {
     latencies: &'l Latencies,
-    noted: [Stamps; BATCH],
-    used: usize,
+    /// Frames whose flips were not asked for yet, oldest first.
+    given: Vec<Given>,
+    flipped: Vec<Timestamp>,
+    /// When the frames are to be counted.
+    due: Timestamp,
 }
 
 impl<'l> Recorder<'l> {
     pub(crate) fn new(latencies: &'l Latencies) -> Self {
         Self {
             latencies,
-            noted: [Stamps::default(); BATCH],
-            used: 0,
+            given: Vec::with_capacity(BATCH),
+            flipped: Vec::with_capacity(FLIPS_KEPT),
+            due: Timestamp::default(),
         }
     }
 
-    /// Notes a frame that has come into view.
-    pub(crate) fn note(&mut self, stamps: Stamps) {
-        self.noted[self.used] = stamps;
-        self.used += 1;
-        let age = stamps.flipped.zip(self.noted[0].flipped);
-        let is_old = age
-            .and_then(|(last, first)| last.since(first))
-            .is_some_and(|age| age > BATCH_AGE);
-        if self.used == BATCH || is_old {
-            self.count();
-        }
+    /// Notes a frame that was given to the display, and says whether it is time to count.
+    pub(crate) fn given(
+        &mut self,
+        source: FrameMeta,
+        handed_over: Timestamp,
+        committed: Timestamp,
+    ) -> bool {
+        self.given.push(Given {
+            source,
+            handed_over,
+            committed,
+        });
+        self.given.len() >= BATCH || committed >= self.due
     }
 
-    fn count(&mut self) {
-        for stamps in &self.noted[..self.used] {
-            self.latencies.record(stamps);
+    /// Counts the frames that have come into view.
+    #[cold]
+    pub(crate) fn count(&mut self, sink: &mut dyn Sink) -> Result<(), StageError> {
+        sink.flips(&mut self.flipped)?;
+        let in_view = self.flipped.len().min(self.given.len());
+        for (given, flipped) in self.given.drain(..in_view).zip(self.flipped.drain(..)) {
+            self.due = given.committed + BATCH_AGE;
+            self.latencies.record(&Stamps {
+                source: given.source,
+                handed_over: given.handed_over,
+                committed: given.committed,
+                flipped,
+            });
         }
-        self.used = 0;
-    }
-}
-
-impl Drop for Recorder<'_> {
-    fn drop(&mut self) {
-        self.count();
+        if self.given.len() >= BATCH {
+            // A sink that does not tell.
+            self.given.clear();
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! ([`description`]). Before anything flows, it asks the devices which heap and format all of
 //! them take; then a thread a stage passes frames on, and what happened is in a [`Report`].
 
+mod bell;
 mod decimate;
 pub mod description;
 pub mod error;

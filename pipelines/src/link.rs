@@ -1,15 +1,17 @@
 //! A link: frames on their way from one stage's thread to the next.
 //!
-//! The channel never fills, since it has a place for every frame of the pool, so sending never
-//! waits. The receiver sleeps in one futex wait a frame; the channel's own blocking receive
-//! would yield the processor several times first.
+//! Sending never waits: with [`QueuePolicy::Fifo`] the channel has a place for every frame of
+//! the pool, and with [`QueuePolicy::Latest`] it has one place, where a newer frame supersedes
+//! an older one. The receiver sleeps in one futex wait a frame; the channel's own blocking
+//! receive would yield the processor several times first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::thread::{self, Thread};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use dmaflow_core::frame::Frame;
+
+use crate::bell::Bell;
 
 /// Which frame a stage takes from its link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(crate) struct LinkCounters {
     ended: AtomicBool,
     /// The receiver is gone; the channel cannot tell, since the sender receives as well.
     closed: AtomicBool,
+    /// There is something for the receiver.
+    bell: Bell,
 }
 
 impl LinkCounters {
@@ -51,12 +55,10 @@ impl LinkCounters {
 
 /// The sending end. Dropping it ends the link once the receiver has taken what is left.
 pub(crate) struct Outlet {
-    sender: Option<Sender<Frame>>,
+    sender: Sender<Frame>,
     /// The other end as well: what is superseded is let go here, at once, so that its buffer is
     /// back at the camera before the receiver wakes.
     stale: Receiver<Frame>,
-    policy: QueuePolicy,
-    receiver: Option<Thread>,
     counters: Arc<LinkCounters>,
 }
 
@@ -73,13 +75,14 @@ pub(crate) struct Disconnected;
 
 /// Makes a link for a pool of `frames`.
 pub(crate) fn link(policy: QueuePolicy, frames: usize) -> (Outlet, Inlet, Arc<LinkCounters>) {
-    let (sender, receiver) = bounded(frames.max(1));
+    let (sender, receiver) = bounded(match policy {
+        QueuePolicy::Latest => 1,
+        QueuePolicy::Fifo => frames.max(1),
+    });
     let counters = Arc::new(LinkCounters::default());
     let outlet = Outlet {
-        sender: Some(sender),
+        sender,
         stale: receiver.clone(),
-        policy,
-        receiver: None,
         counters: Arc::clone(&counters),
     };
     let inlet = Inlet {
@@ -91,51 +94,35 @@ pub(crate) fn link(policy: QueuePolicy, frames: usize) -> (Outlet, Inlet, Arc<Li
 }
 
 impl Outlet {
-    /// Says which thread has the other end. To be called before the first frame is sent.
-    pub(crate) fn wakes(&mut self, receiver: Thread) {
-        self.receiver = Some(receiver);
-    }
-
     /// Sends a frame on. Never waits.
-    pub(crate) fn send(&self, frame: Frame) -> Result<(), Disconnected> {
-        // Asking whether there is one is much cheaper than trying to take it, and there rarely is.
-        while self.policy == QueuePolicy::Latest
-            && !self.stale.is_empty()
-            && let Ok(stale) = self.stale.try_recv()
-        {
-            drop(stale);
-            self.counters.superseded.fetch_add(1, Ordering::Relaxed);
-        }
-        let sender = self.sender.as_ref().ok_or(Disconnected)?;
+    #[inline]
+    pub(crate) fn send(&self, mut frame: Frame) -> Result<(), Disconnected> {
         if self.counters.closed.load(Ordering::Relaxed) {
             return Err(Disconnected);
         }
-        match sender.try_send(frame) {
-            Ok(()) => {
-                self.wake();
-                Ok(())
+        loop {
+            match self.sender.try_send(frame) {
+                Ok(()) => {
+                    self.counters.bell.ring();
+                    return Ok(());
+                }
+                Err(TrySendError::Full(newer)) => {
+                    // Only clones of frames can fill a link that has a place for each.
+                    if self.stale.try_recv().is_ok() {
+                        self.counters.superseded.fetch_add(1, Ordering::Relaxed);
+                    }
+                    frame = newer;
+                }
+                Err(TrySendError::Disconnected(_)) => return Err(Disconnected),
             }
-            // Only clones of frames can be more than there are places.
-            Err(TrySendError::Full(_surplus)) => {
-                self.counters.superseded.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(TrySendError::Disconnected(_)) => Err(Disconnected),
-        }
-    }
-
-    fn wake(&self) {
-        if let Some(thread) = &self.receiver {
-            thread.unpark();
         }
     }
 }
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        self.sender = None;
         self.counters.ended.store(true, Ordering::Release);
-        self.wake();
+        self.counters.bell.ring();
         // With the fence of the other end: one of the two sees what the other left.
         fence(Ordering::SeqCst);
         // What was sent while the receiver went away is nobody else's.
@@ -146,27 +133,22 @@ impl Drop for Outlet {
 }
 
 impl Inlet {
-    /// Sleeps until there is a frame to take or the link has ended.
+    /// Sleeps until there may be a frame to take or the link has ended.
     pub(crate) fn wait(&self) {
         // In this order: what was sent before the end is seen after it.
-        while !self.counters.ended.load(Ordering::Acquire) && self.frames.is_empty() {
-            thread::park();
+        let has_ended = self.counters.ended.load(Ordering::Acquire);
+        // Where there is one place, what is in it came after the last one was taken, and so
+        // has left its ring.
+        let has_more = || self.policy == QueuePolicy::Fifo && !self.frames.is_empty();
+        if !has_ended && !has_more() {
+            self.counters.bell.wait();
         }
     }
 
-    /// Takes the frame that the policy says; `None` where there is none. Call
-    /// [`Inlet::wait`] before.
-    pub(crate) fn take(&mut self) -> Option<Frame> {
-        let mut taken = self.frames.try_recv().ok();
-        while self.policy == QueuePolicy::Latest
-            && !self.frames.is_empty()
-            && let Ok(newer) = self.frames.try_recv()
-        {
-            if taken.replace(newer).is_some() {
-                self.counters.superseded.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        taken
+    /// Takes the frame that the policy says, if there is one. Call [`Inlet::wait`] before.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Frame> {
+        self.frames.try_recv().ok()
     }
 
     /// Whether nothing is left and nothing will follow.
@@ -191,6 +173,7 @@ mod tests {
     use dmaflow_core::heap::Heap;
     use dmaflow_core::layout::Layout;
     use dmaflow_heaps::Memfd;
+    use std::thread;
 
     fn pool(frames: usize) -> FramePool {
         let heap = Heap::new(Memfd::info(), Memfd);
@@ -207,7 +190,7 @@ mod tests {
     #[test]
     fn latest_lets_older_frames_go_and_counts_them() {
         let pool = pool(4);
-        let (outlet, mut inlet, counters) = link(QueuePolicy::Latest, pool.len());
+        let (outlet, inlet, counters) = link(QueuePolicy::Latest, pool.len());
         for sequence in 0..100 {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
@@ -220,7 +203,7 @@ mod tests {
     #[test]
     fn a_frame_that_arrives_while_another_waits_supersedes_it() {
         let pool = pool(4);
-        let (outlet, mut inlet, counters) = link(QueuePolicy::Latest, pool.len());
+        let (outlet, inlet, counters) = link(QueuePolicy::Latest, pool.len());
         outlet.send(numbered(&pool, 1)).unwrap();
         inlet.wait();
         outlet.send(numbered(&pool, 2)).unwrap();
@@ -231,7 +214,7 @@ mod tests {
     #[test]
     fn fifo_keeps_every_frame_in_order_and_counts_what_is_left() {
         let pool = pool(4);
-        let (outlet, mut inlet, counters) = link(QueuePolicy::Fifo, pool.len());
+        let (outlet, inlet, counters) = link(QueuePolicy::Fifo, pool.len());
         for sequence in 0..4 {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
@@ -250,18 +233,18 @@ mod tests {
     #[test]
     fn the_receiver_wakes_for_frames_and_for_the_end() {
         let pool = pool(2);
-        let (mut outlet, mut inlet, _counters) = link(QueuePolicy::Fifo, pool.len());
+        let (outlet, inlet, _counters) = link(QueuePolicy::Fifo, pool.len());
         let receiver = thread::spawn(move || {
             let mut seen = Vec::new();
             loop {
                 inlet.wait();
                 match inlet.take() {
                     Some(frame) => seen.push(frame.meta.sequence),
-                    None => return seen,
+                    None if inlet.is_over() => return seen,
+                    None => {}
                 }
             }
         });
-        outlet.wakes(receiver.thread().clone());
         for sequence in 0..1000 {
             let mut frame = loop {
                 match pool.acquire() {

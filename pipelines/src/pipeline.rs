@@ -6,14 +6,13 @@ mod run;
 pub use negotiation::{HeapRequest, PoolRequest};
 pub use run::{Limits, StopHandle};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::stage::{Choice, Filter, Sink, Source, SourcePlan, StageError};
 
 use crate::error::{PipelineError, Refusal};
 use crate::link::QueuePolicy;
-use run::Event;
+use run::events::Events;
 
 /// A stage with the name that messages call it by.
 struct Named<S: ?Sized> {
@@ -110,7 +109,7 @@ pub struct Pipeline {
     queue: QueuePolicy,
     pool: FramePool,
     agreement: Agreement,
-    events: (Sender<Event>, Receiver<Event>),
+    events: Events,
 }
 
 impl Pipeline {
@@ -167,7 +166,7 @@ impl Pipeline {
     /// What ends a run from another thread.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle::new(self.events.0.clone())
+        StopHandle::new(self.events.clone())
     }
 
     fn assemble(builder: Builder, pool: FramePool, agreement: Agreement) -> Self {
@@ -178,7 +177,7 @@ impl Pipeline {
             queue: builder.queue,
             pool,
             agreement,
-            events: unbounded(),
+            events: Events::default(),
         }
     }
 }

@@ -7,11 +7,11 @@ use dmaflow_core::heap::HeapStats;
 use dmaflow_core::stage::Counter;
 use dmaflow_core::time::{Quantiles, Timestamp};
 
-use crate::latency::Step;
+use crate::latency::{Latencies, Step};
 
 /// How far a run is, for a status line.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress<'r> {
     /// Time since the start.
     pub elapsed: Duration,
     /// Frames that the source delivered.
@@ -22,22 +22,18 @@ pub struct Progress {
     pub dropped: u64,
     /// Frames that came into view in the second before, by the time between two looks.
     pub frames_per_second: f64,
-    /// Until scan-out so far: from the capture where most frames have a stamp that can be
-    /// believed, otherwise from the dequeue.
-    pub latency: (Step, Quantiles),
+    pub(crate) latencies: Option<&'r Latencies>,
 }
 
-impl Default for Progress {
-    /// A run that has not begun.
-    fn default() -> Self {
-        Self {
-            elapsed: Duration::ZERO,
-            captured: 0,
-            shown: 0,
-            dropped: 0,
-            frames_per_second: 0.0,
-            latency: (Step::CaptureToFlip, Quantiles::default()),
-        }
+impl Progress<'_> {
+    /// Until scan-out so far: from the capture where most frames have a stamp that can be
+    /// believed, otherwise from the dequeue. It is summed up when it is asked for.
+    #[must_use]
+    pub fn latency(&self) -> (Step, Quantiles) {
+        self.latencies.map_or(
+            (Step::CaptureToFlip, Quantiles::default()),
+            Latencies::until_flip,
+        )
     }
 }
 

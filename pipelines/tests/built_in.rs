@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
+use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::stage::{Choice, Counter, Filter, Sink, StageError};
-use dmaflow_core::time::Rate;
+use dmaflow_core::time::{Clock, Rate, Timestamp};
 use dmaflow_kms_sink::NullSink;
 use dmaflow_pipelines::error::RunFailure;
 use dmaflow_pipelines::{
@@ -44,9 +44,7 @@ fn every_frame_is_accounted_for_run_after_run() {
         .unwrap();
     assert_eq!(pipeline.agreement().heap, "memfd");
     for _run in 0..10 {
-        let report = pipeline
-            .run(frames(99), |_| ControlFlow::Continue(()))
-            .unwrap();
+        let report = pipeline.run(frames(99)).unwrap();
         assert_eq!((report.captured, report.shown), (99, 33));
         assert_eq!(report.dropped.filtered, 66);
         assert_eq!(report.unaccounted(), 0);
@@ -77,7 +75,7 @@ fn a_duration_a_handle_and_a_look_end_a_run() {
         duration: Some(Duration::from_millis(200)),
         ..Limits::default()
     };
-    let report = pipeline.run(short, |_| ControlFlow::Continue(())).unwrap();
+    let report = pipeline.run(short).unwrap();
     assert!(report.captured > 0 && report.elapsed >= Duration::from_millis(200));
 
     let handle = pipeline.stop_handle();
@@ -85,20 +83,18 @@ fn a_duration_a_handle_and_a_look_end_a_run() {
         thread::sleep(Duration::from_millis(200));
         handle.stop();
     });
-    let report = pipeline
-        .run(Limits::default(), |_| ControlFlow::Continue(()))
-        .unwrap();
+    let report = pipeline.run(Limits::default()).unwrap();
     stopper.join().unwrap();
     assert!(report.captured > 0);
     assert_eq!(report.unaccounted(), 0);
 
     let mut looks = 0;
-    let look = |progress: &dmaflow_pipelines::Progress| {
+    let look = |progress: &dmaflow_pipelines::Progress<'_>| {
         looks += 1;
         assert!(progress.captured > 0 && progress.frames_per_second > 0.0);
         ControlFlow::Break(())
     };
-    pipeline.run(Limits::default(), look).unwrap();
+    pipeline.run_watched(Limits::default(), look).unwrap();
     assert_eq!(looks, 1);
 }
 
@@ -111,9 +107,7 @@ fn a_stop_before_the_run_ends_it_at_once() {
     .prepare(&dmaflow_heaps::registry())
     .unwrap();
     pipeline.stop_handle().stop();
-    let report = pipeline
-        .run(frames(1000), |_| ControlFlow::Continue(()))
-        .unwrap();
+    let report = pipeline.run(frames(1000)).unwrap();
     assert!(report.captured < 1000);
 }
 
@@ -159,11 +153,14 @@ impl Sink for Faulty {
     fn frames_held(&self) -> usize {
         0
     }
-    fn ready(&mut self) -> Result<Option<FrameMeta>, StageError> {
-        Ok(None)
+    fn ready(&mut self) -> Result<(), StageError> {
+        Ok(())
     }
-    fn show(&mut self, _frame: Frame) -> Result<(), StageError> {
-        self.tenth()
+    fn show(&mut self, _frame: Frame) -> Result<Timestamp, StageError> {
+        self.tenth().map(|()| Clock::Monotonic.now())
+    }
+    fn flips(&mut self, _flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
+        Ok(())
     }
     fn stop(&mut self) -> Result<(), StageError> {
         Ok(())
@@ -182,9 +179,7 @@ fn a_failing_stage_ends_the_run_with_its_reason() {
             .filter("faulty", Box::new(faulty()), QueuePolicy::Fifo);
         for builder in [in_the_sink, in_a_filter] {
             let mut pipeline = builder.prepare(&dmaflow_heaps::registry()).unwrap();
-            let error = pipeline
-                .run(Limits::default(), |_| ControlFlow::Continue(()))
-                .unwrap_err();
+            let error = pipeline.run(Limits::default()).unwrap_err();
             match &error.cause {
                 RunFailure::Stage { stage, .. } if !panics => assert_eq!(stage, "faulty"),
                 RunFailure::Panicked { stage, message } if panics => {
@@ -208,12 +203,10 @@ fn a_look_that_panics_ends_the_run_as_well() {
     .prepare(&dmaflow_heaps::registry())
     .unwrap();
     let run = panic::catch_unwind(AssertUnwindSafe(|| {
-        pipeline.run(Limits::default(), |_| panic!("nobody reads standard error"))
+        pipeline.run_watched(Limits::default(), |_| panic!("nobody reads standard error"))
     }));
     assert!(run.is_err());
-    let report = pipeline
-        .run(frames(10), |_| ControlFlow::Continue(()))
-        .unwrap();
+    let report = pipeline.run(frames(10)).unwrap();
     assert_eq!((report.captured, report.unaccounted()), (10, 0));
 }
 
@@ -226,7 +219,7 @@ fn a_limit_that_cannot_be_reached_is_none() {
         duration: Some(Duration::MAX),
         frames: Some(10),
     };
-    let report = pipeline.run(limits, |_| ControlFlow::Continue(())).unwrap();
+    let report = pipeline.run(limits).unwrap();
     assert_eq!(report.captured, 10);
 }
 

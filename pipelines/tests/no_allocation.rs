@@ -5,7 +5,6 @@
 
 use std::alloc::System;
 use std::num::NonZeroU64;
-use std::ops::ControlFlow;
 
 use dmaflow_kms_sink::NullSink;
 use dmaflow_pipelines::{Decimate, Limits, Pipeline, QueuePolicy};
@@ -31,9 +30,7 @@ fn allocations(frames: u64) -> usize {
         ..Limits::default()
     };
     let region = Region::new(ALLOCATOR);
-    let report = pipeline
-        .run(limits, |_progress| ControlFlow::Continue(()))
-        .unwrap();
+    let report = pipeline.run(limits).unwrap();
     let allocations = region.change().allocations;
     assert_eq!(report.captured, frames);
     assert_eq!(report.unaccounted(), 0, "{report:?}");

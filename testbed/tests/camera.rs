@@ -54,7 +54,7 @@ fn sequences(camera: &mut V4l2Src, frames: usize) -> Vec<u64> {
     (0..frames)
         .map(|_| {
             let frame = camera.next_frame().expect("a frame").expect("no end");
-            assert!(frame.meta.stamps.dequeued.is_some());
+            assert!(frame.meta.dequeued.is_some());
             frame.meta.sequence
         })
         .collect()

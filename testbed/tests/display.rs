@@ -57,17 +57,15 @@ fn every_frame_is_shown_as_it_is() {
     let mut sink = vkms(NonZeroU32::new(2));
     sink.attach(&pool).unwrap();
     for _run in 0..2 {
-        let mut flips = 0;
+        let (mut committed, mut flipped) = (Vec::new(), Vec::new());
         for number in 0..11 {
-            if let Some(meta) = sink.ready().unwrap() {
-                assert_eq!(meta.sequence, number - 1);
-                let (committed, flipped) = (meta.stamps.committed, meta.stamps.flipped);
-                assert!(flipped.unwrap().since(committed.unwrap()).is_some());
-                flips += 1;
-            }
-            sink.show(drawn(&pool, number)).unwrap();
+            sink.ready().unwrap();
+            sink.flips(&mut flipped).unwrap();
+            assert_eq!(flipped.len(), committed.len(), "each was told of once");
+            committed.push(sink.show(drawn(&pool, number)).unwrap());
         }
-        assert_eq!(flips, 10);
+        let mut frames = committed.iter().zip(&flipped);
+        assert!(frames.all(|(committed, flipped)| flipped.since(*committed).is_some()));
         sink.stop().unwrap();
         assert_eq!(pool.free(), pool.len());
         let counts: Vec<_> = sink
@@ -80,6 +78,42 @@ fn every_frame_is_shown_as_it_is() {
     drop((sink, pool));
     assert_eq!(open_files(), files);
     buffers.assert_none_since();
+}
+
+#[test]
+fn a_frame_that_comes_too_soon_waits_and_one_that_is_replaced_is_free() {
+    let name = "a_frame_that_comes_too_soon_waits_and_one_that_is_replaced_is_free";
+    let Some(_board) = Board::for_test(name) else {
+        return;
+    };
+    let pool = pool("system", Format::XRGB8888);
+    let mut sink = vkms(None);
+    sink.attach(&pool).unwrap();
+    let interval = sink.settles_within().unwrap() * 4 / 5;
+    let (mut committed, mut flipped) = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        // Nobody asks whether the display is ready, so that the kernel says EBUSY.
+        committed.push(sink.show(pool.acquire().unwrap()).unwrap());
+        // The frame in view, and the one that replaces it.
+        assert_eq!(pool.len() - pool.free(), 2.min(number + 1));
+    }
+    sink.ready().unwrap();
+    assert_eq!(pool.free(), pool.len() - 1);
+    sink.flips(&mut flipped).unwrap();
+    assert_eq!(flipped.len(), committed.len());
+    for (frame, flip) in flipped.iter().enumerate().skip(1) {
+        assert!(
+            *flip > committed[frame],
+            "frame {frame} came before its commit"
+        );
+        let apart = flip.since(flipped[frame - 1]).unwrap();
+        assert!(
+            apart > interval / 2,
+            "frames {frame} and before it: {apart:?} apart"
+        );
+    }
+    sink.stop().unwrap();
+    assert_eq!(pool.free(), pool.len());
 }
 
 #[test]
@@ -114,7 +148,7 @@ fn one_altered_pixel_ends_the_run() {
     let mut sink = vkms(NonZeroU32::new(1));
     sink.attach(&pool).unwrap();
     sink.show(drawn(&pool, 5)).unwrap();
-    assert!(sink.ready().unwrap().is_some());
+    sink.ready().unwrap();
     let frame = drawn(&pool, 6);
     let kept = frame.clone();
     sink.show(frame).unwrap();

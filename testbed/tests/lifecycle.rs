@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -134,7 +133,7 @@ fn ten_runs_in_one_process_leave_nothing() {
             frames: Some(15),
             ..Limits::default()
         };
-        let report = pipeline.run(limits, |_| ControlFlow::Continue(())).unwrap();
+        let report = pipeline.run(limits).unwrap();
         assert_eq!(report.captured, 15);
         assert!(report.shown > 0);
         assert_eq!(report.unaccounted(), 0, "{report:?}");

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FrameMeta, FramePool, Stamps};
+use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_core::stage::{Counter, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
-use dmaflow_v4l2::{ControlValue, Direction, Function, Queue, VideoDevice};
+use dmaflow_v4l2::{ControlValue, Dequeued, Direction, Function, Queue, VideoDevice};
 
 use crate::error::V4l2SrcError;
 use feed::{Feed, Halt, Requeue};
@@ -50,6 +50,22 @@ struct Counts {
     lost: u64,
     damaged: u64,
     short: u64,
+}
+
+impl Counts {
+    #[cold]
+    fn unusable(&mut self, frame: &Dequeued) {
+        if frame.damaged {
+            self.damaged += 1;
+        } else {
+            self.short += 1;
+        }
+    }
+}
+
+#[cold]
+fn in_use(slot: usize) {
+    tracing::error!(slot, "the driver filled a frame that is in use");
 }
 
 /// A pool whose frames the driver knows.
@@ -175,8 +191,11 @@ fn same_place(written: &Layout, found: &Layout) -> bool {
 /// Whether the driver wrote less than the picture into a buffer. Drivers that do not say how
 /// much they wrote say 0.
 fn is_short(written: &[u32; MAX_PLANES], needed: &[u32; MAX_PLANES]) -> bool {
-    let mut buffers = written.iter().zip(needed);
-    buffers.any(|(written, needed)| *written != 0 && written < needed)
+    let buffers = written.iter().zip(needed);
+    // All of them, without a branch.
+    buffers.fold(false, |short, (written, needed)| {
+        short | (*written != 0) & (written < needed)
+    })
 }
 
 impl Source for V4l2Src {
@@ -306,24 +325,14 @@ impl Source for V4l2Src {
             let dequeued = Clock::Monotonic.now();
             let step = self.sequence.advance(frame.sequence);
             self.counts.lost += step.lost;
-            let unusable = if frame.damaged {
-                Some(&mut self.counts.damaged)
-            } else if is_short(&frame.bytes_used, &setup.needed) {
-                Some(&mut self.counts.short)
-            } else {
-                None
-            };
-            if let Some(count) = unusable {
-                *count += 1;
+            if frame.damaged || is_short(&frame.bytes_used, &setup.needed) {
+                self.counts.unusable(&frame);
                 feed.returned(frame.slot);
                 continue;
             }
             let Some(mut picture) = pool.acquire_slot(frame.slot) else {
                 // Its last user will have it queued again.
-                tracing::error!(
-                    slot = frame.slot,
-                    "the driver filled a frame that is in use"
-                );
+                in_use(frame.slot);
                 continue;
             };
             let capture = self
@@ -331,11 +340,8 @@ impl Source for V4l2Src {
                 .check(&frame, dequeued, || Clock::Boottime.now());
             picture.meta = FrameMeta {
                 sequence: step.number,
-                stamps: Stamps {
-                    capture,
-                    dequeued: Some(dequeued),
-                    ..Stamps::default()
-                },
+                capture,
+                dequeued: Some(dequeued),
             };
             return Ok(Some(picture));
         }

@@ -12,9 +12,7 @@ use std::sync::Arc;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::{CpuUse, DmaBuf, DmaBufError};
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{
-    CaptureStamp, Frame, FrameMeta, FramePool, PoolError, StampPoint, Stamps,
-};
+use dmaflow_core::frame::{CaptureStamp, Frame, FrameMeta, FramePool, PoolError, StampPoint};
 use dmaflow_core::layout::LayoutError;
 use dmaflow_core::stage::{Counter, ImportRefused, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
@@ -316,15 +314,12 @@ impl Source for TestSrc {
         let complete = Clock::Monotonic.now();
         frame.meta = FrameMeta {
             sequence: self.sequence,
-            stamps: Stamps {
-                capture: Some(CaptureStamp {
-                    at: complete,
-                    clock: Clock::Monotonic,
-                    point: StampPoint::EndOfFrame,
-                }),
-                dequeued: Some(complete),
-                ..Stamps::default()
-            },
+            capture: Some(CaptureStamp {
+                at: complete,
+                clock: Clock::Monotonic,
+                point: StampPoint::EndOfFrame,
+            }),
+            dequeued: Some(complete),
         };
         self.sequence += 1;
         self.delivered += 1;

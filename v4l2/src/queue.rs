@@ -181,6 +181,7 @@ impl Queue {
     /// too short or no dma-buf, when the frame is with the driver already, or when there is no
     /// such frame; ENOMEM without address space for the device; ENODEV when it is gone.
     #[doc(alias = "VIDIOC_QBUF")]
+    #[inline]
     pub fn enqueue(&self, slot: usize) -> Result<(), Errno> {
         let frame = self.frames.get(slot).ok_or(Errno::EINVAL)?;
         let index = u32::try_from(slot).map_err(|_no_frame| Errno::EINVAL)?;
@@ -203,6 +204,7 @@ impl Queue {
     /// up and the queue must be stopped and started; EPIPE after the last frame; EBUSY while
     /// another thread waits; ENODEV when the device is gone.
     #[doc(alias = "VIDIOC_DQBUF")]
+    #[inline]
     pub fn dequeue(&self) -> Result<Dequeued, Errno> {
         sys::dequeue_buffer(self.device.fd(), self.queue, self.multiplanar)
             .map(|kernel| Dequeued::parse(&kernel))
@@ -215,12 +217,10 @@ impl Queue {
     #[doc(alias = "VIDIOC_QUERYBUF")]
     pub fn data_offsets(&self, slot: usize) -> Result<[u32; MAX_PLANES], V4l2Error> {
         let index = u32::try_from(slot).unwrap_or(u32::MAX);
-        sys::query_buffer(self.device.fd(), self.queue, self.multiplanar, index)
-            .map(|kernel| kernel.data_offsets)
-            .map_err(
-                self.device
-                    .failed("VIDIOC_QUERYBUF", "ask where the picture begins"),
-            )
+        sys::query_data_offsets(self.device.fd(), self.queue, self.multiplanar, index).map_err(
+            self.device
+                .failed("VIDIOC_QUERYBUF", "ask where the picture begins"),
+        )
     }
 
     /// Starts the flow.
@@ -275,7 +275,6 @@ mod tests {
             sequence: 9,
             timestamp,
             bytes_used: [0, 7, 0, 0],
-            data_offsets: [0; MAX_PLANES],
         }
     }
 

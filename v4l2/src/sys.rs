@@ -13,7 +13,8 @@ mod format;
 mod request;
 
 pub(crate) use buffer::{
-    RawDequeued, dequeue_buffer, query_buffer, queue_buffer, request_buffers, stream_off, stream_on,
+    RawDequeued, dequeue_buffer, query_data_offsets, queue_buffer, request_buffers, stream_off,
+    stream_on,
 };
 pub(crate) use control::{RawValue, get_ctrl, query_ext_ctrl, query_menu, set_ext_ctrl};
 pub(crate) use format::{
@@ -22,32 +23,59 @@ pub(crate) use format::{
 };
 pub(crate) use v4l::v4l_sys as raw;
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ffi::c_void;
+use std::os::fd::BorrowedFd;
+use std::ptr;
 
 use nix::errno::Errno;
+use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
 
 use request::{Request, Structure};
+
+/// An ioctl, as `rustix` makes them.
+struct Call<'a, T> {
+    request: Request<T>,
+    arg: &'a mut T,
+}
+
+// SAFETY: `Request` pairs the number with the structure it is about, which the kernel may write.
+unsafe impl<T: Structure> Ioctl for Call<'_, T> {
+    type Output = ();
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        self.request.number()
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        ptr::from_mut(self.arg).cast()
+    }
+
+    unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> rustix::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Makes an ioctl, again if a signal came between.
 ///
 /// # Safety
 /// Every pointer inside `arg` must be valid for what the request does with it.
+#[inline]
 unsafe fn call<T: Structure>(
     fd: BorrowedFd<'_>,
     request: Request<T>,
     arg: &mut T,
 ) -> Result<(), Errno> {
-    let arg: *mut T = arg;
     loop {
-        // SAFETY: `Request` pairs the number with the structure it is about, `arg` is a live
-        // one, and the caller vouches for the pointers inside.
-        let done = unsafe { v4l::v4l2::ioctl(fd.as_raw_fd(), request.number(), arg.cast()) };
-        match done {
+        let call = Call {
+            request,
+            arg: &mut *arg,
+        };
+        // SAFETY: `arg` is live, and the caller vouches for the pointers inside.
+        match unsafe { ioctl(fd, call) } {
             Ok(()) => return Ok(()),
-            Err(error) => match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
-                Errno::EINTR => {}
-                errno => return Err(errno),
-            },
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!                         └── a stage fails: the others are stopped
 //! ```
 
+pub(super) mod events;
 mod meters;
 mod stages;
 mod threads;
@@ -17,17 +18,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
-use dmaflow_core::time::Timestamp;
-
 use super::Pipeline;
 use crate::error::{RunError, RunFailure};
 use crate::latency::Step;
 use crate::link::{LinkCounters, link};
 use crate::report::{Dropped, Progress, Report};
+use events::Events;
 use meters::Meters;
 use threads::{Joined, StopAtEnd, join, spawn};
-use watch::Watch;
+use watch::{Look, Watch};
 
 /// How long a source may deliver nothing, in frames of its rate; and at least.
 const SILENT_FRAMES: u32 = 30;
@@ -42,48 +41,49 @@ pub struct Limits {
     pub frames: Option<u64>,
 }
 
-/// What the watching thread is told.
-pub(super) enum Event {
-    /// Somebody wants the run to end.
-    Stop,
-    /// A stage's thread has ended.
-    Ended,
-}
-
 /// Ends a run from another thread, in order: the source stops, the frames on their way are
 /// shown, the display is left as it was found.
 #[derive(Clone)]
-pub struct StopHandle(Sender<Event>);
+pub struct StopHandle(Events);
 
 impl StopHandle {
-    pub(super) const fn new(events: Sender<Event>) -> Self {
+    pub(super) const fn new(events: Events) -> Self {
         Self(events)
     }
 
     /// Ends the run; without one, the next run ends at once.
     pub fn stop(&self) {
-        if self.0.send(Event::Stop).is_err() {
-            tracing::debug!("the pipeline is gone already");
-        }
+        self.0.stop();
     }
 }
 
 impl Pipeline {
-    /// Runs until a limit is reached, the source ends, a stop handle is used, or `look`, called
-    /// about once a second, breaks.
+    /// Runs until a limit is reached, the source ends, or a stop handle is used.
     ///
     /// # Errors
     /// [`RunError`] when a stage fails; all stages are stopped then as well.
-    pub fn run(
+    pub fn run(&mut self, limits: Limits) -> Result<Report, RunError> {
+        self.run_until(limits, None)
+    }
+
+    /// The same, and until `look`, called about once a second, breaks.
+    ///
+    /// # Errors
+    /// [`RunError`] when a stage fails; all stages are stopped then as well.
+    pub fn run_watched(
         &mut self,
         limits: Limits,
-        mut look: impl FnMut(&Progress) -> ControlFlow<()>,
+        mut look: impl FnMut(&Progress<'_>) -> ControlFlow<()>,
     ) -> Result<Report, RunError> {
+        self.run_until(limits, Some(&mut look))
+    }
+
+    fn run_until(&mut self, limits: Limits, look: Option<Look<'_>>) -> Result<Report, RunError> {
         let meters = Meters::default();
         let cpu_before = self.pool.cpu_counts();
         let started = Instant::now();
         let mut links = Vec::new();
-        let outcome = self.run_threads(limits, &meters, &mut links, &mut look);
+        let outcome = self.run_threads(limits, &meters, &mut links, look);
         let stopped = self.stop_stages();
         let mut report = self.report(&meters, &links, started.elapsed());
         report.cpu.drawn -= cpu_before.drawn;
@@ -103,16 +103,11 @@ impl Pipeline {
         limits: Limits,
         meters: &Meters,
         counters: &mut Vec<Arc<LinkCounters>>,
-        look: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+        look: Option<Look<'_>>,
     ) -> Result<(), RunFailure> {
-        let events = self.events.1.clone();
+        let events = &self.events;
         // What is left of a run before is of no interest, but for a wish to stop.
-        let stop_first = events
-            .try_iter()
-            .filter(|event| matches!(event, Event::Stop))
-            .count()
-            > 0;
-        let told = &self.events.0;
+        let stop_first = events.take().stop;
         let frames = self.pool.len();
         let rate = self.agreement.plan.rate;
         let silence = rate.map_or(SILENT_AT_LEAST, |rate| {
@@ -125,19 +120,17 @@ impl Pipeline {
             let (mut outlet, inlet, link_counters) = link(self.queue, frames);
             counters.push(link_counters);
             let sink = self.sink.stage.as_mut();
-            let handle = spawn(scope, &self.sink.name, told, move || {
+            let handle = spawn(scope, &self.sink.name, events, move || {
                 stages::sink(sink, inlet, meters)
             })?;
-            outlet.wakes(handle.1.thread().clone());
             joined.push(handle);
             for filter in self.filters.iter_mut().rev() {
-                let (mut before, inlet, link_counters) = link(filter.queue, frames);
+                let (before, inlet, link_counters) = link(filter.queue, frames);
                 counters.push(link_counters);
                 let stage = filter.named.stage.as_mut();
-                let handle = spawn(scope, &filter.named.name, told, move || {
+                let handle = spawn(scope, &filter.named.name, events, move || {
                     stages::filter(stage, inlet, &outlet, meters)
                 })?;
-                before.wakes(handle.1.thread().clone());
                 outlet = before;
                 joined.push(handle);
             }
@@ -152,7 +145,7 @@ impl Pipeline {
             // However this ends, also by a panic of `look`: the scope waits for the threads.
             let stopper = StopAtEnd(stopper);
             let source = self.source.stage.as_mut();
-            let handle = spawn(scope, &source_name, told, move || {
+            let handle = spawn(scope, &source_name, events, move || {
                 stages::source(source, &outlet, limits.frames, meters)
             })?;
             joined.push(handle);
@@ -172,7 +165,7 @@ impl Pipeline {
                 silence,
                 threads: joined.len(),
             };
-            let silent = watch.until_ended(&events, stopper.0.as_ref(), look);
+            let silent = watch.until_ended(events, stopper.0.as_ref(), look);
             join(joined)?;
             if silent {
                 return Err(RunFailure::Silent {
@@ -202,7 +195,6 @@ impl Pipeline {
         };
         let mut counters = of(&self.source.name, self.source.stage.counters());
         counters.extend(of(&self.sink.name, self.sink.stage.counters()));
-        let first_flip = load(&meters.first_flip);
         let left: u64 = links.iter().map(|link| link.left()).sum();
         Report {
             elapsed,
@@ -214,7 +206,7 @@ impl Pipeline {
                 at_stop: left + load(&meters.unseen),
             },
             cpu: self.pool.cpu_counts(),
-            first_flip: (first_flip != 0).then(|| Timestamp::from_nanos(first_flip)),
+            first_flip: meters.latencies.first_flip(),
             latencies: Step::ALL
                 .map(|step| (step, meters.latencies.of(step)))
                 .to_vec(),

@@ -50,6 +50,7 @@ impl Feed {
     }
 
     /// Waits for a frame that the driver is done with.
+    #[inline]
     pub(super) fn take(&self) -> Result<Dequeued, Errno> {
         self.queue
             .dequeue()
@@ -57,6 +58,7 @@ impl Feed {
     }
 
     /// Hands a frame that nobody uses any more to the driver, if the feed is open.
+    #[inline]
     pub(super) fn returned(&self, slot: usize) {
         let given = self.slots.returned(slot, |slot| self.queue.enqueue(slot));
         if let Err(errno) = given {

@@ -57,6 +57,7 @@ impl Slots {
     }
 
     /// Hands a free frame over, unless the driver has it already.
+    #[inline]
     pub(super) fn give(
         &self,
         slot: usize,
@@ -71,6 +72,7 @@ impl Slots {
 
     /// Hands a frame over that nobody uses any more, if the gate is open. The first failure is
     /// returned, all are counted.
+    #[inline]
     pub(super) fn returned(
         &self,
         slot: usize,

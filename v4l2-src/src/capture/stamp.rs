@@ -6,9 +6,9 @@ use dmaflow_core::frame::CaptureStamp;
 use dmaflow_core::time::{Clock, Timestamp};
 use dmaflow_v4l2::{Dequeued, StampClock};
 
-/// A stamp this far from the dequeue, before or after it, is compared with another clock. It
+/// A stamp so many nanoseconds from the dequeue, before or after it, is compared with another clock. It
 /// is more than a frame takes, and less than a machine sleeps, which sets the clocks apart.
-const SUSPICIOUS: Duration = Duration::from_millis(500);
+const SUSPICIOUS: u64 = 500_000_000;
 
 /// Checks stamps, and counts what was wrong with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,29 +37,46 @@ impl StampCheck {
         if frame.clock != StampClock::Monotonic || frame.at == Timestamp::default() {
             return None;
         }
-        let (mut clock, mut now) = (Clock::Monotonic, dequeued);
-        if !is_near(frame.at, dequeued) {
-            let boottime = boottime();
-            if is_near(frame.at, boottime) {
-                (clock, now) = (Clock::Boottime, boottime);
-                self.clock_corrected += 1;
-            }
-        }
-        if let Some(lead) = frame.at.since(now).filter(|lead| !lead.is_zero()) {
-            self.ahead += 1;
-            self.longest_lead = self.longest_lead.max(lead);
-        }
+        // A stamp ahead has an age beyond all measure.
+        let age = dequeued.as_nanos().wrapping_sub(frame.at.as_nanos());
+        let clock = if age < SUSPICIOUS {
+            Clock::Monotonic
+        } else {
+            self.look_closer(frame.at, dequeued, boottime)
+        };
         Some(CaptureStamp {
             at: frame.at,
             clock,
             point: frame.point,
         })
     }
+
+    /// The clock of a stamp that is not of the time just before its dequeue.
+    #[cold]
+    fn look_closer(
+        &mut self,
+        at: Timestamp,
+        dequeued: Timestamp,
+        boottime: impl FnOnce() -> Timestamp,
+    ) -> Clock {
+        let (mut clock, mut now) = (Clock::Monotonic, dequeued);
+        if !is_near(at, dequeued) {
+            let boottime = boottime();
+            if is_near(at, boottime) {
+                (clock, now) = (Clock::Boottime, boottime);
+                self.clock_corrected += 1;
+            }
+        }
+        if let Some(lead) = at.since(now).filter(|lead| !lead.is_zero()) {
+            self.ahead += 1;
+            self.longest_lead = self.longest_lead.max(lead);
+        }
+        clock
+    }
 }
 
 fn is_near(at: Timestamp, now: Timestamp) -> bool {
-    let distance = at.as_nanos().abs_diff(now.as_nanos());
-    Duration::from_nanos(distance) < SUSPICIOUS
+    at.as_nanos().abs_diff(now.as_nanos()) < SUSPICIOUS
 }
 
 #[cfg(test)]

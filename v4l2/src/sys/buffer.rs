@@ -23,40 +23,25 @@ pub(crate) struct RawDequeued {
     pub(crate) timestamp: (i64, i64),
     /// Of each buffer of the frame, which the kernel calls a plane.
     pub(crate) bytes_used: [u32; MAX_BUFFERS],
-    pub(crate) data_offsets: [u32; MAX_BUFFERS],
 }
 
 type Planes = [raw::v4l2_plane; MAX_BUFFERS];
 
-fn planes() -> Planes {
-    [request::zeroed::<raw::v4l2_plane>(); MAX_BUFFERS]
+/// Room for what is said of each plane, on a multi-planar queue.
+fn planes(multiplanar: bool) -> Option<Planes> {
+    multiplanar.then(|| [request::zeroed(); MAX_BUFFERS])
 }
 
-/// A buffer structure for a queue, with `planes` to be filled in on a multi-planar one.
-fn describe(queue: u32, multiplanar: bool, planes: &mut Planes, used: usize) -> raw::v4l2_buffer {
+/// A buffer structure for a queue, with the first `used` of `planes` on a multi-planar one.
+fn describe(queue: u32, planes: Option<&mut Planes>, used: usize) -> raw::v4l2_buffer {
     let mut buffer = request::zeroed::<raw::v4l2_buffer>();
     buffer.type_ = queue;
     buffer.memory = DMABUF;
-    if multiplanar {
+    if let Some(planes) = planes {
         buffer.m.planes = planes.as_mut_ptr();
         buffer.length = u32::try_from(used.min(MAX_BUFFERS)).unwrap_or_default();
     }
     buffer
-}
-
-fn parse(buffer: &raw::v4l2_buffer, multiplanar: bool, planes: &Planes) -> RawDequeued {
-    let mut bytes_used = planes.map(|plane| plane.bytesused);
-    if !multiplanar {
-        bytes_used[0] = buffer.bytesused;
-    }
-    RawDequeued {
-        index: buffer.index,
-        flags: buffer.flags,
-        sequence: buffer.sequence,
-        timestamp: (buffer.timestamp.tv_sec, buffer.timestamp.tv_usec),
-        bytes_used,
-        data_offsets: planes.map(|plane| plane.data_offset),
-    }
 }
 
 /// Has the queue forget its buffers and prepare `count` for dma-bufs; returns how many it made.
@@ -71,44 +56,46 @@ pub(crate) fn request_buffers(fd: BorrowedFd<'_>, queue: u32, count: u32) -> Res
     Ok(arg.count)
 }
 
-/// What the driver says of a buffer of the queue.
+/// Bytes that the driver puts before the picture in each buffer of a frame.
 #[doc(alias = "VIDIOC_QUERYBUF")]
-pub(crate) fn query_buffer(
+pub(crate) fn query_data_offsets(
     fd: BorrowedFd<'_>,
     queue: u32,
     multiplanar: bool,
     index: u32,
-) -> Result<RawDequeued, Errno> {
-    let mut planes = planes();
-    let mut arg = describe(queue, multiplanar, &mut planes, MAX_BUFFERS);
+) -> Result<[u32; MAX_BUFFERS], Errno> {
+    let mut planes = planes(multiplanar);
+    let mut arg = describe(queue, planes.as_mut(), MAX_BUFFERS);
     arg.index = index;
     // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
     // the kernel follows no pointer on others.
     unsafe { call(fd, request::QUERYBUF, &mut arg) }?;
-    Ok(parse(&arg, multiplanar, &planes))
+    Ok(planes.map_or([0; MAX_BUFFERS], |planes| {
+        planes.map(|plane| plane.data_offset)
+    }))
 }
 
 /// Hands a frame's buffers to the driver, each a dma-buf and how many bytes of it to use.
 #[doc(alias = "VIDIOC_QBUF")]
+#[inline]
 pub(crate) fn queue_buffer<'a>(
     fd: BorrowedFd<'_>,
     queue: u32,
     multiplanar: bool,
     index: u32,
-    buffers: impl ExactSizeIterator<Item = (BorrowedFd<'a>, u32)>,
+    mut buffers: impl ExactSizeIterator<Item = (BorrowedFd<'a>, u32)>,
 ) -> Result<(), Errno> {
-    let mut planes = planes();
-    let used = buffers.len();
-    for (plane, (dma_buf, len)) in planes.iter_mut().zip(buffers) {
-        plane.m.fd = dma_buf.as_raw_fd();
-        plane.length = len;
-    }
-    let mut arg = describe(queue, multiplanar, &mut planes, used);
+    let mut planes = planes(multiplanar);
+    let mut arg = describe(queue, planes.as_mut(), buffers.len());
     arg.index = index;
-    if !multiplanar {
-        // SAFETY: the descriptor was written above, or is a zero.
-        arg.m.fd = unsafe { planes[0].m.fd };
-        arg.length = planes[0].length;
+    if let Some(planes) = &mut planes {
+        for (plane, (dma_buf, len)) in planes.iter_mut().zip(buffers) {
+            plane.m.fd = dma_buf.as_raw_fd();
+            plane.length = len;
+        }
+    } else if let Some((dma_buf, len)) = buffers.next() {
+        arg.m.fd = dma_buf.as_raw_fd();
+        arg.length = len;
     }
     // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
     // on others it is a descriptor.
@@ -117,17 +104,27 @@ pub(crate) fn queue_buffer<'a>(
 
 /// Waits for the driver to be done with a buffer, and takes it.
 #[doc(alias = "VIDIOC_DQBUF")]
+#[inline]
 pub(crate) fn dequeue_buffer(
     fd: BorrowedFd<'_>,
     queue: u32,
     multiplanar: bool,
 ) -> Result<RawDequeued, Errno> {
-    let mut planes = planes();
-    let mut arg = describe(queue, multiplanar, &mut planes, MAX_BUFFERS);
+    let mut planes = planes(multiplanar);
+    let mut arg = describe(queue, planes.as_mut(), MAX_BUFFERS);
     // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
     // the kernel follows no pointer on others.
     unsafe { call(fd, request::DQBUF, &mut arg) }?;
-    Ok(parse(&arg, multiplanar, &planes))
+    Ok(RawDequeued {
+        index: arg.index,
+        flags: arg.flags,
+        sequence: arg.sequence,
+        timestamp: (arg.timestamp.tv_sec, arg.timestamp.tv_usec),
+        bytes_used: match &planes {
+            Some(planes) => planes.map(|plane| plane.bytesused),
+            None => [arg.bytesused, 0, 0, 0],
+        },
+    })
 }
 
 /// Starts the flow of a queue.

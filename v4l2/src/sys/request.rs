@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::marker::PhantomData;
 
+use rustix::ioctl::Opcode;
 use v4l::v4l2::vidioc;
 
 use super::raw;
@@ -20,10 +21,11 @@ pub(super) unsafe trait Structure: Copy {}
 ///
 /// # Invariants
 /// The kernel reads and writes exactly a `T` for this number: [`request`] checked both.
-pub(super) struct Request<T>(Number, PhantomData<fn(&mut T)>);
+#[derive(Clone, Copy)]
+pub(super) struct Request<T>(Opcode, PhantomData<fn(&mut T)>);
 
 impl<T> Request<T> {
-    pub(super) const fn number(&self) -> Number {
+    pub(super) const fn number(self) -> Opcode {
         self.0
     }
 }
@@ -35,7 +37,12 @@ const fn request<T: Structure>(number: Number, expected: Number) -> Request<T> {
     const SIZE_MASK: Number = (1 << 14) - 1;
     assert!(number == expected);
     assert!((number >> SIZE_SHIFT) & SIZE_MASK == size_of::<T>() as Number);
-    Request(number, PhantomData)
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "request numbers have 32 bits"
+    )]
+    let opcode = number as Opcode;
+    Request(opcode, PhantomData)
 }
 
 pub(super) fn zeroed<T: Structure>() -> T {

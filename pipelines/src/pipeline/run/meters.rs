@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dmaflow_core::frame::Stamps;
-
 use crate::latency::Latencies;
 
 /// What the stages' threads count for the watching one.
@@ -14,20 +12,11 @@ pub(super) struct Meters {
     pub(super) filtered: AtomicU64,
     /// Frames that a stage took and that got no further.
     pub(super) unseen: AtomicU64,
-    pub(super) first_flip: AtomicU64,
     pub(super) latencies: Latencies,
 }
 
 impl Meters {
     pub(super) fn add(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn shown(&self, stamps: &Stamps) {
-        if self.shown.fetch_add(1, Ordering::Relaxed) == 0
-            && let Some(flipped) = stamps.flipped
-        {
-            self.first_flip.store(flipped.as_nanos(), Ordering::Relaxed);
-        }
     }
 }

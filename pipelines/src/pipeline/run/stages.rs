@@ -1,9 +1,10 @@
 //! What each stage's thread does, frame after frame.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use dmaflow_core::stage::{Filter, Sink, Source, StageError};
-use dmaflow_core::time::Clock;
+use dmaflow_core::time::{Clock, Timestamp};
 
 use super::meters::Meters;
 use crate::latency::Recorder;
@@ -20,12 +21,8 @@ pub(super) fn source(
         && let Some(frame) = source.next_frame()?
     {
         captured += 1;
-        Meters::add(&meters.captured);
-        tracing::trace!(
-            sequence = frame.meta.sequence,
-            slot = frame.slot(),
-            "captured"
-        );
+        // This thread alone counts them.
+        meters.captured.store(captured, Ordering::Relaxed);
         if outlet.send(frame).is_err() {
             // The stage behind has ended and says why itself.
             Meters::add(&meters.unseen);
@@ -37,7 +34,7 @@ pub(super) fn source(
 
 pub(super) fn filter(
     filter: &mut dyn Filter,
-    mut inlet: Inlet,
+    inlet: Inlet,
     outlet: &Outlet,
     meters: &Meters,
 ) -> Result<(), StageError> {
@@ -63,30 +60,44 @@ pub(super) fn filter(
     }
 }
 
-pub(super) fn sink(
-    sink: &mut dyn Sink,
-    mut inlet: Inlet,
-    meters: &Meters,
-) -> Result<(), StageError> {
+pub(super) fn sink(sink: &mut dyn Sink, inlet: Inlet, meters: &Meters) -> Result<(), StageError> {
+    let settles_within = sink.settles_within().unwrap_or(Duration::MAX);
     let mut recorder = Recorder::new(&meters.latencies);
     let mut unseen = Unseen::new(meters);
+    let mut shown = 0;
+    // When the frame that was given last is in view for sure.
+    let mut settled = Timestamp::default();
     loop {
         inlet.wait();
-        if let Some(meta) = sink.ready()? {
-            meters.shown(&meta.stamps);
-            recorder.note(meta.stamps);
-            unseen.frames -= 1;
+        let mut now = Clock::Monotonic.now();
+        if now < settled {
+            sink.ready()?;
+            now = Clock::Monotonic.now();
         }
-        let Some(mut frame) = inlet.take() else {
+        let Some(frame) = inlet.take() else {
             if inlet.is_over() {
-                return Ok(());
+                break;
             }
             continue;
         };
-        frame.meta.stamps.handed_over = Some(Clock::Monotonic.now());
         unseen.frames += 1;
-        sink.show(frame)?;
+        let meta = frame.meta;
+        let committed = sink.show(frame)?;
+        settled = committed + settles_within;
+        if unseen.frames > 1 {
+            // The one before.
+            unseen.frames -= 1;
+            shown += 1;
+            meters.shown.store(shown, Ordering::Relaxed);
+        }
+        if recorder.given(meta, now, committed) {
+            recorder.count(sink)?;
+        }
     }
+    sink.ready()?;
+    meters.shown.store(shown + unseen.frames, Ordering::Relaxed);
+    unseen.frames = 0;
+    recorder.count(sink)
 }
 
 /// Frames that a stage took and that have neither come into view nor been passed on; counted

@@ -4,21 +4,17 @@ use std::any::Any;
 use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 
-use crossbeam_channel::Sender;
 use dmaflow_core::stage::{StageError, Stopper};
 
-use super::Event;
+use super::events::Events;
 use crate::error::RunFailure;
 
 /// Tells the watching thread that this one has ended, however it did.
-struct Farewell(Sender<Event>);
+struct Farewell(Events);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        // The watching thread keeps the other end until all threads are joined.
-        if self.0.send(Event::Ended).is_err() {
-            tracing::error!("nobody watches the run");
-        }
+        self.0.ended();
     }
 }
 
@@ -36,10 +32,10 @@ pub(super) type Joined<'scope> = (String, ScopedJoinHandle<'scope, Result<(), St
 pub(super) fn spawn<'scope, 'env>(
     scope: &'scope thread::Scope<'scope, 'env>,
     name: &str,
-    told: &Sender<Event>,
+    events: &Events,
     work: impl FnOnce() -> Result<(), StageError> + Send + 'scope,
 ) -> Result<Joined<'scope>, RunFailure> {
-    let farewell = Farewell(told.clone());
+    let farewell = Farewell(events.clone());
     let handle = thread::Builder::new()
         .name(name.to_owned())
         .spawn_scoped(scope, move || {

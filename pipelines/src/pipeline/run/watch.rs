@@ -1,19 +1,21 @@
-//! The watching thread: limits, silence, and a look once a second.
+//! The watching thread: limits, silence, and a look once a second where somebody looks.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use dmaflow_core::stage::Stopper;
 
-use super::Event;
+use super::events::{Events, News};
 use super::meters::Meters;
 use crate::link::LinkCounters;
 use crate::report::Progress;
 
-/// How often the watching thread looks at a run.
+/// Who looks at a run, and may end it.
+pub(super) type Look<'l> = &'l mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>;
+
+/// How often somebody looks.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The watching thread's view of a run.
@@ -32,53 +34,53 @@ impl Watch<'_> {
     /// it delivered nothing.
     pub(super) fn until_ended(
         &self,
-        events: &Receiver<Event>,
+        events: &Events,
         stopper: &dyn Stopper,
-        look: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+        mut look: Option<Look<'_>>,
     ) -> bool {
         let mut running = self.threads;
         let mut silent = false;
         let mut last = Progress::default();
         let mut last_frame = self.started;
-        let mut next_look = self.started + LOOK;
+        // Without anybody who looks, only silence is watched for.
+        let interval = if look.is_some() { LOOK } else { self.silence };
+        let mut next_look = self.started + interval;
         let mut deadline = self.deadline;
         while running > 0 {
             let wake = deadline.map_or(next_look, |end| end.min(next_look));
-            match events.recv_deadline(wake) {
-                Ok(Event::Stop) => stopper.stop(),
-                Ok(Event::Ended) => {
-                    running -= 1;
-                    // Whichever stage ended: no more frames are wanted.
-                    stopper.stop();
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    let now = Instant::now();
-                    if deadline.take_if(|deadline| now >= *deadline).is_some() {
-                        stopper.stop();
-                    }
-                    if now < next_look {
-                        continue;
-                    }
-                    next_look = now + LOOK;
-                    let progress = self.progress(now, &last);
-                    if progress.captured > last.captured {
-                        last_frame = now;
-                    } else if now - last_frame > self.silence && !silent {
-                        silent = true;
-                        stopper.stop();
-                    }
-                    if look(&progress).is_break() {
-                        stopper.stop();
-                    }
-                    last = progress;
-                }
+            let News { stop, ended } = events.wait(wake);
+            // Whichever stage ended: no more frames are wanted.
+            if stop || ended > 0 {
+                stopper.stop();
+                running -= ended;
+                continue;
             }
+            let now = Instant::now();
+            if deadline.take_if(|deadline| now >= *deadline).is_some() {
+                stopper.stop();
+            }
+            if now < next_look {
+                continue;
+            }
+            next_look = now + interval;
+            let progress = self.progress(now, &last);
+            if progress.captured > last.captured {
+                last_frame = now;
+            } else if now - last_frame >= self.silence && !silent {
+                silent = true;
+                stopper.stop();
+            }
+            if let Some(look) = &mut look
+                && look(&progress).is_break()
+            {
+                stopper.stop();
+            }
+            last = progress;
         }
         silent
     }
 
-    fn progress(&self, now: Instant, last: &Progress) -> Progress {
+    fn progress(&self, now: Instant, last: &Progress<'_>) -> Progress<'_> {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let elapsed = now - self.started;
         let shown = load(&self.meters.shown);
@@ -91,7 +93,7 @@ impl Watch<'_> {
             shown,
             dropped: superseded + load(&self.meters.filtered),
             frames_per_second: shown_since / (elapsed - last.elapsed).as_secs_f64(),
-            latency: self.meters.latencies.until_flip(),
+            latencies: Some(&self.meters.latencies),
         }
     }
 }
