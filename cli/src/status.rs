@@ -53,7 +53,7 @@ fn write(text: &str) {
     }
 }
 
-fn line(stages: &str, progress: &Progress<'_>, latency: (Step, Quantiles)) -> String {
+fn line(stages: &str, progress: &Progress<'_>, (step, latency): (Step, Quantiles)) -> String {
     let seconds = progress.elapsed.as_secs();
     let mut line = format!(
         "{stages}   {:02}:{:02}  {:.1} fps  shown {}  dropped {}",
@@ -63,7 +63,6 @@ fn line(stages: &str, progress: &Progress<'_>, latency: (Step, Quantiles)) -> St
         grouped(progress.shown),
         grouped(progress.dropped),
     );
-    let (step, latency) = latency;
     if latency.count > 0 {
         let (p50, p99) = (millis(latency.p50), millis(latency.p99));
         line.push_str(&format!("   {} p50 {p50}  p99 {p99} ms", step.label()));

@@ -62,24 +62,24 @@ impl Step {
     }
 }
 
-/// When a frame passed each step.
-struct Stamps {
+/// A frame that was given to the display, and when it passed each step until then.
+struct Given {
     source: FrameMeta,
     handed_over: Timestamp,
     committed: Timestamp,
-    flipped: Timestamp,
 }
 
-impl Stamps {
-    fn of(&self, step: Step) -> Option<Duration> {
+impl Given {
+    /// How long a step took, of a frame that came into view at `flipped`.
+    fn took(&self, step: Step, flipped: Timestamp) -> Option<Duration> {
         let (capture, dequeued) = (self.source.capture, self.source.dequeued);
         match step {
             Step::CaptureToDequeue => capture?.until(dequeued?),
             Step::DequeueToHandOver => self.handed_over.since(dequeued?),
             Step::HandOverToCommit => self.committed.since(self.handed_over),
-            Step::CommitToFlip => self.flipped.since(self.committed),
-            Step::CaptureToFlip => capture?.until(self.flipped),
-            Step::DequeueToFlip => self.flipped.since(dequeued?),
+            Step::CommitToFlip => flipped.since(self.committed),
+            Step::CaptureToFlip => capture?.until(flipped),
+            Step::DequeueToFlip => flipped.since(dequeued?),
         }
     }
 }
@@ -96,10 +96,10 @@ impl Latencies {
     ///
     /// A step whose end lies before its beginning, as with a driver that stamps ahead, is not
     /// counted: the source reports such stamps.
-    fn record(&self, stamps: &Stamps) {
-        self.first_flip.get_or_init(|| stamps.flipped);
+    fn record(&self, frame: &Given, flipped: Timestamp) {
+        self.first_flip.get_or_init(|| flipped);
         for step in Step::ALL {
-            if let Some(duration) = stamps.of(step) {
+            if let Some(duration) = frame.took(step, flipped) {
                 self.histograms[step as usize].record(duration);
             }
         }
@@ -132,13 +132,6 @@ const BATCH: usize = 48;
 const _: () = assert!(BATCH < FLIPS_KEPT);
 /// A frame is counted after this time at the latest, so that a status line is of today.
 const BATCH_AGE: Duration = Duration::from_secs(1);
-
-/// A frame that was given to the display.
-struct Given {
-    source: FrameMeta,
-    handed_over: Timestamp,
-    committed: Timestamp,
-}
 
 /// Notes a frame in one place, and counts many at once: histograms are large, and what is
 /// touched a frame should be little.
@@ -183,12 +176,7 @@ impl<'l> Recorder<'l> {
         let in_view = self.flipped.len().min(self.given.len());
         for (given, flipped) in self.given.drain(..in_view).zip(self.flipped.drain(..)) {
             self.due = given.committed + BATCH_AGE;
-            self.latencies.record(&Stamps {
-                source: given.source,
-                handed_over: given.handed_over,
-                committed: given.committed,
-                flipped,
-            });
+            self.latencies.record(&given, flipped);
         }
         if self.given.len() >= BATCH {
             // A sink that does not tell.

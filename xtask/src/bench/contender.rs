@@ -69,12 +69,15 @@ impl fmt::Display for Contender {
     }
 }
 
+/// How often the contenders are measured that stand close together.
+const ROUNDS: u32 = 5;
+
 /// How often a run is measured; the round with the median of user time counts. The kernel
 /// credits a thread with user time in steps of a tick, 4 ms, so that single rounds scatter.
 fn rounds(contender: Contender, frames: i64) -> RangeInclusive<u32> {
     match contender {
         _ if frames == SHORT => 1..=1,
-        Contender::Bare | Contender::Dmaflow => 1..=5,
+        Contender::Bare | Contender::Dmaflow => 1..=ROUNDS,
         Contender::Gstreamer => 1..=3,
     }
 }
@@ -98,7 +101,7 @@ pub(super) fn script(xtask: &Path) -> String {
              try strace -f -c -U calls,name -o /results/$name {command} >/dev/null\n"
         );
     }
-    for round in 1..=5 {
+    for round in 1..=ROUNDS {
         for (size, frames, contender) in runs() {
             if !rounds(contender, frames).contains(&round) {
                 continue;
