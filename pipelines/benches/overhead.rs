@@ -26,7 +26,7 @@ fn pipeline() -> Pipeline {
     });
     let pass = Decimate::new(NonZeroU64::MIN);
     Pipeline::link(("source", source), ("sink", NullSink::default()))
-        .filter("pass", Box::new(pass), QueuePolicy::Fifo)
+        .filter("pass", pass, QueuePolicy::Fifo)
         .queue(QueuePolicy::Fifo)
         .pool(PoolRequest {
             buffers: Some(8),

@@ -17,5 +17,7 @@ pub use decimate::Decimate;
 pub use error::{PipelineError, RunError};
 pub use latency::Step;
 pub use link::QueuePolicy;
-pub use pipeline::{Agreement, Builder, HeapRequest, Limits, Pipeline, PoolRequest, StopHandle};
+pub use pipeline::{
+    Agreement, AnySink, AnySource, Builder, HeapRequest, Limits, Pipeline, PoolRequest, StopHandle,
+};
 pub use report::{Dropped, Progress, Report};

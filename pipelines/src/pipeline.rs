@@ -13,6 +13,7 @@ use dmaflow_core::stage::{Choice, Filter, Sink, Source, SourcePlan, StageError};
 use crate::error::{PipelineError, Refusal};
 use crate::link::QueuePolicy;
 use run::events::Events;
+use run::stages::{RunFilter, RunSink, RunSource};
 
 /// A stage with the name that messages call it by.
 struct Named<S: ?Sized> {
@@ -30,15 +31,33 @@ impl<S: ?Sized> Named<S> {
 }
 
 struct NamedFilter {
-    named: Named<dyn Filter>,
+    named: Named<dyn RunFilter>,
     queue: QueuePolicy,
+}
+
+/// A source of whatever type, for who knows the type at run time only.
+pub struct AnySource(Box<dyn RunSource>);
+
+impl<S: Source + 'static> From<S> for AnySource {
+    fn from(source: S) -> Self {
+        Self(Box::new(source))
+    }
+}
+
+/// A sink of whatever type, for who knows the type at run time only.
+pub struct AnySink(Box<dyn RunSink>);
+
+impl<S: Sink + 'static> From<S> for AnySink {
+    fn from(sink: S) -> Self {
+        Self(Box::new(sink))
+    }
 }
 
 /// A pipeline in the making.
 pub struct Builder {
-    source: Named<dyn Source>,
+    source: Named<dyn RunSource>,
     filters: Vec<NamedFilter>,
-    sink: Named<dyn Sink>,
+    sink: Named<dyn RunSink>,
     queue: QueuePolicy,
     pool: PoolRequest,
 }
@@ -46,12 +65,13 @@ pub struct Builder {
 impl Builder {
     /// Puts a filter before the sink, behind those that are there.
     #[must_use]
-    pub fn filter(mut self, name: &str, filter: Box<dyn Filter>, queue: QueuePolicy) -> Self {
-        let named = Named {
-            name: name.to_owned(),
-            stage: filter,
-        };
-        self.filters.push(NamedFilter { named, queue });
+    pub fn filter(mut self, name: &str, filter: impl Filter + 'static, queue: QueuePolicy) -> Self {
+        let stage: Box<dyn RunFilter> = Box::new(filter);
+        let name = name.to_owned();
+        self.filters.push(NamedFilter {
+            named: Named { name, stage },
+            queue,
+        });
         self
     }
 
@@ -103,9 +123,9 @@ pub struct Agreement {
 
 /// A pipeline that can run, again and again.
 pub struct Pipeline {
-    source: Named<dyn Source>,
+    source: Named<dyn RunSource>,
     filters: Vec<NamedFilter>,
-    sink: Named<dyn Sink>,
+    sink: Named<dyn RunSink>,
     queue: QueuePolicy,
     pool: FramePool,
     agreement: Agreement,
@@ -116,18 +136,10 @@ impl Pipeline {
     /// Begins a pipeline from `source` to `sink`, each with the name that messages call it by.
     #[must_use]
     pub fn link(
-        source: (&str, impl Source + 'static),
-        sink: (&str, impl Sink + 'static),
+        (source_name, source): (&str, impl Into<AnySource>),
+        (sink_name, sink): (&str, impl Into<AnySink>),
     ) -> Builder {
-        Self::link_boxed((source.0, Box::new(source.1)), (sink.0, Box::new(sink.1)))
-    }
-
-    /// The same for stages whose types are known at run time only.
-    #[must_use]
-    pub fn link_boxed(
-        (source_name, source): (&str, Box<dyn Source>),
-        (sink_name, sink): (&str, Box<dyn Sink>),
-    ) -> Builder {
+        let (AnySource(source), AnySink(sink)) = (source.into(), sink.into());
         Builder {
             source: Named {
                 name: source_name.to_owned(),

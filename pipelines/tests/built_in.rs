@@ -38,7 +38,7 @@ fn every_frame_is_accounted_for_run_after_run() {
     let heaps = dmaflow_heaps::registry();
     let every = NonZeroU64::new(3).unwrap();
     let mut pipeline = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
-        .filter("third", Box::new(Decimate::new(every)), QueuePolicy::Fifo)
+        .filter("third", Decimate::new(every), QueuePolicy::Fifo)
         .queue(QueuePolicy::Fifo)
         .prepare(&heaps)
         .unwrap();
@@ -176,7 +176,7 @@ fn a_failing_stage_ends_the_run_with_its_reason() {
         let faulty = || Faulty { panics, seen: 0 };
         let in_the_sink = Pipeline::link(("source", source(None)), ("faulty", faulty()));
         let in_a_filter = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
-            .filter("faulty", Box::new(faulty()), QueuePolicy::Fifo);
+            .filter("faulty", faulty(), QueuePolicy::Fifo);
         for builder in [in_the_sink, in_a_filter] {
             let mut pipeline = builder.prepare(&dmaflow_heaps::registry()).unwrap();
             let error = pipeline.run(Limits::default()).unwrap_err();

@@ -22,7 +22,7 @@ fn allocations(frames: u64) -> usize {
     });
     let pass = Decimate::new(NonZeroU64::MIN);
     let mut pipeline = Pipeline::link(("source", source), ("sink", NullSink::default()))
-        .filter("pass", Box::new(pass), QueuePolicy::Latest)
+        .filter("pass", pass, QueuePolicy::Latest)
         .prepare(&dmaflow_heaps::registry())
         .unwrap();
     let limits = Limits {

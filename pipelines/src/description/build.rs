@@ -1,11 +1,11 @@
 //! From a description to stages that are open.
 
-use dmaflow_core::stage::{Sink, Source, StageError};
+use dmaflow_core::stage::StageError;
 use dmaflow_kms_sink::{KmsSink, NullSink, PictureSink};
 use dmaflow_v4l2_src::{TestSrc, V4l2Src};
 
 use super::{Description, FilterKind, SinkKind, SourceKind};
-use crate::{Builder, Decimate, Pipeline, PipelineError};
+use crate::{AnySink, AnySource, Builder, Decimate, Pipeline, PipelineError};
 
 impl Description {
     /// Opens every stage, and gives the pipeline that only has to be prepared.
@@ -13,25 +13,25 @@ impl Description {
     /// # Errors
     /// [`PipelineError::Stage`] with the name of the stage that cannot be opened.
     pub fn build(&self) -> Result<Builder, PipelineError> {
-        let source: Box<dyn Source> = match &self.source.kind {
+        let source: AnySource = match &self.source.kind {
             SourceKind::V4l2(config) => {
                 let opened = V4l2Src::open(config.clone());
-                Box::new(opened.map_err(failed(&self.source.name))?)
+                opened.map_err(failed(&self.source.name))?.into()
             }
-            SourceKind::Test(config) => Box::new(TestSrc::new(config.clone())),
+            SourceKind::Test(config) => TestSrc::new(config.clone()).into(),
         };
-        let sink: Box<dyn Sink> = match &self.sink.kind {
+        let sink: AnySink = match &self.sink.kind {
             SinkKind::Kms(config) => {
                 let opened = KmsSink::open(config.clone());
-                Box::new(opened.map_err(failed(&self.sink.name))?)
+                opened.map_err(failed(&self.sink.name))?.into()
             }
-            SinkKind::Picture(config) => Box::new(PictureSink::new(config.clone())),
-            SinkKind::Null => Box::new(NullSink::default()),
+            SinkKind::Picture(config) => PictureSink::new(config.clone()).into(),
+            SinkKind::Null => NullSink::default().into(),
         };
-        let ends = Pipeline::link_boxed((&self.source.name, source), (&self.sink.name, sink));
+        let ends = Pipeline::link((&self.source.name, source), (&self.sink.name, sink));
         let whole = self.filters.iter().fold(ends, |builder, stage| {
             let filter = match stage.kind {
-                FilterKind::Decimate { every } => Box::new(Decimate::new(every)),
+                FilterKind::Decimate { every } => Decimate::new(every),
             };
             builder.filter(&stage.name, filter, stage.queue)
         });

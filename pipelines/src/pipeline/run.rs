@@ -8,7 +8,7 @@
 
 pub(super) mod events;
 mod meters;
-mod stages;
+pub(super) mod stages;
 mod threads;
 mod watch;
 
@@ -121,7 +121,7 @@ impl Pipeline {
             counters.push(link_counters);
             let sink = self.sink.stage.as_mut();
             let handle = spawn(scope, &self.sink.name, events, move || {
-                stages::sink(sink, inlet, meters)
+                sink.run(inlet, meters)
             })?;
             joined.push(handle);
             for filter in self.filters.iter_mut().rev() {
@@ -129,7 +129,7 @@ impl Pipeline {
                 counters.push(link_counters);
                 let stage = filter.named.stage.as_mut();
                 let handle = spawn(scope, &filter.named.name, events, move || {
-                    stages::filter(stage, inlet, &outlet, meters)
+                    stage.run(inlet, &outlet, meters)
                 })?;
                 outlet = before;
                 joined.push(handle);
@@ -146,7 +146,7 @@ impl Pipeline {
             let stopper = StopAtEnd(stopper);
             let source = self.source.stage.as_mut();
             let handle = spawn(scope, &source_name, events, move || {
-                stages::source(source, &outlet, limits.frames, meters)
+                source.run(&outlet, limits.frames, meters)
             })?;
             joined.push(handle);
             if stop_first {

@@ -6,7 +6,7 @@ use crate::latency::Latencies;
 
 /// What the stages' threads count for the watching one.
 #[derive(Default)]
-pub(super) struct Meters {
+pub(in crate::pipeline) struct Meters {
     pub(super) captured: AtomicU64,
     pub(super) shown: AtomicU64,
     pub(super) filtered: AtomicU64,
