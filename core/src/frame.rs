@@ -1,59 +1,16 @@
 //! A frame: a picture in buffers of a pool, with what is known about it.
 
+mod meta;
 mod pool;
 
+pub use meta::{CaptureStamp, FrameMeta, StampPoint};
 pub use pool::{FramePool, PoolError, ReleaseHook};
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::heap::HeapBuffer;
 use crate::layout::Layout;
-use crate::time::{Clock, Timestamp};
 use pool::Slot;
-
-/// What a capture timestamp says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StampPoint {
-    /// When the exposure began (`V4L2_BUF_FLAG_TSTAMP_SRC_SOE`).
-    StartOfExposure,
-    /// When the last byte arrived (`V4L2_BUF_FLAG_TSTAMP_SRC_EOF`).
-    EndOfFrame,
-}
-
-/// When a frame was captured, in its source's own words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CaptureStamp {
-    /// The moment, on `clock`.
-    pub at: Timestamp,
-    /// The clock, after a check against what the driver claims.
-    pub clock: Clock,
-    /// What happened at that moment.
-    pub point: StampPoint,
-}
-
-impl CaptureStamp {
-    /// How long before `later`, a moment on [`Clock::Monotonic`], the frame was captured.
-    ///
-    /// `None` for a stamp of another clock, and where it lies after `later`.
-    #[must_use]
-    pub fn until(&self, later: Timestamp) -> Option<Duration> {
-        (self.clock == Clock::Monotonic)
-            .then(|| later.since(self.at))
-            .flatten()
-    }
-}
-
-/// What travels with a frame besides its pixels: what its source knows of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FrameMeta {
-    /// The source's count of frames, lost ones included.
-    pub sequence: u64,
-    /// When it was captured, where the source knows.
-    pub capture: Option<CaptureStamp>,
-    /// When its source took it from the driver, on [`Clock::Monotonic`].
-    pub dequeued: Option<Timestamp>,
-}
 
 /// A picture on loan from a [`FramePool`].
 ///
@@ -62,8 +19,6 @@ pub struct FrameMeta {
 #[derive(Debug)]
 pub struct Frame {
     slot: Arc<Slot>,
-    /// What travels with this user's handle.
-    pub meta: FrameMeta,
 }
 
 impl Frame {
@@ -79,6 +34,18 @@ impl Frame {
         &self.slot.buffers
     }
 
+    /// What is known of the picture.
+    #[must_use]
+    pub fn meta(&self) -> FrameMeta {
+        self.slot.meta.get()
+    }
+
+    /// Says what is known of the picture, to all its users: for its source, before it passes
+    /// the frame on.
+    pub fn set_meta(&mut self, meta: FrameMeta) {
+        self.slot.meta.set(meta);
+    }
+
     /// Where its pixels lie.
     #[must_use]
     pub fn layout(&self) -> &Layout {
@@ -91,7 +58,6 @@ impl Clone for Frame {
         self.slot.share();
         Self {
             slot: Arc::clone(&self.slot),
-            meta: self.meta,
         }
     }
 }

@@ -73,6 +73,22 @@ impl Timestamp {
         self.0.get() - 1
     }
 
+    /// A moment or none as one number.
+    pub(crate) const fn to_bits(moment: Option<Self>) -> u64 {
+        match moment {
+            Some(Self(bits)) => bits.get(),
+            None => 0,
+        }
+    }
+
+    /// What [`Timestamp::to_bits`] made.
+    pub(crate) const fn from_bits(bits: u64) -> Option<Self> {
+        match NonZeroU64::new(bits) {
+            Some(bits) => Some(Self(bits)),
+            None => None,
+        }
+    }
+
     /// How long after `earlier` this is; `None` where it is before.
     #[must_use]
     pub fn since(self, earlier: Self) -> Option<Duration> {

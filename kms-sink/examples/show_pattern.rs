@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FramePool};
+use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::Sink;
 use dmaflow_core::time::Histogram;
@@ -53,7 +53,10 @@ fn main() -> Result<()> {
             waits.record(waited.context("a frame was shown before its commit")?);
         }
         let mut frame = pool.acquire().context("no frame is free")?;
-        frame.meta.sequence = drawn;
+        frame.set_meta(FrameMeta {
+            sequence: drawn,
+            ..FrameMeta::default()
+        });
         draw(&frame, drawn)?;
         drawn += 1;
         committed.push(sink.show(frame)?);

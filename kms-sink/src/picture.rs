@@ -91,7 +91,7 @@ impl PictureSink {
     }
 
     fn write(&mut self, frame: &Frame) -> Result<(), PictureError> {
-        let sequence = frame.meta.sequence;
+        let sequence = frame.meta().sequence;
         let converter = self.converter.as_ref().ok_or(PictureError::NotAttached)?;
         let guards = frame
             .buffers()

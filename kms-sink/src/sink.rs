@@ -16,7 +16,7 @@ use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
 use crate::flip::Events;
 use crate::output::Output;
-use crate::props::{Request, Target, flags};
+use crate::props::{Request, flags};
 use crate::state::Snapshot;
 use crate::writeback::{Verified, Verifier};
 
@@ -88,6 +88,7 @@ impl KmsSink {
 
     /// Waits until the frame that was committed last is in view, lets the one before it go, and
     /// compares where due.
+    #[cold]
     fn settle(&mut self) -> Result<(), KmsSinkError> {
         while self.unread > 0 {
             self.read_flips(Events::wait)?;
@@ -171,25 +172,19 @@ impl KmsSink {
             return Err(KmsSinkError::NotAttached);
         };
         let target = attached.scene.framebuffer;
-        let committed = Clock::Monotonic.now();
-        let how = flags::EVENT | flags::NONBLOCK;
-        match target.commit(&self.output.card, framebuffer, how) {
-            Ok(()) => Ok(committed),
-            Err(Errno::EBUSY) => self.flip_late(target, framebuffer),
-            Err(errno) => Err(self.output.card.refused("a frame", errno)),
-        }
-    }
-
-    /// The same, where the one before was not in view yet.
-    #[cold]
-    fn flip_late(&mut self, target: Target, framebuffer: u64) -> Result<Timestamp, KmsSinkError> {
-        self.settle()?;
-        let card = &self.output.card;
-        let committed = Clock::Monotonic.now();
-        // Should the kernel be busy with a change that is not ours, it waits.
-        match target.commit(card, framebuffer, flags::EVENT) {
-            Ok(()) => Ok(committed),
-            Err(errno) => Err(card.refused("a frame", errno)),
+        let mut how = flags::EVENT | flags::NONBLOCK;
+        loop {
+            let committed = Clock::Monotonic.now();
+            match target.commit(&self.output.card, framebuffer, how) {
+                Ok(()) => return Ok(committed),
+                // The one before is not in view yet. Should the kernel be busy with a change
+                // that is not ours, a blocking commit waits for that as well.
+                Err(Errno::EBUSY) if how & flags::NONBLOCK != 0 => {
+                    self.settle()?;
+                    how &= !flags::NONBLOCK;
+                }
+                Err(errno) => return Err(self.output.card.refused("a frame", errno)),
+            }
         }
     }
 }

@@ -131,7 +131,7 @@ impl Verifier {
         frame: &Frame,
         verified: &mut Verified,
     ) -> Result<(), KmsSinkError> {
-        let sequence = frame.meta.sequence;
+        let sequence = frame.meta().sequence;
         let card = &output.card;
         let not_done = || KmsSinkError::NoWritebackDone {
             sequence,

@@ -169,7 +169,7 @@ impl Drop for Inlet {
 mod tests {
     use super::*;
     use dmaflow_core::format::Format;
-    use dmaflow_core::frame::FramePool;
+    use dmaflow_core::frame::{FrameMeta, FramePool};
     use dmaflow_core::heap::Heap;
     use dmaflow_core::layout::Layout;
     use dmaflow_heaps::Memfd;
@@ -183,7 +183,10 @@ mod tests {
 
     fn numbered(pool: &FramePool, sequence: u64) -> Frame {
         let mut frame = pool.acquire().unwrap();
-        frame.meta.sequence = sequence;
+        frame.set_meta(FrameMeta {
+            sequence,
+            ..FrameMeta::default()
+        });
         frame
     }
 
@@ -195,7 +198,7 @@ mod tests {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
         inlet.wait();
-        assert_eq!(inlet.take().unwrap().meta.sequence, 99);
+        assert_eq!(inlet.take().unwrap().meta().sequence, 99);
         assert_eq!(counters.superseded(), 99);
         assert_eq!(pool.free(), 4);
     }
@@ -207,7 +210,7 @@ mod tests {
         outlet.send(numbered(&pool, 1)).unwrap();
         inlet.wait();
         outlet.send(numbered(&pool, 2)).unwrap();
-        assert_eq!(inlet.take().unwrap().meta.sequence, 2);
+        assert_eq!(inlet.take().unwrap().meta().sequence, 2);
         assert_eq!(counters.superseded(), 1);
     }
 
@@ -220,7 +223,7 @@ mod tests {
         }
         for sequence in 0..2 {
             inlet.wait();
-            assert_eq!(inlet.take().unwrap().meta.sequence, sequence);
+            assert_eq!(inlet.take().unwrap().meta().sequence, sequence);
         }
         drop(inlet);
         assert_eq!(counters.left(), 2);
@@ -239,7 +242,7 @@ mod tests {
             loop {
                 inlet.wait();
                 match inlet.take() {
-                    Some(frame) => seen.push(frame.meta.sequence),
+                    Some(frame) => seen.push(frame.meta().sequence),
                     None if inlet.is_over() => return seen,
                     None => {}
                 }
@@ -252,7 +255,10 @@ mod tests {
                     None => thread::yield_now(),
                 }
             };
-            frame.meta.sequence = sequence;
+            frame.set_meta(FrameMeta {
+                sequence,
+                ..FrameMeta::default()
+            });
             outlet.send(frame).unwrap();
         }
         drop(outlet);

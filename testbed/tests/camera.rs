@@ -54,8 +54,8 @@ fn sequences(camera: &mut V4l2Src, frames: usize) -> Vec<u64> {
     (0..frames)
         .map(|_| {
             let frame = camera.next_frame().expect("a frame").expect("no end");
-            assert!(frame.meta.dequeued.is_some());
-            frame.meta.sequence
+            assert!(frame.meta().dequeued.is_some());
+            frame.meta().sequence
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FramePool};
+use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Sink, StageError};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig, KmsSinkError, PlaneRequest, displays};
@@ -36,7 +36,10 @@ fn vkms(verify: Option<NonZeroU32>) -> KmsSink {
 /// A frame whose bytes differ from those of its neighbours and of other frames.
 fn drawn(pool: &FramePool, number: u64) -> Frame {
     let mut frame = pool.acquire().unwrap();
-    frame.meta.sequence = number;
+    frame.set_meta(FrameMeta {
+        sequence: number,
+        ..FrameMeta::default()
+    });
     let mut bytes = frame.buffers()[0].write(CpuUse::Draw).unwrap();
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for byte in bytes.iter_mut() {

@@ -325,24 +325,24 @@ impl Source for V4l2Src {
             let dequeued = Clock::Monotonic.now();
             let step = self.sequence.advance(frame.sequence);
             self.counts.lost += step.lost;
-            if frame.damaged || is_short(&frame.bytes_used, &setup.needed) {
-                self.counts.unusable(&frame);
-                feed.returned(frame.slot);
-                continue;
-            }
             let Some(mut picture) = pool.acquire_slot(frame.slot) else {
                 // Its last user will have it queued again.
                 in_use(frame.slot);
                 continue;
             };
+            if frame.damaged || is_short(&frame.bytes_used, &setup.needed) {
+                // Letting go of it queues it again.
+                self.counts.unusable(&frame);
+                continue;
+            }
             let capture = self
                 .stamps
                 .check(&frame, dequeued, || Clock::Boottime.now());
-            picture.meta = FrameMeta {
+            picture.set_meta(FrameMeta {
                 sequence: step.number,
                 capture,
                 dequeued: Some(dequeued),
-            };
+            });
             return Ok(Some(picture));
         }
     }

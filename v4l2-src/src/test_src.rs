@@ -312,7 +312,7 @@ impl Source for TestSrc {
         );
         drawn.map_err(|source| StageError::failed(TestSrcError::Draw { slot, source }))?;
         let complete = Clock::Monotonic.now();
-        frame.meta = FrameMeta {
+        frame.set_meta(FrameMeta {
             sequence: self.sequence,
             capture: Some(CaptureStamp {
                 at: complete,
@@ -320,7 +320,7 @@ impl Source for TestSrc {
                 point: StampPoint::EndOfFrame,
             }),
             dequeued: Some(complete),
-        };
+        });
         self.sequence += 1;
         self.delivered += 1;
         Ok(Some(frame))

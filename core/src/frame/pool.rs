@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::meta::SharedMeta;
 use super::{Frame, FrameMeta};
 use crate::dma_buf::CpuCounts;
 use crate::heap::{AllocError, Heap, HeapBuffer};
@@ -56,6 +57,7 @@ pub(super) struct Slot {
     /// Users of the frame; 0 is free.
     users: AtomicU32,
     pub(super) index: usize,
+    pub(super) meta: SharedMeta,
     pub(super) buffers: Vec<HeapBuffer>,
     common: Arc<Common>,
 }
@@ -76,9 +78,9 @@ impl Slot {
         self.users
             .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
             .ok()?;
+        self.meta.set(FrameMeta::default());
         Some(Frame {
             slot: Arc::clone(self),
-            meta: FrameMeta::default(),
         })
     }
 
@@ -139,6 +141,7 @@ impl FramePool {
                 Ok(Arc::new(Slot {
                     users: AtomicU32::new(0),
                     index,
+                    meta: SharedMeta::default(),
                     buffers,
                     common: Arc::clone(&common),
                 }))

@@ -47,9 +47,9 @@ fn frames_carry_their_number_and_end() {
         let _stopper = source.start().unwrap();
         for expected in 0..20 {
             let frame = source.next_frame().unwrap().unwrap();
-            assert_eq!(frame.meta.sequence, expected);
+            assert_eq!(frame.meta().sequence, expected);
             assert_eq!(number(&frame).map(u64::from), Some(expected), "{format}");
-            let captured = frame.meta.capture.unwrap();
+            let captured = frame.meta().capture.unwrap();
             assert!(captured.until(Clock::Monotonic.now()).is_some());
         }
         assert!(source.next_frame().unwrap().is_none());
@@ -64,7 +64,7 @@ fn it_starts_again_from_0_with_frames_still_held() {
     for _run in 0..3 {
         let stopper = source.start().unwrap();
         let frame = source.next_frame().unwrap().unwrap();
-        assert_eq!((frame.meta.sequence, number(&frame)), (0, Some(0)));
+        assert_eq!((frame.meta().sequence, number(&frame)), (0, Some(0)));
         held.push(frame);
         stopper.stop();
         assert!(source.next_frame().unwrap().is_none());
@@ -84,7 +84,7 @@ fn a_starving_source_goes_on_when_a_frame_is_let_go() {
                 frames.send(frame).unwrap();
             }
         });
-        let sequences = taken.iter().map(|frame: Frame| frame.meta.sequence);
+        let sequences = taken.iter().map(|frame: Frame| frame.meta().sequence);
         assert!(sequences.eq(0..2000));
     });
     assert_eq!(pool.free(), 2);
@@ -123,7 +123,7 @@ fn a_picture_without_a_free_frame_is_lost_and_counted() {
     let (mut source, _pool) = attached(config, 1);
     let stopper = source.start().unwrap();
     let held = source.next_frame().unwrap().unwrap();
-    let first = held.meta.sequence;
+    let first = held.meta().sequence;
     let next = thread::scope(|scope| {
         let waiting = scope.spawn(|| source.next_frame().unwrap().unwrap());
         thread::sleep(Duration::from_millis(30));
@@ -132,8 +132,8 @@ fn a_picture_without_a_free_frame_is_lost_and_counted() {
     });
     let lost = counter(&source, "lost");
     assert!(lost > 0 && lost >= counter(&source, "late"));
-    assert!(next.meta.sequence > first + 1);
-    assert_eq!(lost, next.meta.sequence - 1, "two pictures were drawn");
+    assert!(next.meta().sequence > first + 1);
+    assert_eq!(lost, next.meta().sequence - 1, "two pictures were drawn");
     stopper.stop();
 }
 

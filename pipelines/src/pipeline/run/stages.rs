@@ -105,7 +105,7 @@ impl<S: Sink> RunSink for S {
                 continue;
             };
             unseen.frames += 1;
-            let meta = frame.meta;
+            let meta = frame.meta();
             let committed = self.show(frame)?;
             settled = committed + settles_within;
             if unseen.frames > 1 {
