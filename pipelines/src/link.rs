@@ -1,14 +1,15 @@
 //! A link: frames on their way from one stage's thread to the next.
 //!
-//! Sending never waits: with [`QueuePolicy::Fifo`] the channel has a place for every frame of
-//! the pool, and with [`QueuePolicy::Latest`] it has one place, where a newer frame supersedes
-//! an older one. The receiver sleeps in one futex wait a frame; the channel's own blocking
-//! receive would yield the processor several times first.
+//! Sending never waits: with [`QueuePolicy::Fifo`] there is a channel with a place for every
+//! frame of the pool, and with [`QueuePolicy::Latest`] there is one place, where a newer frame
+//! takes that of an older one. The receiver sleeps in one futex wait a frame; the channel's own
+//! blocking receive would yield the processor several times first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_utils::atomic::AtomicCell;
 use dmaflow_core::frame::Frame;
 
 use crate::bell::Bell;
@@ -23,20 +24,87 @@ pub enum QueuePolicy {
     Fifo,
 }
 
-/// What both ends of a link and its observers share.
-#[derive(Debug, Default)]
-pub(crate) struct LinkCounters {
-    superseded: AtomicU64,
-    left: AtomicU64,
-    /// The sender is gone: nothing will follow what is in the channel.
-    ended: AtomicBool,
-    /// The receiver is gone; the channel cannot tell, since the sender receives as well.
-    closed: AtomicBool,
-    /// There is something for the receiver.
-    bell: Bell,
+/// Where frames wait. Both ends may take from it.
+enum Places {
+    /// A channel cannot replace what waits in it; this is one exchange of pointers.
+    Latest(AtomicCell<Option<Frame>>),
+    Fifo(Sender<Frame>, Receiver<Frame>),
 }
 
-impl LinkCounters {
+const _: () = assert!(AtomicCell::<Option<Frame>>::is_lock_free());
+
+impl Places {
+    fn new(policy: QueuePolicy, frames: usize) -> Self {
+        match policy {
+            QueuePolicy::Latest => Self::Latest(AtomicCell::new(None)),
+            QueuePolicy::Fifo => {
+                let (sender, receiver) = bounded(frames.max(1));
+                Self::Fifo(sender, receiver)
+            }
+        }
+    }
+
+    /// Puts a frame in, and gives back the one whose place it took.
+    #[inline]
+    fn put(&self, frame: Frame) -> Option<Frame> {
+        match self {
+            Self::Latest(place) => place.swap(Some(frame)),
+            Self::Fifo(sender, receiver) => put_in_order(sender, receiver, frame),
+        }
+    }
+
+    /// Takes the frame whose turn it is.
+    #[inline]
+    fn take(&self) -> Option<Frame> {
+        match self {
+            Self::Latest(place) => place.take(),
+            Self::Fifo(_sender, receiver) => receiver.try_recv().ok(),
+        }
+    }
+
+    /// Whether a frame may wait that came before the last ring. Where there is one place, what
+    /// is in it came after the last one was taken, and so has left its ring.
+    #[inline]
+    fn may_hold_more(&self) -> bool {
+        match self {
+            Self::Latest(_place) => false,
+            Self::Fifo(_sender, receiver) => !receiver.is_empty(),
+        }
+    }
+}
+
+/// Only clones of frames can fill a link that has a place for each: then the oldest goes.
+fn put_in_order(
+    sender: &Sender<Frame>,
+    receiver: &Receiver<Frame>,
+    mut frame: Frame,
+) -> Option<Frame> {
+    let mut oldest = None;
+    loop {
+        match sender.try_send(frame) {
+            Ok(()) => return oldest,
+            Err(TrySendError::Full(newer) | TrySendError::Disconnected(newer)) => {
+                oldest = receiver.try_recv().ok();
+                frame = newer;
+            }
+        }
+    }
+}
+
+/// What both ends of a link and its observers share.
+pub(crate) struct Link {
+    places: Places,
+    /// There is something for the receiver.
+    bell: Bell,
+    /// The sender is gone: nothing will follow what is in its place.
+    ended: AtomicBool,
+    /// The receiver is gone.
+    closed: AtomicBool,
+    superseded: AtomicU64,
+    left: AtomicU64,
+}
+
+impl Link {
     /// Frames let go because a newer one had arrived.
     pub(crate) fn superseded(&self) -> u64 {
         self.superseded.load(Ordering::Relaxed)
@@ -47,121 +115,107 @@ impl LinkCounters {
         self.left.load(Ordering::Relaxed)
     }
 
-    fn leave(&self, frames: impl Iterator<Item = Frame>) {
-        self.left
-            .fetch_add(frames.count() as u64, Ordering::Relaxed);
+    fn leave_all(&self) {
+        while self.places.take().is_some() {
+            self.left.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
 /// The sending end. Dropping it ends the link once the receiver has taken what is left.
-pub(crate) struct Outlet {
-    sender: Sender<Frame>,
-    /// The other end as well: what is superseded is let go here, at once, so that its buffer is
-    /// back at the camera before the receiver wakes.
-    stale: Receiver<Frame>,
-    counters: Arc<LinkCounters>,
-}
+pub(crate) struct Outlet(Arc<Link>);
 
 /// The receiving end, for one thread.
-pub(crate) struct Inlet {
-    frames: Receiver<Frame>,
-    policy: QueuePolicy,
-    counters: Arc<LinkCounters>,
-}
+pub(crate) struct Inlet(Arc<Link>);
 
 /// The receiver is gone; the frame was let go.
 #[derive(Debug)]
 pub(crate) struct Disconnected;
 
+/// Why there is no frame to take.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Empty {
+    /// One may follow.
+    Yet,
+    /// The sender is gone, and all it sent was taken.
+    ForGood,
+}
+
 /// Makes a link for a pool of `frames`.
-pub(crate) fn link(policy: QueuePolicy, frames: usize) -> (Outlet, Inlet, Arc<LinkCounters>) {
-    let (sender, receiver) = bounded(match policy {
-        QueuePolicy::Latest => 1,
-        QueuePolicy::Fifo => frames.max(1),
+pub(crate) fn link(policy: QueuePolicy, frames: usize) -> (Outlet, Inlet, Arc<Link>) {
+    let link = Arc::new(Link {
+        places: Places::new(policy, frames),
+        bell: Bell::default(),
+        ended: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
+        superseded: AtomicU64::new(0),
+        left: AtomicU64::new(0),
     });
-    let counters = Arc::new(LinkCounters::default());
-    let outlet = Outlet {
-        sender,
-        stale: receiver.clone(),
-        counters: Arc::clone(&counters),
-    };
-    let inlet = Inlet {
-        frames: receiver,
-        policy,
-        counters: Arc::clone(&counters),
-    };
-    (outlet, inlet, counters)
+    (Outlet(Arc::clone(&link)), Inlet(Arc::clone(&link)), link)
 }
 
 impl Outlet {
     /// Sends a frame on. Never waits.
+    ///
+    /// What it supersedes is let go here, at once, so that its buffer is back at the camera
+    /// before the receiver wakes.
     #[inline]
-    pub(crate) fn send(&self, mut frame: Frame) -> Result<(), Disconnected> {
-        if self.counters.closed.load(Ordering::Relaxed) {
+    pub(crate) fn send(&self, frame: Frame) -> Result<(), Disconnected> {
+        let link = &*self.0;
+        if link.closed.load(Ordering::Relaxed) {
             return Err(Disconnected);
         }
-        loop {
-            match self.sender.try_send(frame) {
-                Ok(()) => {
-                    self.counters.bell.ring();
-                    return Ok(());
-                }
-                Err(TrySendError::Full(newer)) => {
-                    // Only clones of frames can fill a link that has a place for each.
-                    if self.stale.try_recv().is_ok() {
-                        self.counters.superseded.fetch_add(1, Ordering::Relaxed);
-                    }
-                    frame = newer;
-                }
-                Err(TrySendError::Disconnected(_)) => return Err(Disconnected),
-            }
+        if link.places.put(frame).is_some() {
+            link.superseded.fetch_add(1, Ordering::Relaxed);
         }
+        link.bell.ring();
+        Ok(())
     }
 }
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        self.counters.ended.store(true, Ordering::Release);
-        self.counters.bell.ring();
+        self.0.ended.store(true, Ordering::Release);
+        self.0.bell.ring();
         // With the fence of the other end: one of the two sees what the other left.
         fence(Ordering::SeqCst);
         // What was sent while the receiver went away is nobody else's.
-        if self.counters.closed.load(Ordering::Acquire) {
-            self.counters.leave(self.stale.try_iter());
+        if self.0.closed.load(Ordering::Acquire) {
+            self.0.leave_all();
         }
     }
 }
 
 impl Inlet {
     /// Sleeps until there may be a frame to take or the link has ended.
+    #[inline]
     pub(crate) fn wait(&self) {
+        let link = &*self.0;
         // In this order: what was sent before the end is seen after it.
-        let has_ended = self.counters.ended.load(Ordering::Acquire);
-        // Where there is one place, what is in it came after the last one was taken, and so
-        // has left its ring.
-        let has_more = || self.policy == QueuePolicy::Fifo && !self.frames.is_empty();
-        if !has_ended && !has_more() {
-            self.counters.bell.wait();
+        let has_ended = link.ended.load(Ordering::Acquire);
+        if !has_ended && !link.places.may_hold_more() {
+            link.bell.wait();
         }
     }
 
-    /// Takes the frame that the policy says, if there is one. Call [`Inlet::wait`] before.
+    /// Takes the frame that the policy says. Call [`Inlet::wait`] before.
     #[inline]
-    pub(crate) fn take(&self) -> Option<Frame> {
-        self.frames.try_recv().ok()
-    }
-
-    /// Whether nothing is left and nothing will follow.
-    pub(crate) fn is_over(&self) -> bool {
-        self.counters.ended.load(Ordering::Acquire) && self.frames.is_empty()
+    pub(crate) fn take(&self) -> Result<Frame, Empty> {
+        // In this order: what was sent before the end is seen after it.
+        let has_ended = self.0.ended.load(Ordering::Acquire);
+        self.0.places.take().ok_or(if has_ended {
+            Empty::ForGood
+        } else {
+            Empty::Yet
+        })
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        self.counters.closed.store(true, Ordering::Release);
+        self.0.closed.store(true, Ordering::Release);
         fence(Ordering::SeqCst);
-        self.counters.leave(self.frames.try_iter());
+        self.0.leave_all();
     }
 }
 
@@ -193,31 +247,31 @@ mod tests {
     #[test]
     fn latest_lets_older_frames_go_and_counts_them() {
         let pool = pool(4);
-        let (outlet, inlet, counters) = link(QueuePolicy::Latest, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len());
         for sequence in 0..100 {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
         inlet.wait();
         assert_eq!(inlet.take().unwrap().meta().sequence, 99);
-        assert_eq!(counters.superseded(), 99);
+        assert_eq!(link.superseded(), 99);
         assert_eq!(pool.free(), 4);
     }
 
     #[test]
     fn a_frame_that_arrives_while_another_waits_supersedes_it() {
         let pool = pool(4);
-        let (outlet, inlet, counters) = link(QueuePolicy::Latest, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len());
         outlet.send(numbered(&pool, 1)).unwrap();
         inlet.wait();
         outlet.send(numbered(&pool, 2)).unwrap();
         assert_eq!(inlet.take().unwrap().meta().sequence, 2);
-        assert_eq!(counters.superseded(), 1);
+        assert_eq!(link.superseded(), 1);
     }
 
     #[test]
     fn fifo_keeps_every_frame_in_order_and_counts_what_is_left() {
         let pool = pool(4);
-        let (outlet, inlet, counters) = link(QueuePolicy::Fifo, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::Fifo, pool.len());
         for sequence in 0..4 {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
@@ -226,8 +280,8 @@ mod tests {
             assert_eq!(inlet.take().unwrap().meta().sequence, sequence);
         }
         drop(inlet);
-        assert_eq!(counters.left(), 2);
-        assert_eq!(counters.superseded(), 0);
+        assert_eq!(link.left(), 2);
+        assert_eq!(link.superseded(), 0);
         assert_eq!(pool.free(), 4);
         assert!(outlet.send(numbered(&pool, 5)).is_err());
         assert_eq!(pool.free(), 4);
@@ -236,15 +290,15 @@ mod tests {
     #[test]
     fn the_receiver_wakes_for_frames_and_for_the_end() {
         let pool = pool(2);
-        let (outlet, inlet, _counters) = link(QueuePolicy::Fifo, pool.len());
+        let (outlet, inlet, _link) = link(QueuePolicy::Fifo, pool.len());
         let receiver = thread::spawn(move || {
             let mut seen = Vec::new();
             loop {
                 inlet.wait();
                 match inlet.take() {
-                    Some(frame) => seen.push(frame.meta().sequence),
-                    None if inlet.is_over() => return seen,
-                    None => {}
+                    Ok(frame) => seen.push(frame.meta().sequence),
+                    Err(Empty::ForGood) => return seen,
+                    Err(Empty::Yet) => {}
                 }
             }
         });

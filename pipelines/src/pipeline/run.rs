@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::Pipeline;
 use crate::error::{RunError, RunFailure};
 use crate::latency::Step;
-use crate::link::{LinkCounters, link};
+use crate::link::{Link, link};
 use crate::report::{Dropped, Progress, Report};
 use events::Events;
 use meters::Meters;
@@ -102,7 +102,7 @@ impl Pipeline {
         &mut self,
         limits: Limits,
         meters: &Meters,
-        counters: &mut Vec<Arc<LinkCounters>>,
+        links: &mut Vec<Arc<Link>>,
         look: Option<Look<'_>>,
     ) -> Result<(), RunFailure> {
         let events = &self.events;
@@ -117,16 +117,16 @@ impl Pipeline {
         thread::scope(|scope| {
             let mut joined: Vec<Joined<'_>> = Vec::new();
             // From the end, so that every thread's handle is known to the one before it.
-            let (mut outlet, inlet, link_counters) = link(self.queue, frames);
-            counters.push(link_counters);
+            let (mut outlet, inlet, shared) = link(self.queue, frames);
+            links.push(shared);
             let sink = self.sink.stage.as_mut();
             let handle = spawn(scope, &self.sink.name, events, move || {
                 sink.run(inlet, meters)
             })?;
             joined.push(handle);
             for filter in self.filters.iter_mut().rev() {
-                let (before, inlet, link_counters) = link(filter.queue, frames);
-                counters.push(link_counters);
+                let (before, inlet, shared) = link(filter.queue, frames);
+                links.push(shared);
                 let stage = filter.named.stage.as_mut();
                 let handle = spawn(scope, &filter.named.name, events, move || {
                     stage.run(inlet, &outlet, meters)
@@ -156,7 +156,7 @@ impl Pipeline {
             let started = Instant::now();
             let watch = Watch {
                 meters,
-                links: counters,
+                links,
                 started,
                 // What is too far away to be told is no limit.
                 deadline: limits
@@ -187,7 +187,7 @@ impl Pipeline {
         source.and(sink)
     }
 
-    fn report(&self, meters: &Meters, links: &[Arc<LinkCounters>], elapsed: Duration) -> Report {
+    fn report(&self, meters: &Meters, links: &[Arc<Link>], elapsed: Duration) -> Report {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let of = |name: &str, counters: Vec<_>| -> Vec<_> {
             let named = counters.into_iter();

@@ -8,7 +8,7 @@ use dmaflow_core::time::{Clock, Timestamp};
 
 use super::meters::Meters;
 use crate::latency::Recorder;
-use crate::link::{Inlet, Outlet};
+use crate::link::{Empty, Inlet, Outlet};
 
 /// A source with the loop that runs it. Each type has its own, so that no frame costs an
 /// indirect call.
@@ -57,11 +57,10 @@ impl<F: Filter> RunFilter for F {
         let mut unseen = Unseen::new(meters);
         loop {
             inlet.wait();
-            let Some(frame) = inlet.take() else {
-                if inlet.is_over() {
-                    return Ok(());
-                }
-                continue;
+            let frame = match inlet.take() {
+                Ok(frame) => frame,
+                Err(Empty::Yet) => continue,
+                Err(Empty::ForGood) => return Ok(()),
             };
             unseen.frames += 1;
             match self.pass(frame)? {
@@ -98,11 +97,10 @@ impl<S: Sink> RunSink for S {
                 self.ready()?;
                 now = Clock::Monotonic.now();
             }
-            let Some(frame) = inlet.take() else {
-                if inlet.is_over() {
-                    break;
-                }
-                continue;
+            let frame = match inlet.take() {
+                Ok(frame) => frame,
+                Err(Empty::Yet) => continue,
+                Err(Empty::ForGood) => break,
             };
             unseen.frames += 1;
             let meta = frame.meta();

@@ -9,7 +9,7 @@ use dmaflow_core::stage::Stopper;
 
 use super::events::{Events, News};
 use super::meters::Meters;
-use crate::link::LinkCounters;
+use crate::link::Link;
 use crate::report::Progress;
 
 /// Who looks at a run, and may end it.
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The watching thread's view of a run.
 pub(super) struct Watch<'r> {
     pub(super) meters: &'r Meters,
-    pub(super) links: &'r [Arc<LinkCounters>],
+    pub(super) links: &'r [Arc<Link>],
     pub(super) started: Instant,
     pub(super) deadline: Option<Instant>,
     /// How long the source may deliver nothing.
