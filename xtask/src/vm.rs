@@ -20,7 +20,7 @@ use crate::packages::{Purpose, ensure_installed};
 use crate::profile::Profile;
 use crate::qemu::{Accelerator, Machine};
 use crate::workspace;
-use session::{Channels, Session};
+use session::{Channels, Outcome, Session};
 
 /// Has what a boot needs, installing it if it can be had.
 pub(crate) fn ensure_possible() -> Result<()> {
@@ -94,14 +94,22 @@ impl fmt::Display for Ending {
     }
 }
 
+/// What takes the command's output.
+pub(crate) type Output = Box<dyn Write + Send>;
+
+/// Boots of one board that are tried: now and then a kernel dies under an emulator before
+/// anything of ours runs, and the next one does not.
+const ATTEMPTS: u32 = 3;
+
 /// A second boot in one process must not meet the first one's sockets.
 static BOOTS: AtomicU32 = AtomicU32::new(0);
 
 impl Boot<'_> {
-    /// Boots, runs the command, writes its output to `output` as it comes.
+    /// Boots, runs the command, writes its output to `output` as it comes. A board that dies
+    /// before the command begins is booted again; the log of its kernel is kept.
     ///
     /// Call it from the main thread: the emulator ends with the thread.
-    pub(crate) fn run(&self, output: Box<dyn Write + Send>) -> Result<Ending> {
+    pub(crate) fn run(&self, output: Output) -> Result<Ending> {
         if self.screenshot.is_some() && !self.has_monitor() {
             bail!(
                 "profile {} has no monitor to take a screenshot of",
@@ -109,6 +117,21 @@ impl Boot<'_> {
             );
         }
         let started = Instant::now();
+        until_up(
+            output,
+            |output| self.attempt(started, output),
+            |attempt| {
+                let log = self.results.join("kernel.log");
+                let kept = self.results.join(format!("kernel-{attempt}.log"));
+                fs::rename(&log, &kept)
+                    .with_context(|| format!("cannot keep {}", log.display()))?;
+                Ok(kept)
+            },
+        )
+    }
+
+    /// One boot.
+    fn attempt(&self, started: Instant, output: Output) -> Result<Outcome> {
         let id = format!(
             "dmaflow-{}-{}",
             std::process::id(),
@@ -168,6 +191,32 @@ impl Boot<'_> {
     }
 }
 
+/// Has a board booted until its command begins, [`ATTEMPTS`] times at most. `keep_log` keeps the
+/// log of an attempt that failed, and says where.
+fn until_up(
+    mut output: Output,
+    mut boot: impl FnMut(Output) -> Result<Outcome>,
+    keep_log: impl Fn(u32) -> Result<PathBuf>,
+) -> Result<Ending> {
+    let mut attempt = 1;
+    loop {
+        match boot(output)? {
+            Outcome::Ended(ending) => return Ok(ending),
+            Outcome::NeverUp(ending, _output) if attempt == ATTEMPTS => return Ok(ending),
+            Outcome::NeverUp(ending, back) => {
+                let log = keep_log(attempt)?;
+                attempt += 1;
+                eprintln!(
+                    "warning: {ending}\n  the command had not begun: booting again, attempt \
+                     {attempt} of {ATTEMPTS}; the log of this one: {}",
+                    log.display()
+                );
+                output = back;
+            }
+        }
+    }
+}
+
 fn listen(name: &str) -> Result<UnixListener> {
     let address = SocketAddr::from_abstract_name(name)?;
     UnixListener::bind_addr(&address).with_context(|| format!("cannot listen on @{name}"))
@@ -195,6 +244,33 @@ impl Drop for Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Boots that never come up for the first `deaths` times; how it ended, and how many there
+    /// were.
+    fn boots_with(deaths: u32) -> (Ending, u32) {
+        let mut boots = 0;
+        let boot = |output: Output| {
+            boots += 1;
+            Ok(if boots <= deaths {
+                Outcome::NeverUp(Ending::Panicked("int3".to_owned()), output)
+            } else {
+                Outcome::Ended(Ending::Exited(7))
+            })
+        };
+        let keep_log = |attempt: u32| Ok(PathBuf::from(format!("kernel-{attempt}.log")));
+        let ending = until_up(Box::new(Vec::new()), boot, keep_log).unwrap();
+        (ending, boots)
+    }
+
+    #[test]
+    fn a_board_that_never_came_up_is_booted_again_and_not_for_ever() {
+        assert_eq!(boots_with(0), (Ending::Exited(7), 1));
+        assert_eq!(boots_with(2), (Ending::Exited(7), 3));
+        assert_eq!(
+            boots_with(100),
+            (Ending::Panicked("int3".to_owned()), ATTEMPTS)
+        );
+    }
 
     #[test]
     fn endings_have_their_own_codes() {

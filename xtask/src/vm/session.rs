@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Boot, Ending};
+use super::{Boot, Ending, Output};
 use crate::monitor::Monitor;
 use crate::output;
 use crate::qemu::Accelerator;
@@ -19,8 +19,15 @@ use crate::qemu::Accelerator;
 enum Event {
     Connected(UnixStream),
     Line(String),
-    /// Whether the command's whole output came.
-    OutputEnded(bool),
+    /// Whether the command's whole output came; and where it went.
+    OutputEnded(bool, Output),
+}
+
+/// What became of a board.
+pub(super) enum Outcome {
+    Ended(Ending),
+    /// It died before the command began, and gives back what was to take its output.
+    NeverUp(Ending, Output),
 }
 
 /// A running board.
@@ -32,6 +39,8 @@ pub(super) struct Session<'a> {
     monitor_listener: UnixListener,
     monitor: Option<Monitor>,
     control: Option<UnixStream>,
+    /// Whether the command has begun.
+    up: bool,
     /// When the timed screenshot is to be taken.
     due: Option<Instant>,
     events: Receiver<Event>,
@@ -44,7 +53,7 @@ pub(super) struct Channels {
     /// For the emulator's own protocol.
     pub(super) monitor: UnixListener,
     /// Takes what the command writes.
-    pub(super) output: Box<dyn Write + Send>,
+    pub(super) output: Output,
     /// What init writes after that.
     pub(super) end_mark: String,
 }
@@ -70,15 +79,17 @@ impl<'a> Session<'a> {
             monitor_listener: channels.monitor,
             monitor: None,
             control: None,
+            up: false,
             due: None,
             events,
         })
     }
 
     /// Follows the board to its end.
-    pub(super) fn run(mut self) -> Result<Ending> {
+    pub(super) fn run(mut self) -> Result<Outcome> {
         let deadline = self.started + self.boot.time_limit;
         let (mut status, mut complete) = (None, None);
+        let mut output = None;
         loop {
             let wake = self.due.map_or(deadline, |due| due.min(deadline));
             let patience = wake.saturating_duration_since(Instant::now());
@@ -93,29 +104,41 @@ impl<'a> Session<'a> {
                 Ok(Event::Line(line)) => match line.split_once(' ').unwrap_or((&line, "")) {
                     ("ready", words) => self.ready(words)?,
                     ("screenshot", name) => self.named_screenshot(name)?,
-                    ("fail", words) => return Ok(Ending::Died(words.to_owned())),
+                    ("fail", words) => {
+                        return Ok(Outcome::Ended(Ending::Died(words.to_owned())));
+                    }
                     ("exit", code) => status = Some(code.parse()?),
                     _ => bail!("the board said {line:?}"),
                 },
-                Ok(Event::OutputEnded(whole)) => complete = Some(whole),
+                Ok(Event::OutputEnded(whole, back)) => {
+                    (complete, output) = (Some(whole), Some(back));
+                }
                 Err(RecvTimeoutError::Timeout) if self.due.take().is_some_and(is_past) => {
                     self.final_screenshot()?;
                 }
                 Err(RecvTimeoutError::Timeout) if is_past(deadline) => {
-                    return Ok(Ending::TimeLimit(self.boot.time_limit));
+                    let limit = Ending::TimeLimit(self.boot.time_limit);
+                    return Ok(Outcome::Ended(limit));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => complete = Some(false),
             }
             match (status, complete) {
-                (Some(status), Some(_)) => return self.power_off(status),
-                (None, Some(false)) => return self.explain_death(),
+                (Some(status), Some(_)) => return self.power_off(status).map(Outcome::Ended),
+                (None, Some(false)) => {
+                    let death = self.explain_death()?;
+                    return Ok(match output {
+                        Some(output) if !self.up => Outcome::NeverUp(death, output),
+                        _ => Outcome::Ended(death),
+                    });
+                }
                 _ => {}
             }
         }
     }
 
     fn ready(&mut self, words: &str) -> Result<()> {
+        self.up = true;
         let (release, clock) = words.split_once(' ').unwrap_or((words, "unknown"));
         eprintln!(
             "board {} with Linux {release} up in {:.1} s ({})",
@@ -238,16 +261,11 @@ fn watch_control(listener: UnixListener, events: Sender<Event>) {
     });
 }
 
-fn watch_output(
-    stdout: ChildStdout,
-    mut output: Box<dyn Write + Send>,
-    mark: String,
-    events: Sender<Event>,
-) {
+fn watch_output(stdout: ChildStdout, mut output: Output, mark: String, events: Sender<Event>) {
     thread::spawn(move || {
         let whole = output::copy_until(stdout, &mut *output, mark.as_bytes()).unwrap_or(false);
         // Nobody listens any more when the session has ended by itself.
-        events.send(Event::OutputEnded(whole)).ok();
+        events.send(Event::OutputEnded(whole, output)).ok();
     });
 }
 
