@@ -80,7 +80,7 @@ fn compare(root: &Path) -> Result<()> {
     let text = table::markdown(&rows);
     let how = format!(
         "Linux {} in QEMU, profile pc, 30 frames a second, one boot. Processor time: \
-         of a run of {LONG} frames without set-up and end, the median of three; system calls \
+         of a run of {LONG} frames without set-up and end, the round with the median; system calls \
          and context switches: a run of {LONG} frames less one of {SHORT}.\n\n",
         kernel.release
     );
