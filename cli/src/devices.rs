@@ -4,6 +4,7 @@ mod displays;
 mod heaps;
 mod video;
 
+use dmaflow_v4l2::Function;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -24,8 +25,8 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
     if json {
         return output::json(&json!({
             "heaps": heaps::json(&registry),
-            "cameras": video::json(&videos, video::Use::Camera),
-            "codecs": video::json(&videos, video::Use::Converter),
+            "cameras": video::json(&videos, Function::Camera),
+            "codecs": video::json(&videos, Function::Converter),
             "displays": displays::json(&cards),
         }));
     }
@@ -38,12 +39,12 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
         Section {
             title: "cameras",
             empty: "none: no /dev/video* captures (is a driver loaded?); `test-src` is built in",
-            rows: video::rows(&videos, video::Use::Camera),
+            rows: video::rows(&videos, Function::Camera),
         },
         Section {
             title: "codecs and converters",
             empty: "none",
-            rows: video::rows(&videos, video::Use::Converter),
+            rows: video::rows(&videos, Function::Converter),
         },
         Section {
             title: "displays",

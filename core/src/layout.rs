@@ -1,6 +1,10 @@
 //! Where the pixels of a frame lie in its buffers.
 
+mod error;
+
 use std::fmt;
+
+pub use error::LayoutError;
 
 use crate::format::{Colour, Format};
 
@@ -34,67 +38,6 @@ pub struct PlaneLayout {
     pub offset: u32,
     /// Bytes from a row to the next.
     pub stride: u32,
-}
-
-/// Why no layout can be computed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LayoutError {
-    /// A picture without width or height.
-    #[error("a picture of {width}×{height} has no pixels")]
-    Empty {
-        /// Pixels a row.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
-    /// Compressed formats have no layout.
-    #[error("{0} is compressed: its pixels have no place in memory")]
-    Compressed(Format),
-    /// A stride too small for a row.
-    #[error(
-        "a row of {width} pixels in {format} takes {needed} bytes, more than the stride of {stride}"
-    )]
-    ShortStride {
-        /// The format.
-        format: Format,
-        /// Pixels a row.
-        width: u32,
-        /// The stride asked for, in bytes.
-        stride: u32,
-        /// What a row needs, in bytes.
-        needed: u32,
-    },
-    /// The strides of the other planes do not follow from that of the first.
-    #[error("a stride of {stride} bytes leaves a plane of {format} with a fraction of a byte")]
-    UnevenStride {
-        /// The format.
-        format: Format,
-        /// The stride asked for, in bytes.
-        stride: u32,
-    },
-    /// The picture is larger than the kernel's 32-bit sizes can say.
-    #[error("a picture of {width}×{height} in {format} is larger than 4 GiB")]
-    TooLarge {
-        /// The format.
-        format: Format,
-        /// Pixels a row.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
-    /// A driver's buffer is too small for the picture it is to hold.
-    #[error(
-        "buffer {buffer} of {len} bytes is too small for its planes, which end at byte {needed}"
-    )]
-    ShortBuffer {
-        /// Which buffer.
-        buffer: usize,
-        /// Its length in bytes.
-        len: u32,
-        /// Where its last plane ends.
-        needed: u32,
-    },
 }
 
 /// Where the pixels of a frame lie, in whole.
@@ -156,7 +99,7 @@ impl Layout {
         Ok(Self::linear(format, (width, height), planes, vec![end]))
     }
 
-    /// Lays each plane into a buffer of its own, with these strides in bytes.
+    /// Lays each plane into a buffer of its own, with these strides in bytes, one a plane.
     ///
     /// # Errors
     /// [`LayoutError`].
@@ -167,6 +110,13 @@ impl Layout {
         strides: &[u32],
     ) -> Result<Self, LayoutError> {
         row_bytes(format, 0, width, height)?;
+        if strides.len() != format.planes().len() {
+            return Err(LayoutError::Planes {
+                format,
+                planes: format.planes().len(),
+                strides: strides.len(),
+            });
+        }
         let mut planes = Vec::with_capacity(format.planes().len());
         let mut buffer_lens = Vec::with_capacity(format.planes().len());
         for (buffer, (info, &stride)) in format.planes().iter().zip(strides).enumerate() {
@@ -394,6 +344,14 @@ mod tests {
         assert!(matches!(
             Layout::with_stride("YU12".parse().unwrap(), 8, 8, 9),
             Err(LayoutError::UnevenStride { .. })
+        ));
+        assert!(matches!(
+            Layout::with_buffers(Format::NV12, 8, 8, &[8]),
+            Err(LayoutError::Planes {
+                planes: 2,
+                strides: 1,
+                ..
+            })
         ));
         assert!(matches!(
             Layout::packed("H264".parse().unwrap(), 8, 8),

@@ -1,19 +1,13 @@
 //! The V4L2 devices of this machine.
 
 use dmaflow_v4l2::{
-    Capabilities, Direction, FormatInfo, FrameSizes, V4l2Error, VideoDevice, VideoNode, video_nodes,
+    Capabilities, Direction, FormatInfo, FrameSizes, Function, V4l2Error, VideoDevice, VideoNode,
+    video_nodes,
 };
 use serde_json::{Value, json};
 
 use crate::failure::with_causes;
 use crate::table::{Row, some};
-
-/// What a device is good for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    Camera,
-    Converter,
-}
 
 /// A node, and what it offers or why it cannot be asked.
 pub(super) struct Video {
@@ -69,21 +63,20 @@ fn details(path: &std::path::Path, capabilities: Capabilities) -> Result<Details
 
 impl Video {
     /// A node that cannot be asked is listed as a camera, which most are.
-    fn is_for(&self, wanted: Use) -> bool {
-        match (&self.details, wanted) {
-            (Ok(details), Use::Camera) => details.capabilities.captures(),
-            (Ok(details), Use::Converter) => details.capabilities.converts(),
-            (Err(_), wanted) => wanted == Use::Camera,
+    fn is_for(&self, wanted: Function) -> bool {
+        match &self.details {
+            Ok(details) => wanted.is_of(&details.capabilities),
+            Err(_) => wanted == Function::Camera,
         }
     }
 }
 
-pub(super) fn rows(videos: &[Video], wanted: Use) -> Vec<Row> {
+pub(super) fn rows(videos: &[Video], wanted: Function) -> Vec<Row> {
     let listed = videos.iter().filter(|video| video.is_for(wanted));
     listed.map(|video| row(video, wanted)).collect()
 }
 
-fn row(video: &Video, wanted: Use) -> Row {
+fn row(video: &Video, wanted: Function) -> Row {
     let details = match &video.details {
         Ok(details) => details,
         Err(error) => return Row::Remark(video.path.clone(), with_causes(error)),
@@ -109,8 +102,8 @@ fn row(video: &Video, wanted: Use) -> Row {
         notes.push("its media links must be set up first (`media-ctl -p`)".to_owned());
     }
     let formats = match wanted {
-        Use::Camera => some(details.formats.iter().map(name_of), 3, "format"),
-        Use::Converter => format!(
+        Function::Camera => some(details.formats.iter().map(name_of), 3, "format"),
+        Function::Converter => format!(
             "{} → {}",
             some(details.takes.iter().map(name_of), 3, "format"),
             some(details.formats.iter().map(name_of), 3, "format")
@@ -136,7 +129,7 @@ fn largest(sizes: &FrameSizes) -> Option<(u32, u32)> {
     }
 }
 
-pub(super) fn json(videos: &[Video], wanted: Use) -> Value {
+pub(super) fn json(videos: &[Video], wanted: Function) -> Value {
     let listed = videos.iter().filter(|video| video.is_for(wanted));
     listed.map(video_json).collect()
 }

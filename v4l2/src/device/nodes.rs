@@ -34,7 +34,9 @@ impl Function {
         }
     }
 
-    const fn is_of(self, capabilities: &Capabilities) -> bool {
+    /// Whether a device with these capabilities does it.
+    #[must_use]
+    pub const fn is_of(self, capabilities: &Capabilities) -> bool {
         match self {
             Self::Camera => capabilities.captures(),
             Self::Converter => capabilities.converts(),
