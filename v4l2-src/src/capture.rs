@@ -4,6 +4,7 @@
 //! thread, and `VIDIOC_QBUF` on the thread that lets go of the frame last.
 
 mod feed;
+mod fit;
 mod ranking;
 mod refusal;
 mod sequence;
@@ -17,13 +18,13 @@ use std::time::Duration;
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
-use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_core::stage::{Counter, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
 use dmaflow_v4l2::{ControlValue, Dequeued, Direction, Function, Queue, VideoDevice};
 
 use crate::error::V4l2SrcError;
 use feed::{Feed, Halt, Requeue};
+use fit::{is_short, same_place};
 use refusal::refusal;
 use sequence::Sequence;
 use setup::Setup;
@@ -171,31 +172,6 @@ impl V4l2Src {
             source: errno,
         }))
     }
-}
-
-/// Whether frames of layout `found` hold what is written in layout `written`.
-fn same_place(written: &Layout, found: &Layout) -> bool {
-    let size = |layout: &Layout| (layout.width(), layout.height());
-    let (needed, given) = (written.buffer_lens(), found.buffer_lens());
-    written.format() == found.format()
-        && written.modifier() == found.modifier()
-        && size(written) == size(found)
-        && written.planes() == found.planes()
-        && needed.len() == given.len()
-        && needed
-            .iter()
-            .zip(given)
-            .all(|(needed, given)| needed <= given)
-}
-
-/// Whether the driver wrote less than the picture into a buffer. Drivers that do not say how
-/// much they wrote say 0.
-fn is_short(written: &[u32; MAX_PLANES], needed: &[u32; MAX_PLANES]) -> bool {
-    let buffers = written.iter().zip(needed);
-    // All of them, without a branch.
-    buffers.fold(false, |short, (written, needed)| {
-        short | (*written != 0) & (written < needed)
-    })
 }
 
 impl Source for V4l2Src {
@@ -392,27 +368,6 @@ impl Drop for V4l2Src {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_buffer_may_be_longer_and_nothing_else_may_differ() {
-        let layout = |stride| Layout::with_stride(Format::NV12, 64, 64, stride).unwrap();
-        let longer = layout(64).with_buffer_lens(&[10_000]).unwrap();
-        assert!(same_place(&layout(64), &layout(64)));
-        assert!(same_place(&layout(64), &longer));
-        assert!(!same_place(&longer, &layout(64)));
-        assert!(!same_place(&layout(64), &layout(128)));
-        let split = Layout::with_buffers(Format::NV12, 64, 64, &[64, 64]).unwrap();
-        assert!(!same_place(&layout(64), &split));
-    }
-
-    #[test]
-    fn short_is_less_than_the_picture_in_any_buffer() {
-        let needed = [100, 50, 0, 0];
-        assert!(!is_short(&[100, 50, 0, 0], &needed));
-        assert!(!is_short(&[128, 64, 0, 0], &needed));
-        assert!(is_short(&[100, 49, 0, 0], &needed));
-        assert!(!is_short(&[0, 0, 0, 0], &needed));
-    }
 
     #[test]
     fn no_such_camera_says_so() {
