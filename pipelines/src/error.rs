@@ -163,7 +163,7 @@ pub enum RunFailure {
     /// The source delivers nothing.
     #[error(
         "stage `{stage}` delivered no usable frame for {waited:?}: is a signal connected and a \
-         media link set up? The report's counters tell of damaged, short and starved frames"
+         media link set up? The report's counters tell of lost, damaged and short frames"
     )]
     Silent {
         /// The source's name.

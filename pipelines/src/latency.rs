@@ -163,7 +163,8 @@ impl<'l> Recorder<'l> {
     ) -> bool {
         self.given.push(Given {
             source,
-            handed_over,
+            // The sink may have been woken for a frame that this one superseded.
+            handed_over: handed_over.max(source.dequeued.unwrap_or(handed_over)),
             committed,
         });
         self.given.len() >= BATCH || committed >= self.due

@@ -96,7 +96,7 @@ pub(crate) struct Link {
     places: Places,
     /// There is something for the receiver.
     bell: Bell,
-    /// The sender is gone: nothing will follow what is in its place.
+    /// The sender is gone: nothing will follow what waits.
     ended: AtomicBool,
     /// The receiver is gone.
     closed: AtomicBool,

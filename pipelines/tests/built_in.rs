@@ -194,6 +194,33 @@ fn a_failing_stage_ends_the_run_with_its_reason() {
     }
 }
 
+/// Takes its time.
+struct Slow(Duration);
+
+impl Filter for Slow {
+    fn pass(&mut self, frame: Frame) -> Result<Option<Frame>, StageError> {
+        thread::sleep(self.0);
+        Ok(Some(frame))
+    }
+}
+
+#[test]
+fn a_source_that_has_ended_is_not_silent_while_its_frames_are_shown() {
+    // Longer than a source may be silent, and a look more.
+    let slow = Slow(Duration::from_millis(900));
+    let mut pipeline = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
+        .filter("slow", slow, QueuePolicy::Fifo)
+        .pool(PoolRequest {
+            buffers: Some(8),
+            ..PoolRequest::default()
+        })
+        .prepare(&dmaflow_heaps::registry())
+        .unwrap();
+    let watched = pipeline.run_watched(frames(5), |_progress| ControlFlow::Continue(()));
+    let report = watched.unwrap();
+    assert_eq!((report.captured, report.unaccounted()), (5, 0));
+}
+
 #[test]
 fn a_look_that_panics_ends_the_run_as_well() {
     let mut pipeline = Pipeline::link(

@@ -269,6 +269,7 @@ impl Source for V4l2Src {
         // From here on a frame that somebody still holds is queued when it is let go.
         feed.open();
         let started = (0..pool.len())
+            .filter(|slot| feed.is_ours(*slot))
             .try_for_each(|slot| match pool.acquire_slot(slot) {
                 Some(_free_until_here) => feed.give(slot).map_err(|source| V4l2SrcError::Requeue {
                     device: self.device.to_string(),

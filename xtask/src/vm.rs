@@ -4,7 +4,7 @@ mod session;
 
 use std::fmt;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
@@ -97,6 +97,9 @@ impl fmt::Display for Ending {
 /// What takes the command's output.
 pub(crate) type Output = Box<dyn Write + Send>;
 
+/// Where the kernel's messages go, in the results.
+const KERNEL_LOG: &str = "kernel.log";
+
 /// Boots of one board that are tried: now and then a kernel dies under an emulator before
 /// anything of ours runs, and the next one does not.
 const ATTEMPTS: u32 = 3;
@@ -117,21 +120,36 @@ impl Boot<'_> {
             );
         }
         let started = Instant::now();
+        // What an earlier run left must not be taken for this one's.
+        for attempt in 1..ATTEMPTS {
+            workspace::clear(&self.kept_log(attempt))?;
+        }
         until_up(
             output,
             |output| self.attempt(started, output),
-            |attempt| {
-                let log = self.results.join("kernel.log");
-                let kept = self.results.join(format!("kernel-{attempt}.log"));
-                fs::rename(&log, &kept)
-                    .with_context(|| format!("cannot keep {}", log.display()))?;
-                Ok(kept)
-            },
+            |attempt| self.keep_log(attempt),
         )
+    }
+
+    /// Where the log of an attempt goes that failed.
+    fn kept_log(&self, attempt: u32) -> PathBuf {
+        self.results.join(format!("kernel-{attempt}.log"))
+    }
+
+    fn keep_log(&self, attempt: u32) -> Result<PathBuf> {
+        let kept = self.kept_log(attempt);
+        match fs::rename(self.results.join(KERNEL_LOG), &kept) {
+            // The emulator may have died before it wrote anything.
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot write {}", kept.display()))
+            }
+            _ => Ok(kept),
+        }
     }
 
     /// One boot.
     fn attempt(&self, started: Instant, output: Output) -> Result<Outcome> {
+        workspace::clear(&self.results.join(KERNEL_LOG))?;
         let id = format!(
             "dmaflow-{}-{}",
             std::process::id(),

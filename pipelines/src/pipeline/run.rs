@@ -116,7 +116,7 @@ impl Pipeline {
         let source_name = self.source.name.clone();
         thread::scope(|scope| {
             let mut joined: Vec<Joined<'_>> = Vec::new();
-            // From the end, so that every thread's handle is known to the one before it.
+            // From the end, so that whoever is sent a frame is there.
             let (mut outlet, inlet, shared) = link(self.queue, frames);
             links.push(shared);
             let sink = self.sink.stage.as_mut();

@@ -44,7 +44,12 @@ impl Feed {
         self.slots.failed()
     }
 
-    /// Hands a free frame to the driver, unless it is there already.
+    /// Whether a frame is free and with us.
+    pub(super) fn is_ours(&self, slot: usize) -> bool {
+        self.slots.is_ours(slot)
+    }
+
+    /// Hands a frame to the driver that is ours; others are left alone.
     pub(super) fn give(&self, slot: usize) -> Result<(), Errno> {
         self.slots.give(slot, |slot| self.queue.enqueue(slot))
     }

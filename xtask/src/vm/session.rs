@@ -1,7 +1,7 @@
 //! A running board: what it says and what becomes of it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write};
+use std::io::{self, BufRead as _, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Boot, Ending, Output};
+use super::{Boot, Ending, KERNEL_LOG, Output};
 use crate::monitor::Monitor;
 use crate::output;
 use crate::qemu::Accelerator;
@@ -19,8 +19,9 @@ use crate::qemu::Accelerator;
 enum Event {
     Connected(UnixStream),
     Line(String),
-    /// Whether the command's whole output came; and where it went.
-    OutputEnded(bool, Output),
+    /// Whether the command's whole output came, and where it went; or why it could not be
+    /// passed on.
+    OutputEnded(io::Result<bool>, Output),
 }
 
 /// What became of a board.
@@ -99,7 +100,8 @@ impl<'a> Session<'a> {
                     let (stream, _) = self.monitor_listener.accept()?;
                     // A stuck emulator must not hang us too.
                     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-                    self.monitor = Some(Monitor::new(stream)?);
+                    // An emulator that dies at once is explained when its output ends.
+                    self.monitor = Monitor::new(stream).ok();
                 }
                 Ok(Event::Line(line)) => match line.split_once(' ').unwrap_or((&line, "")) {
                     ("ready", words) => self.ready(words)?,
@@ -111,6 +113,7 @@ impl<'a> Session<'a> {
                     _ => bail!("the board said {line:?}"),
                 },
                 Ok(Event::OutputEnded(whole, back)) => {
+                    let whole = whole.context("cannot pass the command's output on")?;
                     (complete, output) = (Some(whole), Some(back));
                 }
                 Err(RecvTimeoutError::Timeout) if self.due.take().is_some_and(is_past) => {
@@ -198,14 +201,14 @@ impl<'a> Session<'a> {
             self.final_screenshot()?;
         }
         self.answer("ok")?;
-        self.qemu.wait_or_kill(Duration::from_secs(10))?;
+        self.qemu.wait_at_most(Duration::from_secs(10))?;
         Ok(Ending::Exited(status))
     }
 
     fn explain_death(&mut self) -> Result<Ending> {
-        self.qemu.wait_or_kill(Duration::from_secs(10))?;
+        self.qemu.wait_at_most(Duration::from_secs(10))?;
         let read = |name| fs::read(self.boot.results.join(name)).unwrap_or_default();
-        let kernel_log = String::from_utf8_lossy(&read("kernel.log")).into_owned();
+        let kernel_log = String::from_utf8_lossy(&read(KERNEL_LOG)).into_owned();
         if let Some(words) = kernel_log.lines().find_map(panic_words) {
             return Ok(Ending::Panicked(words.to_owned()));
         }
@@ -263,7 +266,7 @@ fn watch_control(listener: UnixListener, events: Sender<Event>) {
 
 fn watch_output(stdout: ChildStdout, mut output: Output, mark: String, events: Sender<Event>) {
     thread::spawn(move || {
-        let whole = output::copy_until(stdout, &mut *output, mark.as_bytes()).unwrap_or(false);
+        let whole = output::copy_until(stdout, &mut *output, mark.as_bytes());
         // Nobody listens any more when the session has ended by itself.
         events.send(Event::OutputEnded(whole, output)).ok();
     });
@@ -273,7 +276,7 @@ fn watch_output(stdout: ChildStdout, mut output: Output, mark: String, events: S
 struct Qemu(Child);
 
 impl Qemu {
-    fn wait_or_kill(&mut self, patience: Duration) -> Result<()> {
+    fn wait_at_most(&mut self, patience: Duration) -> Result<()> {
         let deadline = Instant::now() + patience;
         while self.0.try_wait()?.is_none() && !is_past(deadline) {
             thread::sleep(Duration::from_millis(10));

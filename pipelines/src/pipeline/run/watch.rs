@@ -40,6 +40,8 @@ impl Watch<'_> {
     ) -> bool {
         let mut running = self.threads;
         let mut silent = false;
+        // Somebody or something ended the flow: that nothing comes any more is as it should be.
+        let mut ending = false;
         let mut last = Progress::default();
         let mut last_frame = self.started;
         // Without anybody who looks, only silence is watched for.
@@ -52,12 +54,14 @@ impl Watch<'_> {
             // Whichever stage ended: no more frames are wanted.
             if stop || ended > 0 {
                 stopper.stop();
+                ending = true;
                 running -= ended;
                 continue;
             }
             let now = Instant::now();
             if deadline.take_if(|deadline| now >= *deadline).is_some() {
                 stopper.stop();
+                ending = true;
             }
             if now < next_look {
                 continue;
@@ -66,14 +70,16 @@ impl Watch<'_> {
             let progress = self.progress(now, &last);
             if progress.captured > last.captured {
                 last_frame = now;
-            } else if now - last_frame >= self.silence && !silent {
+            } else if now - last_frame >= self.silence && !ending {
                 silent = true;
                 stopper.stop();
+                ending = true;
             }
             if let Some(look) = &mut look
                 && look(&progress).is_break()
             {
                 stopper.stop();
+                ending = true;
             }
             last = progress;
         }
