@@ -54,7 +54,7 @@ Examples:
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Log more: -v for info, -vv for debug, -vvv for every frame
+    /// Log more: -v for info, -vv for debug
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }

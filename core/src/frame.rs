@@ -3,7 +3,7 @@
 mod meta;
 mod pool;
 
-pub use meta::{CaptureStamp, FrameMeta, StampPoint};
+pub use meta::{CaptureStamp, FrameFlags, FrameMeta, StampPoint};
 pub use pool::{FramePool, PoolError, ReleaseHook};
 
 use std::sync::Arc;

@@ -8,8 +8,9 @@
 //!  Output   a connector, its CRTC and planes        read once, under our control
 //!    │ attach: framebuffers; placements × planes tried with TEST_ONLY commits
 //!  Scene    the commits for one layout, one way     made once a pool
-//!    │ show: the first frame sets everything, the others the framebuffer alone
-//!    │ ready: the flip has happened; the frame that it replaced is let go
+//!    │ show: the first frame sets everything, the others the framebuffer alone; that the kernel
+//!    │       takes it says that the one before is in view, and what that replaced is let go
+//!    │ ready: waits for the flip, where a frame comes too soon and at the end
 //!    │ stop, drop: what was there before is put back
 //! ```
 

@@ -307,7 +307,7 @@ impl Source for V4l2Src {
                 in_use(frame.slot);
                 continue;
             };
-            if frame.damaged || is_short(&frame.bytes_used, &setup.needed) {
+            if frame.damaged || is_short(&frame.bytes_used, &setup.needed, frame.flags) {
                 // Letting go of it queues it again.
                 self.counts.unusable(&frame);
                 continue;
@@ -319,6 +319,7 @@ impl Source for V4l2Src {
                 sequence: step.number,
                 capture,
                 dequeued: Some(dequeued),
+                flags: frame.flags,
             });
             return Ok(Some(picture));
         }

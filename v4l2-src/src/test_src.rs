@@ -12,7 +12,9 @@ use std::sync::Arc;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::{CpuUse, DmaBuf, DmaBufError};
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{CaptureStamp, Frame, FrameMeta, FramePool, PoolError, StampPoint};
+use dmaflow_core::frame::{
+    CaptureStamp, Frame, FrameFlags, FrameMeta, FramePool, PoolError, StampPoint,
+};
 use dmaflow_core::layout::LayoutError;
 use dmaflow_core::stage::{Counter, ImportRefused, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
@@ -320,6 +322,7 @@ impl Source for TestSrc {
                 point: StampPoint::EndOfFrame,
             }),
             dequeued: Some(complete),
+            flags: FrameFlags::default(),
         });
         self.sequence += 1;
         self.delivered += 1;

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use dmaflow_core::Errno;
-use dmaflow_core::frame::{FramePool, StampPoint};
+use dmaflow_core::frame::{FrameFlags, FramePool, StampPoint};
 use dmaflow_core::layout::MAX_PLANES;
 use dmaflow_core::time::Timestamp;
 
@@ -49,8 +49,8 @@ pub struct Dequeued {
     pub point: StampPoint,
     /// The driver marked the data as damaged (`V4L2_BUF_FLAG_ERROR`).
     pub damaged: bool,
-    /// Nothing follows (`V4L2_BUF_FLAG_LAST`).
-    pub last: bool,
+    /// What else the driver says of it.
+    pub flags: FrameFlags,
     /// Bytes that the driver wrote into each buffer; 0 from drivers that do not say.
     pub bytes_used: [u32; MAX_PLANES],
 }
@@ -80,7 +80,10 @@ impl Dequeued {
                 StampPoint::EndOfFrame
             },
             damaged: has(raw::V4L2_BUF_FLAG_ERROR),
-            last: has(raw::V4L2_BUF_FLAG_LAST),
+            flags: FrameFlags {
+                key: has(raw::V4L2_BUF_FLAG_KEYFRAME),
+                last: has(raw::V4L2_BUF_FLAG_LAST),
+            },
             bytes_used: kernel.bytes_used,
         }
     }
@@ -293,7 +296,7 @@ mod tests {
                 clock: StampClock::Monotonic,
                 point: StampPoint::StartOfExposure,
                 damaged: false,
-                last: false,
+                flags: FrameFlags::default(),
                 bytes_used: [0, 7, 0, 0],
             }
         );
@@ -303,7 +306,7 @@ mod tests {
         ));
         assert_eq!(parsed.clock, StampClock::Copied);
         assert_eq!(parsed.point, StampPoint::EndOfFrame);
-        assert!(parsed.damaged && parsed.last);
+        assert!(parsed.damaged && parsed.flags.last && !parsed.flags.key);
         assert_eq!(
             Dequeued::parse(&kernel(0, (0, 0))).clock,
             StampClock::Unknown

@@ -33,19 +33,26 @@ pub(crate) fn demo() -> Result<()> {
         workspace::clear(&results.join(old))?;
     }
 
-    let (picture, devices) = if devices_serve(&root)? {
+    let missing = devices_missing(&root)?;
+    if let Some(words) = &missing {
+        println!("no camera and display of use here:");
+        for line in words.lines().filter(|line| !line.trim().is_empty()) {
+            println!("  {line}");
+        }
+    }
+    let (picture, devices) = if missing.is_none() {
         println!("running on this machine's camera and display");
         run_here(&root, &results, &["run", DESCRIPTION, "--for", "10s"])?;
         (None, true)
     } else if let Err(error) = vm::ensure_possible() {
-        println!("no camera and display of use here, and no virtual board: {error:#}");
+        println!("no virtual board either: {error:#}");
         println!("running on the built-in camera and display");
         let picture = results.join("picture.png");
         let place = format!("picture.path={}", picture.display());
         run_here(&root, &results, &["run", BUILT_IN, "--set", &place])?;
         (Some(picture), false)
     } else {
-        println!("no camera and display of use here; running on the virtual board");
+        println!("running on the virtual board");
         run_on_board(&root, &results)?;
         (Some(results.join("monitor.png")), true)
     };
@@ -70,13 +77,14 @@ pub(crate) fn demo() -> Result<()> {
     Ok(())
 }
 
-/// Whether a camera and a display are here that the description can run on.
-fn devices_serve(root: &Path) -> Result<bool> {
+/// Why the description cannot run on a camera and a display of this machine, if it cannot.
+fn devices_missing(root: &Path) -> Result<Option<String>> {
     let output = dmaflow(root)
         .args(["check", DESCRIPTION])
         .output()
         .context("cannot run dmaflow")?;
-    Ok(output.status.success())
+    let words = || String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((!output.status.success()).then(words))
 }
 
 fn run_here(root: &Path, results: &Path, arguments: &[&str]) -> Result<()> {

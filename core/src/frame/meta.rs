@@ -37,6 +37,15 @@ impl CaptureStamp {
     }
 }
 
+/// What a driver says of a picture besides its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FrameFlags {
+    /// It can be decoded without others (`V4L2_BUF_FLAG_KEYFRAME`).
+    pub key: bool,
+    /// Nothing follows it (`V4L2_BUF_FLAG_LAST`).
+    pub last: bool,
+}
+
 /// What travels with a frame besides its pixels: what its source knows of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameMeta {
@@ -46,6 +55,8 @@ pub struct FrameMeta {
     pub capture: Option<CaptureStamp>,
     /// When its source took it from the driver, on [`Clock::Monotonic`].
     pub dequeued: Option<Timestamp>,
+    /// What else its driver says of it.
+    pub flags: FrameFlags,
 }
 
 /// The same in a frame's slot, for all users of the picture: so a frame is one pointer, and
@@ -58,12 +69,17 @@ pub(super) struct SharedMeta {
     captured_at: AtomicU64,
     clock: AtomicU8,
     point: AtomicU8,
+    /// [`KEY`] and [`LAST`].
+    flags: AtomicU8,
     dequeued: AtomicU64,
 }
 
 /// In the order of their numbers.
 const CLOCKS: [Clock; 3] = [Clock::Monotonic, Clock::Boottime, Clock::Realtime];
 const POINTS: [StampPoint; 2] = [StampPoint::StartOfExposure, StampPoint::EndOfFrame];
+
+const KEY: u8 = 1;
+const LAST: u8 = 2;
 
 impl SharedMeta {
     #[inline]
@@ -75,6 +91,8 @@ impl SharedMeta {
             &self.captured_at,
             Timestamp::to_bits(meta.capture.map(|stamp| stamp.at)),
         );
+        let flags = (u8::from(meta.flags.key) * KEY) | (u8::from(meta.flags.last) * LAST);
+        self.flags.store(flags, Ordering::Relaxed);
         if let Some(stamp) = meta.capture {
             self.clock.store(stamp.clock as u8, Ordering::Relaxed);
             self.point.store(stamp.point as u8, Ordering::Relaxed);
@@ -86,6 +104,7 @@ impl SharedMeta {
         let get = |place: &AtomicU64| place.load(Ordering::Relaxed);
         let clock = self.clock.load(Ordering::Relaxed);
         let point = self.point.load(Ordering::Relaxed);
+        let flags = self.flags.load(Ordering::Relaxed);
         FrameMeta {
             sequence: get(&self.sequence),
             capture: Timestamp::from_bits(get(&self.captured_at)).map(|at| CaptureStamp {
@@ -94,6 +113,10 @@ impl SharedMeta {
                 point: POINTS[usize::from(point) % POINTS.len()],
             }),
             dequeued: Timestamp::from_bits(get(&self.dequeued)),
+            flags: FrameFlags {
+                key: flags & KEY != 0,
+                last: flags & LAST != 0,
+            },
         }
     }
 }
@@ -113,6 +136,10 @@ mod tests {
                     sequence: 7,
                     capture: Some(CaptureStamp { at, clock, point }),
                     dequeued: Some(Timestamp::from_nanos(u64::MAX)),
+                    flags: FrameFlags {
+                        key: clock == Clock::Monotonic,
+                        last: point == StampPoint::EndOfFrame,
+                    },
                 };
                 shared.set(known);
                 assert_eq!(shared.get(), known);

@@ -28,7 +28,8 @@ pub enum HeapRequest {
 pub struct PoolRequest {
     /// Which heaps may be used.
     pub heaps: HeapRequest,
-    /// How many frames; by default what source and sink hold, and one on its way.
+    /// How many frames; by default what source and sink hold, and one on its way
+    /// over each link.
     pub buffers: Option<usize>,
 }
 

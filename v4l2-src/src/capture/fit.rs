@@ -1,5 +1,6 @@
 //! Whether a frame holds what the camera writes, and whether the camera wrote all of it.
 
+use dmaflow_core::frame::FrameFlags;
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 
 /// Whether frames of layout `found` hold what is written in layout `written`.
@@ -18,12 +19,16 @@ pub(super) fn same_place(written: &Layout, found: &Layout) -> bool {
 }
 
 /// Whether the driver wrote less than the picture into a buffer. Drivers that do not say how
-/// much they wrote say 0.
-pub(super) fn is_short(written: &[u32; MAX_PLANES], needed: &[u32; MAX_PLANES]) -> bool {
+/// much they wrote say 0, and so does a last frame without a picture.
+pub(super) fn is_short(
+    written: &[u32; MAX_PLANES],
+    needed: &[u32; MAX_PLANES],
+    flags: FrameFlags,
+) -> bool {
     let buffers = written.iter().zip(needed);
     // All of them, without a branch.
     buffers.fold(false, |short, (written, needed)| {
-        short | (*written != 0) & (written < needed)
+        short | ((*written != 0) | flags.last) & (written < needed)
     })
 }
 
@@ -47,9 +52,17 @@ mod tests {
     #[test]
     fn short_is_less_than_the_picture_in_any_buffer() {
         let needed = [100, 50, 0, 0];
-        assert!(!is_short(&[100, 50, 0, 0], &needed));
-        assert!(!is_short(&[128, 64, 0, 0], &needed));
-        assert!(is_short(&[100, 49, 0, 0], &needed));
-        assert!(!is_short(&[0, 0, 0, 0], &needed));
+        let is_short = |written, last| {
+            let flags = FrameFlags {
+                last,
+                ..FrameFlags::default()
+            };
+            is_short(written, &needed, flags)
+        };
+        assert!(!is_short(&[100, 50, 0, 0], false));
+        assert!(!is_short(&[128, 64, 0, 0], true));
+        assert!(is_short(&[100, 49, 0, 0], false));
+        assert!(!is_short(&[0, 0, 0, 0], false), "the driver does not say");
+        assert!(is_short(&[0, 0, 0, 0], true), "the end without a picture");
     }
 }

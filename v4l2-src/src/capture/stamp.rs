@@ -13,7 +13,7 @@ const SUSPICIOUS: u64 = 500_000_000;
 /// Checks stamps, and counts what was wrong with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct StampCheck {
-    /// Stamps that claimed the monotonic clock and are of another.
+    /// Stamps that claimed the monotonic clock, were of another and were converted.
     pub(super) clock_corrected: u64,
     /// Stamps that lie after the dequeue, on their own clock.
     pub(super) ahead: u64,
@@ -22,11 +22,11 @@ pub(super) struct StampCheck {
 }
 
 impl StampCheck {
-    /// The stamp with the clock it is of, for a frame that was dequeued at `dequeued` on the
-    /// monotonic clock; `None` where the driver does not say when a frame was captured.
+    /// The stamp on the monotonic clock, for a frame that was dequeued at `dequeued` on it;
+    /// `None` where the driver does not say when a frame was captured.
     ///
     /// A stamp that claims `MONOTONIC`, is far from its time and near to that of `BOOTTIME` is of
-    /// the latter, as those of rkisp1 are. `boottime` is read for suspicious stamps only. A stamp
+    /// the latter, as those of rkisp1 are, and is converted. `boottime` is read for suspicious stamps only. A stamp
     /// ahead of the dequeue, as vivid's are, is counted and stays as it is.
     pub(super) fn check(
         &mut self,
@@ -39,39 +39,42 @@ impl StampCheck {
         }
         // A stamp ahead has an age beyond all measure.
         let age = dequeued.as_nanos().wrapping_sub(frame.at.as_nanos());
-        let clock = if age < SUSPICIOUS {
-            Clock::Monotonic
+        let at = if age < SUSPICIOUS {
+            frame.at
         } else {
             self.look_closer(frame.at, dequeued, boottime)
         };
         Some(CaptureStamp {
-            at: frame.at,
-            clock,
+            at,
+            clock: Clock::Monotonic,
             point: frame.point,
         })
     }
 
-    /// The clock of a stamp that is not of the time just before its dequeue.
+    /// The moment on the monotonic clock of a stamp that is not of the time just before its
+    /// dequeue.
     #[cold]
     fn look_closer(
         &mut self,
-        at: Timestamp,
+        mut at: Timestamp,
         dequeued: Timestamp,
         boottime: impl FnOnce() -> Timestamp,
-    ) -> Clock {
-        let (mut clock, mut now) = (Clock::Monotonic, dequeued);
+    ) -> Timestamp {
         if !is_near(at, dequeued) {
             let boottime = boottime();
             if is_near(at, boottime) {
-                (clock, now) = (Clock::Boottime, boottime);
+                // Both clocks run alike; they differ by what the machine slept.
+                let slept = boottime.since(dequeued).unwrap_or_default().as_nanos();
+                let slept = u64::try_from(slept).unwrap_or(u64::MAX);
+                at = Timestamp::from_nanos(at.as_nanos().saturating_sub(slept));
                 self.clock_corrected += 1;
             }
         }
-        if let Some(lead) = at.since(now).filter(|lead| !lead.is_zero()) {
+        if let Some(lead) = at.since(dequeued).filter(|lead| !lead.is_zero()) {
             self.ahead += 1;
             self.longest_lead = self.longest_lead.max(lead);
         }
-        clock
+        at
     }
 }
 
@@ -82,7 +85,7 @@ fn is_near(at: Timestamp, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dmaflow_core::frame::StampPoint;
+    use dmaflow_core::frame::{FrameFlags, StampPoint};
 
     const NOW: u64 = 100_000_000_000;
     /// The machine slept for an hour.
@@ -97,19 +100,21 @@ mod tests {
             clock,
             point: StampPoint::EndOfFrame,
             damaged: false,
-            last: false,
+            flags: FrameFlags::default(),
             bytes_used: [0; 4],
         }
     }
 
-    fn check(at: u64) -> (Option<Clock>, StampCheck) {
+    fn check(at: u64) -> (Timestamp, StampCheck) {
         let mut check = StampCheck::default();
         let stamp = check.check(
             &frame(at, StampClock::Monotonic),
             Timestamp::from_nanos(NOW),
             || Timestamp::from_nanos(BOOT),
         );
-        (stamp.map(|stamp| stamp.clock), check)
+        let stamp = stamp.unwrap();
+        assert_eq!(stamp.clock, Clock::Monotonic);
+        (stamp.at, check)
     }
 
     #[test]
@@ -128,15 +133,15 @@ mod tests {
 
     #[test]
     fn boottime_that_claims_to_be_monotonic() {
-        let (clock, counted) = check(BOOT - 20 * MS);
-        assert_eq!(clock, Some(Clock::Boottime));
+        let (at, counted) = check(BOOT - 20 * MS);
+        assert_eq!(at, Timestamp::from_nanos(NOW - 20 * MS));
         assert_eq!((counted.clock_corrected, counted.ahead), (1, 0));
     }
 
     #[test]
     fn a_stamp_ahead_of_its_dequeue_is_counted_and_kept() {
-        let (clock, counted) = check(NOW + 30 * MS);
-        assert_eq!(clock, Some(Clock::Monotonic));
+        let (at, counted) = check(NOW + 30 * MS);
+        assert_eq!(at, Timestamp::from_nanos(NOW + 30 * MS));
         assert_eq!((counted.clock_corrected, counted.ahead), (0, 1));
         assert_eq!(counted.longest_lead, Duration::from_millis(30));
     }
@@ -154,15 +159,15 @@ mod tests {
 
     #[test]
     fn a_stamp_of_no_clock_keeps_what_it_claims() {
-        let (clock, counted) = check(1 << 62);
-        assert_eq!(clock, Some(Clock::Monotonic));
+        let (at, counted) = check(1 << 62);
+        assert_eq!(at, Timestamp::from_nanos(1 << 62));
         assert_eq!((counted.clock_corrected, counted.ahead), (0, 1));
     }
 
     #[test]
     fn an_old_stamp_is_old_and_not_another_clocks() {
-        let (clock, counted) = check(NOW - 2000 * MS);
-        assert_eq!(clock, Some(Clock::Monotonic));
+        let (at, counted) = check(NOW - 2000 * MS);
+        assert_eq!(at, Timestamp::from_nanos(NOW - 2000 * MS));
         assert_eq!(counted, StampCheck::default());
     }
 
