@@ -29,13 +29,11 @@ impl Status {
     }
 
     pub(crate) fn show(&self, stages: &str, progress: &Progress<'_>) {
+        let line = line(stages, progress, progress.latency());
         let text = match self {
             // Without wrapping, so that a narrow terminal shows less instead of more lines.
-            Self::Line => format!(
-                "{CLEAR}\x1b[?7l{}\x1b[?7h",
-                line(stages, progress, progress.latency())
-            ),
-            Self::Lines => line(stages, progress, progress.latency()) + "\n",
+            Self::Line => format!("{CLEAR}\x1b[?7l{line}\x1b[?7h"),
+            Self::Lines => line + "\n",
         };
         write(&text);
     }

@@ -105,9 +105,7 @@ impl ModeInfo {
             preferred: mode.mode_type().contains(ModeTypeFlags::PREFERRED),
         })
     }
-}
 
-impl ModeInfo {
     /// From one refresh of the screen to the next.
     pub(crate) fn interval(&self) -> Duration {
         Duration::from_nanos(1_000_000_000_000 / u64::from(self.refresh_millihertz.max(1)))

@@ -135,7 +135,7 @@ fn run_on_board(root: &Path, results: &Path) -> Result<()> {
     ensure!(
         ending == Ending::Exited(0),
         "{ending}; the kernel's log: {}",
-        results.join("kernel.log").display()
+        results.join(vm::KERNEL_LOG).display()
     );
     Ok(())
 }

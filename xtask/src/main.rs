@@ -178,7 +178,7 @@ fn vm(args: &VmArgs) -> Result<u8> {
     if !matches!(ending, Ending::Exited(_)) {
         eprintln!(
             "error: {ending}\n  the kernel's log: {}",
-            results.join("kernel.log").display()
+            results.join(vm::KERNEL_LOG).display()
         );
     }
     Ok(ending.code())

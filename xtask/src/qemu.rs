@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::kernel::Kernel;
+use crate::vm::KERNEL_LOG;
 
 /// The emulator for the one architecture the board has.
 pub(crate) const PROGRAM: &str = "qemu-system-x86_64";
@@ -75,7 +76,7 @@ impl Machine<'_> {
             .args(["-append", &self.kernel_arguments()])
             .args([
                 "-chardev",
-                &format!("file,id=log,path={results}/kernel.log"),
+                &format!("file,id=log,path={results}/{KERNEL_LOG}"),
             ])
             .args(["-serial", "chardev:log"])
             .args(["-device", "virtio-serial-pci"])

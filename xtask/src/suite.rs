@@ -221,7 +221,7 @@ fn on_board(root: &Path, kernel: &Kernel, profile: &str, programs: &[PathBuf]) -
         Ending::Exited(_) if !tally.failed.is_empty() => {}
         ending => tally.add(Tally::failure(format!(
             "{ending}; kernel's log: {}",
-            results.join("kernel.log").display()
+            results.join(vm::KERNEL_LOG).display()
         ))),
     }
     if tally.passed == 0 && tally.failed.is_empty() {

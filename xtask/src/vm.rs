@@ -98,7 +98,7 @@ impl fmt::Display for Ending {
 pub(crate) type Output = Box<dyn Write + Send>;
 
 /// Where the kernel's messages go, in the results.
-const KERNEL_LOG: &str = "kernel.log";
+pub(crate) const KERNEL_LOG: &str = "kernel.log";
 
 /// Boots of one board that are tried: now and then a kernel dies under an emulator before
 /// anything of ours runs, and the next one does not.

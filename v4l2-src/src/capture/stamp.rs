@@ -6,8 +6,9 @@ use dmaflow_core::frame::CaptureStamp;
 use dmaflow_core::time::{Clock, Timestamp};
 use dmaflow_v4l2::{Dequeued, StampClock};
 
-/// A stamp so many nanoseconds from the dequeue, before or after it, is compared with another clock. It
-/// is more than a frame takes, and less than a machine sleeps, which sets the clocks apart.
+/// A stamp so many nanoseconds from the dequeue, before or after it, is compared with another
+/// clock. It is more than a frame takes, and less than a machine sleeps, which sets the clocks
+/// apart.
 const SUSPICIOUS: u64 = 500_000_000;
 
 /// Checks stamps, and counts what was wrong with them.
@@ -15,7 +16,7 @@ const SUSPICIOUS: u64 = 500_000_000;
 pub(super) struct StampCheck {
     /// Stamps that claimed the monotonic clock, were of another and were converted.
     pub(super) clock_corrected: u64,
-    /// Stamps that lie after the dequeue, on their own clock.
+    /// Stamps that lie after the dequeue.
     pub(super) ahead: u64,
     /// The most that one did.
     pub(super) longest_lead: Duration,
@@ -26,8 +27,8 @@ impl StampCheck {
     /// `None` where the driver does not say when a frame was captured.
     ///
     /// A stamp that claims `MONOTONIC`, is far from its time and near to that of `BOOTTIME` is of
-    /// the latter, as those of rkisp1 are, and is converted. `boottime` is read for suspicious stamps only. A stamp
-    /// ahead of the dequeue, as vivid's are, is counted and stays as it is.
+    /// the latter, as those of rkisp1 are, and is converted. `boottime` is read for suspicious
+    /// stamps only. A stamp ahead of the dequeue, as vivid's are, is counted and stays as it is.
     pub(super) fn check(
         &mut self,
         frame: &Dequeued,

@@ -1,5 +1,6 @@
 //! The watching thread: limits, silence, and a look once a second where somebody looks.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +42,11 @@ impl Watch<'_> {
         let mut running = self.threads;
         let mut silent = false;
         // Somebody or something ended the flow: that nothing comes any more is as it should be.
-        let mut ending = false;
+        let ending = Cell::new(false);
+        let end = || {
+            stopper.stop();
+            ending.set(true);
+        };
         let mut last = Progress::default();
         let mut last_frame = self.started;
         // Without anybody who looks, only silence is watched for.
@@ -53,15 +58,13 @@ impl Watch<'_> {
             let News { stop, ended } = events.wait(wake);
             // Whichever stage ended: no more frames are wanted.
             if stop || ended > 0 {
-                stopper.stop();
-                ending = true;
+                end();
                 running -= ended;
                 continue;
             }
             let now = Instant::now();
             if deadline.take_if(|deadline| now >= *deadline).is_some() {
-                stopper.stop();
-                ending = true;
+                end();
             }
             if now < next_look {
                 continue;
@@ -70,16 +73,14 @@ impl Watch<'_> {
             let progress = self.progress(now, &last);
             if progress.captured > last.captured {
                 last_frame = now;
-            } else if now - last_frame >= self.silence && !ending {
+            } else if now - last_frame >= self.silence && !ending.get() {
                 silent = true;
-                stopper.stop();
-                ending = true;
+                end();
             }
             if let Some(look) = &mut look
                 && look(&progress).is_break()
             {
-                stopper.stop();
-                ending = true;
+                end();
             }
             last = progress;
         }
