@@ -143,12 +143,12 @@ pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> 
         "first_flip_monotonic_us": report.first_flip.map(|at| at.as_nanos() / 1000),
         "first_flip_us": report.first_flip.and_then(|at| at.since(began)).map(micros),
         "heap_stats": {
-            "live": report.heap.live,
-            "peak": report.heap.peak,
-            "total": report.heap.total,
-            "failed": report.heap.failed,
-            "live_bytes": report.heap.live_bytes,
-            "peak_bytes": report.heap.peak_bytes,
+            "live": report.heap.usage.live,
+            "peak": report.heap.usage.peak,
+            "total": report.heap.usage.total,
+            "failed": report.heap.usage.failed,
+            "live_bytes": report.heap.usage.live_bytes,
+            "peak_bytes": report.heap.usage.peak_bytes,
         },
     });
     if let (Value::Object(whole), Value::Object(agreed)) =

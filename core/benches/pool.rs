@@ -18,8 +18,7 @@ static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 /// Eight frames, as the target says.
 static POOL: LazyLock<FramePool> = LazyLock::new(|| {
     let layout = Layout::packed(Format::XRGB8888, 64, 64).expect("a small picture");
-    FramePool::allocate(&Heap::new(Memfd::info(), Memfd), &layout, 8, "bench")
-        .expect("eight small frames")
+    FramePool::allocate(&Heap::new(Memfd::info(), Memfd), &layout, 8).expect("eight small frames")
 });
 
 #[divan::bench(threads = [1, 2], sample_size = 10_000)]

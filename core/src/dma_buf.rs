@@ -4,6 +4,7 @@
 //! (`Documentation/driver-api/dma-buf.rst`).
 
 mod access;
+mod holders;
 
 pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};
 
@@ -11,6 +12,7 @@ use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
@@ -105,8 +107,10 @@ enum Backing {
 pub struct DmaBuf {
     fd: OwnedFd,
     len: NonZeroUsize,
-    id: BufferId,
+    id: OnceLock<BufferId>,
     backing: Backing,
+    /// Whether anybody was given the descriptor, and may have kept what it leads to.
+    lent: AtomicBool,
     mapping: OnceLock<sys::Mapping>,
     cpu: CpuCounters,
 }
@@ -132,21 +136,31 @@ impl DmaBuf {
         Self::with_backing(fd, Backing::Memory)
     }
 
+    /// Takes a dma-buf of which the exporter knows the length, without asking the kernel.
+    #[must_use]
+    pub fn with_len(fd: OwnedFd, len: NonZeroUsize) -> Self {
+        Self::assemble(fd, len, Backing::Exported)
+    }
+
     fn with_backing(fd: OwnedFd, backing: Backing) -> Result<Self, DmaBufError> {
         let end = lseek64(&fd, 0, Whence::SeekEnd).map_err(DmaBufError::Measure)?;
         let len = usize::try_from(end)
             .ok()
             .and_then(NonZeroUsize::new)
             .ok_or(DmaBufError::Empty)?;
-        let id = BufferId(fstat(&fd).map_err(DmaBufError::Measure)?.st_ino);
-        Ok(Self {
+        Ok(Self::assemble(fd, len, backing))
+    }
+
+    fn assemble(fd: OwnedFd, len: NonZeroUsize, backing: Backing) -> Self {
+        Self {
             fd,
             len,
-            id,
+            id: OnceLock::new(),
             backing,
+            lent: AtomicBool::new(false),
             mapping: OnceLock::new(),
             cpu: CpuCounters::default(),
-        })
+        }
     }
 
     /// The length in bytes, as the exporter rounded it.
@@ -157,9 +171,14 @@ impl DmaBuf {
     }
 
     /// What this buffer is the same as.
+    ///
+    /// The kernel is asked once. (It has no reason to refuse; should it, the id is 0, which no
+    /// buffer has.)
     #[must_use]
-    pub const fn id(&self) -> BufferId {
-        self.id
+    pub fn id(&self) -> BufferId {
+        *self
+            .id
+            .get_or_init(|| BufferId(fstat(&self.fd).map_or(0, |stat| stat.st_ino)))
     }
 
     /// Whether devices can import it.
@@ -182,7 +201,7 @@ impl DmaBuf {
     pub fn set_name(&self, name: &str) -> Result<(), DmaBufError> {
         CString::new(name)
             .map_err(|_nul| Errno::EINVAL)
-            .and_then(|text| sys::set_name(self.as_fd(), &text))
+            .and_then(|text| sys::set_name(self.fd.as_fd(), &text))
             .map_err(|source| DmaBufError::Name {
                 name: name.to_owned(),
                 source,
@@ -195,7 +214,7 @@ impl DmaBuf {
     /// [`DmaBufError::SyncFile`]. Needs Linux 6.0.
     #[doc(alias = "DMA_BUF_IOCTL_EXPORT_SYNC_FILE")]
     pub fn export_sync_file(&self, access: Access) -> Result<OwnedFd, DmaBufError> {
-        sys::export_sync_file(self.as_fd(), access.flags()).map_err(|source| {
+        sys::export_sync_file(self.fd.as_fd(), access.flags()).map_err(|source| {
             DmaBufError::SyncFile {
                 verb: "export",
                 source,
@@ -213,7 +232,7 @@ impl DmaBuf {
         access: Access,
         sync_file: BorrowedFd<'_>,
     ) -> Result<(), DmaBufError> {
-        sys::import_sync_file(self.as_fd(), access.flags(), sync_file).map_err(|source| {
+        sys::import_sync_file(self.fd.as_fd(), access.flags(), sync_file).map_err(|source| {
             DmaBufError::SyncFile {
                 verb: "import",
                 source,
@@ -236,6 +255,7 @@ impl DmaBuf {
 
 impl AsFd for DmaBuf {
     fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lent.store(true, Ordering::Relaxed);
         self.fd.as_fd()
     }
 }

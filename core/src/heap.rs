@@ -2,226 +2,240 @@
 //!
 //! The shape is that of the kernel's dma-buf heaps framework: an exporter hands the core a
 //! [`HeapInfo`] and its operations ([`Exporter`]), the core gives each heap a name under which
-//! it can be opened, and allocation as well as release stay in the exporter's control.
+//! it can be opened, and allocation as well as release stay in the exporter's control. What
+//! exporters have in common (pools, deferred freeing, shrinking) are helpers outside the core.
 
+mod account;
+mod error;
+mod exporter;
+mod info;
+mod loans;
 mod registry;
 mod stats;
 
-pub use registry::{HeapRegistry, RefusedHeap, RegistryError};
-pub use stats::HeapStats;
+pub use account::{Account, ClientId, OverBudget};
+pub use error::AllocError;
+pub use exporter::{ExportError, Exporter, Idle, Request};
+pub use info::{Contiguity, HeapInfo, page_size};
+pub use loans::{Loan, Loans};
+pub use registry::{HeapRegistry, NodeOpener, RefusedHeap, RegistryError};
+pub use stats::{AllocTimes, Budget, HeapStats, Usage};
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use nix::errno::Errno;
+use crate::dma_buf::{BufferId, DmaBuf};
+use crate::time::Clock;
+use stats::{Counters, Times};
 
-use crate::dma_buf::{DmaBuf, DmaBufError};
-use stats::Counters;
+/// What a heap's owner does when a buffer comes back, before and after its exporter has it.
+pub trait ReleaseObserver: Send + Sync {
+    /// The buffer is about to go back to its exporter.
+    fn before_release(&self, buffer: &DmaBuf) {
+        let _unused = buffer;
+    }
 
-/// How the pages of a heap's buffers lie in physical memory.
+    /// The exporter has the buffer back, and may have given it to another already.
+    fn after_release(&self, id: BufferId, len: usize) {
+        let _unused = (id, len);
+    }
+}
+
+/// A heap has one observer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the heap has a release observer already")]
+pub struct AlreadyObserved;
+
+/// What a request may ask for besides a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contiguity {
-    /// Every buffer is one physically contiguous piece.
-    Contiguous,
-    /// Buffers are made of pages from anywhere.
-    Scattered,
-    /// The exporter cannot tell.
-    Unknown,
+pub struct AllocOptions {
+    /// What the memory's beginning is to be aligned to, in bytes, as devices see it: a power
+    /// of two up to [`HeapInfo::alignment`].
+    pub align: usize,
+    /// None is defined, as in the kernel: must be 0.
+    pub flags: u64,
 }
 
-/// What an exporter says of its heap.
-#[derive(Clone, Debug)]
-pub struct HeapInfo {
-    /// The name it is opened by.
-    pub name: String,
-    /// Other names of the same memory.
-    pub aliases: Vec<String>,
-    /// How its pages lie.
-    pub contiguity: Contiguity,
-    /// Whether the CPU's access goes through its caches; `None` where that is not known.
-    pub cached: Option<bool>,
-    /// Whether the CPU is kept out (protected content).
-    pub protected: bool,
-    /// Whether devices can import its buffers.
-    pub importable: bool,
-    /// The longest buffer it can give, in bytes, where that is known.
-    pub largest: Option<u64>,
-    /// All the memory it has, in bytes, where that is known.
-    pub total: Option<u64>,
-}
-
-impl HeapInfo {
-    /// Whether a heap is opened by this name.
-    #[must_use]
-    pub fn answers_to(&self, name: &str) -> bool {
-        self.name == name || self.aliases.iter().any(|alias| alias == name)
-    }
-}
-
-/// The operations of a heap, kept by the exporter.
-pub trait Exporter: Send + Sync {
-    /// Gives a zeroed buffer of at least `len` bytes.
-    ///
-    /// # Errors
-    /// Whatever the exporter's memory refuses with.
-    fn allocate(&self, len: NonZeroUsize) -> Result<DmaBuf, ExportError>;
-
-    /// Takes a buffer back when its last user in this process has let go.
-    ///
-    /// The default closes it, which frees the memory once no device holds it either.
-    fn release(&self, buffer: DmaBuf) {
-        drop(buffer);
-    }
-}
-
-/// Why an exporter gave no buffer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExportError {
-    /// The operating system refused.
-    #[error("{call} failed")]
-    Os {
-        /// The system call or ioctl.
-        call: &'static str,
-        /// ENOMEM when the memory is full or too fragmented, EACCES without permission.
-        source: Errno,
-    },
-    /// What came back cannot be used as a buffer.
-    #[error(transparent)]
-    Buffer(#[from] DmaBufError),
-}
-
-impl ExportError {
-    /// The error number the kernel gave, where it was the kernel that refused.
-    #[must_use]
-    pub const fn errno(&self) -> Option<Errno> {
-        match self {
-            Self::Os { source, .. }
-            | Self::Buffer(DmaBufError::Measure(source) | DmaBufError::Map { source, .. }) => {
-                Some(*source)
-            }
-            Self::Buffer(_) => None,
-        }
-    }
-}
-
-/// Why a heap gave no buffer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AllocError {
-    /// Nothing was asked for.
-    #[error("heap `{heap}`: a buffer of 0 bytes was asked for")]
-    Empty {
-        /// The heap's name.
-        heap: String,
-    },
-    /// More than one buffer of this heap can hold.
-    #[error("heap `{heap}`: {asked} bytes were asked for, and its largest buffer is {largest}")]
-    TooLarge {
-        /// The heap's name.
-        heap: String,
-        /// Bytes asked for.
-        asked: usize,
-        /// Bytes it gives at most.
-        largest: u64,
-    },
-    /// The exporter gave fewer bytes than were asked for.
-    #[error("heap `{heap}`: {asked} bytes were asked for, and its exporter gave {given}")]
-    Short {
-        /// The heap's name.
-        heap: String,
-        /// Bytes asked for.
-        asked: usize,
-        /// Bytes given.
-        given: usize,
-    },
-    /// The exporter refused.
-    #[error("heap `{heap}` gave no buffer of {asked} bytes{}", advice(.source))]
-    Exporter {
-        /// The heap's name.
-        heap: String,
-        /// Bytes asked for.
-        asked: usize,
-        /// What the exporter says.
-        source: ExportError,
-    },
-}
-
-/// What a user can do about the refusals that have a usual cause.
-fn advice(error: &ExportError) -> &'static str {
-    match error.errno() {
-        Some(Errno::ENOMEM) => {
-            ": its memory is full or too fragmented; use fewer or smaller buffers, another heap, \
-             or, for the CMA, a larger `cma=` on the kernel's command line"
-        }
-        Some(Errno::EACCES | Errno::EPERM) => {
-            ": permission denied; run as a user who may open the node, or add a udev rule for it"
-        }
-        Some(Errno::EMFILE) => ": this process has too many open files; raise `ulimit -n`",
-        _ => "",
+impl Default for AllocOptions {
+    fn default() -> Self {
+        Self { align: 1, flags: 0 }
     }
 }
 
 /// A registered heap, open for allocation. Clones are the same heap.
 #[derive(Clone)]
-pub struct Heap(Arc<Registered>);
+pub struct Heap {
+    registered: Arc<Registered>,
+    account: Option<Account>,
+}
 
 struct Registered {
     info: HeapInfo,
+    name: Arc<str>,
     exporter: Box<dyn Exporter>,
     counters: Counters,
+    times: Times,
+    observer: OnceLock<Box<dyn ReleaseObserver>>,
+    accounts: Mutex<Vec<Account>>,
 }
 
 impl Heap {
     /// Makes a heap of an exporter without registering it anywhere.
     #[must_use]
     pub fn new(info: HeapInfo, exporter: impl Exporter + 'static) -> Self {
-        Self(Arc::new(Registered {
-            info,
-            exporter: Box::new(exporter),
-            counters: Counters::default(),
-        }))
+        Self {
+            registered: Arc::new(Registered {
+                name: info.name.as_str().into(),
+                info,
+                exporter: Box::new(exporter),
+                counters: Counters::default(),
+                times: Times::default(),
+                observer: OnceLock::new(),
+                accounts: Mutex::default(),
+            }),
+            account: None,
+        }
     }
 
     /// What its exporter says of it.
     #[must_use]
     pub fn info(&self) -> &HeapInfo {
-        &self.0.info
+        &self.registered.info
     }
 
     /// The name it was registered under.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.info.name
+        &self.registered.info.name
     }
 
     /// What was allocated from it through this process's handles.
     #[must_use]
     pub fn stats(&self) -> HeapStats {
-        self.0.counters.snapshot()
+        HeapStats {
+            usage: self.registered.counters.usage(),
+            idle: self.registered.exporter.idle(),
+            times: self.registered.times.snapshot(),
+        }
     }
 
-    /// Gives a zeroed buffer of at least `len` bytes.
+    /// The longest buffer it could give now, in bytes, where its exporter can tell.
+    #[must_use]
+    pub fn available(&self) -> Option<u64> {
+        self.registered.exporter.available()
+    }
+
+    /// Sets how much of it may be on loan at once; what is on loan stays.
+    pub fn set_budget(&self, budget: Budget) {
+        self.registered.counters.set_budget(budget);
+    }
+
+    /// How much of it may be on loan at once.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        self.registered.counters.budget()
+    }
+
+    /// Has `observer` told of each release.
     ///
     /// # Errors
-    /// [`AllocError`], each case counted in [`HeapStats::failed`].
-    pub fn allocate(&self, len: usize) -> Result<HeapBuffer, AllocError> {
-        let buffer = self
-            .export(len)
-            .inspect_err(|_counted| self.0.counters.failed())?;
-        self.0.counters.allocated(buffer.len());
-        Ok(HeapBuffer {
-            heap: self.clone(),
-            buffer: Some(buffer),
-        })
+    /// [`AlreadyObserved`] when there is one already, which stays.
+    pub fn observe(&self, observer: impl ReleaseObserver + 'static) -> Result<(), AlreadyObserved> {
+        let observers = &self.registered.observer;
+        let set = observers.set(Box::new(observer));
+        set.map_err(|_refused| AlreadyObserved)
     }
 
-    fn export(&self, asked: usize) -> Result<DmaBuf, AllocError> {
+    /// This heap, allocating for an account: buffers are charged to it, named after it, and
+    /// listed by [`Heap::loans`].
+    ///
+    /// Naming costs a system call a buffer; a heap without an account makes no more of them
+    /// than its exporter does.
+    #[must_use]
+    pub fn for_account(&self, account: &Account) -> Self {
+        let mut accounts = self.accounts_known();
+        accounts.retain(|known| known.usage().live > 0 && !known.is(account));
+        accounts.push(account.clone());
+        drop(accounts);
+        Self {
+            registered: Arc::clone(&self.registered),
+            account: Some(account.clone()),
+        }
+    }
+
+    /// The account it allocates for.
+    #[must_use]
+    pub const fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// What is on loan, and to whom.
+    #[must_use]
+    pub fn loans(&self) -> Loans {
+        let accounts = self.accounts_known().clone();
+        let mut named = Vec::new();
+        for account in accounts {
+            let ours = account.held().into_iter();
+            let ours = ours.filter(|held| Arc::ptr_eq(&held.heap, &self.registered.name));
+            named.extend(ours.map(|held| Loan {
+                heap: self.name().to_owned(),
+                account: account.name().to_owned(),
+                id: held.id,
+                len: held.len,
+                age: held.since.elapsed(),
+            }));
+        }
+        let usage = self.registered.counters.usage();
+        let bytes: usize = named.iter().map(|loan| loan.len).sum();
+        let buffers = usage.live.saturating_sub(named.len() as u64);
+        let rest = usage.live_bytes.saturating_sub(bytes as u64);
+        let unnamed = (buffers > 0).then(|| (self.name().to_owned(), buffers, rest));
+        Loans {
+            named,
+            unnamed: unnamed.into_iter().collect(),
+        }
+    }
+
+    fn accounts_known(&self) -> std::sync::MutexGuard<'_, Vec<Account>> {
+        let accounts = &self.registered.accounts;
+        accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a buffer of at least `len` bytes, zeroed unless [`HeapInfo::zeroed`] says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// [`AllocError`], each case counted in [`Usage::failed`].
+    pub fn allocate(&self, len: usize) -> Result<HeapBuffer, AllocError> {
+        self.allocate_with(len, AllocOptions::default())
+    }
+
+    /// Gives a buffer as [`Heap::allocate`] does, with options.
+    ///
+    /// # Errors
+    /// [`AllocError`], each case counted in [`Usage::failed`].
+    pub fn allocate_with(
+        &self,
+        len: usize,
+        options: AllocOptions,
+    ) -> Result<HeapBuffer, AllocError> {
+        self.checked(len, options)
+            .and_then(|request| self.charged(&request))
+            .inspect_err(|_counted| {
+                self.registered.counters.fail();
+                if let Some(account) = &self.account {
+                    account.fail();
+                }
+            })
+    }
+
+    fn checked(&self, asked: usize, options: AllocOptions) -> Result<Request, AllocError> {
         let heap = || self.name().to_owned();
         let len = NonZeroUsize::new(asked).ok_or_else(|| AllocError::Empty { heap: heap() })?;
-        if let Some(largest) = self.info().largest
+        let info = self.info();
+        if let Some(largest) = info.largest
             && asked as u64 > largest
         {
             return Err(AllocError::TooLarge {
@@ -230,25 +244,104 @@ impl Heap {
                 largest,
             });
         }
-        let buffer = self
-            .0
-            .exporter
-            .allocate(len)
-            .map_err(|source| AllocError::Exporter {
+        if !options.align.is_power_of_two() || options.align > info.alignment {
+            return Err(AllocError::Alignment {
                 heap: heap(),
-                asked,
-                source,
-            })?;
+                asked: options.align,
+                most: info.alignment,
+            });
+        }
+        if options.flags != 0 {
+            return Err(AllocError::Flags {
+                heap: heap(),
+                flags: options.flags,
+            });
+        }
+        let client = self
+            .account
+            .as_ref()
+            .map_or(ClientId::PROCESS, Account::client);
+        Ok(Request {
+            len,
+            align: options.align,
+            client,
+        })
+    }
+
+    /// Charges the request before it is made, so that budgets hold whoever asks at once.
+    fn charged(&self, request: &Request) -> Result<HeapBuffer, AllocError> {
+        let registered = &*self.registered;
+        let asked = request.len.get();
+        let over = |over| AllocError::OverBudget {
+            heap: self.name().to_owned(),
+            asked,
+            over: Box::new(over),
+        };
+        if !registered.counters.take(asked) {
+            return Err(over(OverBudget {
+                whose: "it".to_owned(),
+                budget: self.budget(),
+                usage: registered.counters.usage(),
+            }));
+        }
+        let account = self.account.as_ref();
+        if let Some(Err(refused)) = account.map(|account| account.take(asked)) {
+            registered.counters.undo(asked);
+            return Err(over(refused));
+        }
+        let buffer = self.export(request).inspect_err(|_none| {
+            registered.counters.undo(asked);
+            if let Some(account) = account {
+                account.undo(asked);
+            }
+        })?;
+        let longer = buffer.len() - asked;
+        if longer > 0 {
+            registered.counters.lengthen(longer);
+        }
+        let loan = account.map(|account| {
+            account.lengthen(longer);
+            name(&buffer, account);
+            account.hold(&registered.name, &buffer)
+        });
+        Ok(HeapBuffer {
+            heap: self.clone(),
+            client: request.client,
+            loan,
+            buffer: Some(buffer),
+        })
+    }
+
+    fn export(&self, request: &Request) -> Result<DmaBuf, AllocError> {
+        let asked = request.len.get();
+        let started = Clock::Monotonic.now();
+        let outcome = self.registered.exporter.allocate(request);
+        let took = Clock::Monotonic.now().as_nanos() - started.as_nanos();
+        self.registered.times.record(took);
+        let buffer = outcome.map_err(|source| AllocError::Exporter {
+            heap: self.name().to_owned(),
+            asked,
+            source,
+        })?;
         if buffer.len() < asked {
             let given = buffer.len();
-            self.0.exporter.release(buffer);
+            self.registered.exporter.release(buffer, request.client);
             return Err(AllocError::Short {
-                heap: heap(),
+                heap: self.name().to_owned(),
                 asked,
                 given,
             });
         }
         Ok(buffer)
+    }
+}
+
+fn name(buffer: &DmaBuf, account: &Account) {
+    if buffer.is_importable()
+        && let Err(error) = buffer.set_name(&account.buffer_name())
+    {
+        // A name is a help for whoever reads the kernel's listings, nothing more.
+        tracing::debug!(%error, account = account.name(), "a buffer stays without a name");
     }
 }
 
@@ -265,6 +358,9 @@ impl fmt::Debug for Heap {
 #[derive(Debug)]
 pub struct HeapBuffer {
     heap: Heap,
+    client: ClientId,
+    /// The number by which the heap's account remembers it.
+    loan: Option<u64>,
     buffer: Option<DmaBuf>,
 }
 
@@ -287,10 +383,22 @@ impl Deref for HeapBuffer {
 
 impl Drop for HeapBuffer {
     fn drop(&mut self) {
-        if let Some(buffer) = self.buffer.take() {
-            let len = buffer.len();
-            self.heap.0.exporter.release(buffer);
-            self.heap.0.counters.released(len);
+        let Some(buffer) = self.buffer.take() else {
+            return;
+        };
+        let registered = &*self.heap.registered;
+        let len = buffer.len();
+        let observed = registered.observer.get().map(|observer| {
+            observer.before_release(&buffer);
+            (observer, buffer.id())
+        });
+        registered.exporter.release(buffer, self.client);
+        registered.counters.give(len);
+        if let (Some(account), Some(loan)) = (&self.heap.account, self.loan) {
+            account.give(loan, len);
+        }
+        if let Some((observer, id)) = observed {
+            observer.after_release(id, len);
         }
     }
 }

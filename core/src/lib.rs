@@ -11,6 +11,7 @@ pub mod frame;
 pub mod heap;
 pub mod layout;
 pub mod stage;
+mod sync;
 mod sys;
 pub mod time;
 

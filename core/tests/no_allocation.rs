@@ -17,7 +17,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn streaming_allocates_nothing() {
     let heap = Heap::new(Memfd::info(), Memfd);
     let layout = Layout::packed(Format::NV12, 64, 48).unwrap();
-    let pool = FramePool::allocate(&heap, &layout, 8, "test").unwrap();
+    let pool = FramePool::allocate(&heap, &layout, 8).unwrap();
     drop(pool.acquire());
 
     let streaming = Region::new(ALLOCATOR);

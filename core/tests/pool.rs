@@ -15,10 +15,7 @@ use dmaflow_heaps::Memfd;
 fn pool(frames: usize) -> (FramePool, Heap) {
     let heap = Heap::new(Memfd::info(), Memfd);
     let layout = Layout::packed(Format::NV12, 64, 48).unwrap();
-    (
-        FramePool::allocate(&heap, &layout, frames, "test").unwrap(),
-        heap,
-    )
+    (FramePool::allocate(&heap, &layout, frames).unwrap(), heap)
 }
 
 #[test]
@@ -36,9 +33,9 @@ fn every_frame_is_given_once_and_comes_back() {
         drop(frames);
         assert_eq!(pool.free(), 8);
     }
-    assert_eq!(heap.stats().live, 8);
+    assert_eq!(heap.stats().usage.live, 8);
     drop(pool);
-    assert_eq!((heap.stats().live, heap.stats().total), (0, 8));
+    assert_eq!((heap.stats().usage.live, heap.stats().usage.total), (0, 8));
 }
 
 #[test]
@@ -57,10 +54,10 @@ fn a_frame_outlives_its_pool_with_its_own_memory_only() {
     let (pool, heap) = pool(4);
     let frame = pool.acquire().unwrap();
     drop(pool);
-    assert_eq!(heap.stats().live, 1);
+    assert_eq!(heap.stats().usage.live, 1);
     assert_eq!(frame.layout().format(), Format::NV12);
     drop(frame);
-    assert_eq!(heap.stats().live, 0);
+    assert_eq!(heap.stats().usage.live, 0);
 }
 
 struct Log(Arc<Mutex<Vec<(usize, ThreadId)>>>);

@@ -3,15 +3,15 @@
 //! See the kernel's "Allocating dma-buf using heaps"
 //! (`Documentation/userspace-api/dma-buf-heaps.rst`).
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo};
+use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
+use crate::memfd::whole_pages;
 use crate::sys::HeapFd;
 
 /// Where the kernel puts the nodes.
@@ -42,12 +42,17 @@ impl KernelHeap {
 }
 
 impl Exporter for KernelHeap {
-    fn allocate(&self, len: NonZeroUsize) -> Result<DmaBuf, ExportError> {
-        let fd = self.0.alloc(len).map_err(|source| ExportError::Os {
+    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
+        let refused = |source| ExportError::Os {
             call: "DMA_HEAP_IOCTL_ALLOC",
             source,
-        })?;
-        Ok(DmaBuf::new(fd)?)
+        };
+        let len = whole_pages(request.len)
+            .ok_or(Errno::ENOMEM)
+            .map_err(refused)?;
+        let fd = self.0.alloc(len).map_err(refused)?;
+        // `dma_heap_buffer_alloc` rounds up to whole pages as we have done.
+        Ok(DmaBuf::with_len(fd, len))
     }
 }
 
@@ -110,7 +115,6 @@ fn describe(name: &str) -> HeapInfo {
         _ => None,
     };
     HeapInfo {
-        name: name.to_owned(),
         aliases: aliases.map(|&alias| alias.to_owned()).collect(),
         contiguity,
         cached: match contiguity {
@@ -120,10 +124,10 @@ fn describe(name: &str) -> HeapInfo {
         protected: ["protected", "restricted", "secure"]
             .iter()
             .any(|word| name.contains(word)),
-        importable: true,
         // The kernel would take every page there is before it said no.
         largest: total,
         total,
+        ..HeapInfo::new(name)
     }
 }
 

@@ -6,10 +6,10 @@ use std::os::fd::OwnedFd;
 use crate::kernel::meminfo;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo};
+use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, page_size};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::unistd::{SysconfVar, ftruncate, sysconf};
+use nix::unistd::ftruncate;
 
 /// The embedded default: sealed memfds.
 ///
@@ -25,24 +25,27 @@ impl Memfd {
     #[must_use]
     pub fn info() -> HeapInfo {
         HeapInfo {
-            name: Self::NAME.to_owned(),
-            aliases: Vec::new(),
             contiguity: Contiguity::Scattered,
             cached: Some(true),
-            protected: false,
             importable: false,
             // A file may be longer than the memory that could ever fill it.
             largest: meminfo("MemTotal"),
-            total: None,
+            ..HeapInfo::new(Self::NAME)
         }
     }
 }
 
 impl Exporter for Memfd {
-    fn allocate(&self, len: NonZeroUsize) -> Result<DmaBuf, ExportError> {
-        let memory = sealed(len)?.fd;
+    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
+        let memory = sealed(request.len)?.fd;
         Ok(DmaBuf::from_memory(memory)?)
     }
+}
+
+/// Rounds up to whole pages, unless that is too long for any memory.
+pub(crate) fn whole_pages(len: NonZeroUsize) -> Option<NonZeroUsize> {
+    let len = len.get().checked_next_multiple_of(page_size())?;
+    NonZeroUsize::new(len)
 }
 
 pub(crate) struct Sealed {
@@ -54,14 +57,7 @@ pub(crate) struct Sealed {
 /// cannot be hit by SIGBUS, and udmabuf takes it.
 pub(crate) fn sealed(len: NonZeroUsize) -> Result<Sealed, ExportError> {
     let os = |call| move |source| ExportError::Os { call, source };
-    let page = sysconf(SysconfVar::PAGE_SIZE)
-        .map_err(os("sysconf"))?
-        .and_then(|size| usize::try_from(size).ok())
-        .unwrap_or(1);
-    let len = len
-        .get()
-        .checked_next_multiple_of(page)
-        .and_then(NonZeroUsize::new)
+    let len = whole_pages(len)
         .ok_or(Errno::ENOMEM)
         .map_err(os("rounding up to whole pages"))?;
     let end = i64::try_from(len.get())

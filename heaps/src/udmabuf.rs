@@ -2,12 +2,11 @@
 //!
 //! See the kernel's `drivers/dma-buf/udmabuf.c`. Needs `/dev/udmabuf` (`CONFIG_UDMABUF`).
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo};
+use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
@@ -38,14 +37,10 @@ impl Udmabuf {
     #[must_use]
     pub fn info() -> HeapInfo {
         HeapInfo {
-            name: Self::NAME.to_owned(),
-            aliases: Vec::new(),
             contiguity: Contiguity::Scattered,
             cached: Some(true),
-            protected: false,
-            importable: true,
             largest: size_limit(Path::new(Self::LIMIT)),
-            total: None,
+            ..HeapInfo::new(Self::NAME)
         }
     }
 }
@@ -57,8 +52,8 @@ fn size_limit(parameter: &Path) -> Option<u64> {
 }
 
 impl Exporter for Udmabuf {
-    fn allocate(&self, len: NonZeroUsize) -> Result<DmaBuf, ExportError> {
-        let memory = sealed(len)?;
+    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
+        let memory = sealed(request.len)?;
         let exported = self
             .0
             .create(&memory.fd, memory.len)
@@ -66,6 +61,6 @@ impl Exporter for Udmabuf {
                 call: "UDMABUF_CREATE",
                 source,
             })?;
-        Ok(DmaBuf::new(exported)?)
+        Ok(DmaBuf::with_len(exported, memory.len))
     }
 }

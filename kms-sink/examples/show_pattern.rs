@@ -31,7 +31,7 @@ fn main() -> Result<()> {
 
     let heaps = dmaflow_heaps::registry();
     let layout = Layout::packed(format, width.parse()?, height.parse()?)?;
-    let pool = FramePool::allocate(&heaps.open("system")?, &layout, 4, "pattern")?;
+    let pool = FramePool::allocate(&heaps.open("system")?, &layout, 4)?;
     let mut sink = KmsSink::open(KmsSinkConfig {
         card,
         verify,

@@ -232,7 +232,7 @@ mod tests {
     fn pool(frames: usize) -> FramePool {
         let heap = Heap::new(Memfd::info(), Memfd);
         let layout = Layout::packed(Format::XRGB8888, 16, 16).unwrap();
-        FramePool::allocate(&heap, &layout, frames, "link").unwrap()
+        FramePool::allocate(&heap, &layout, frames).unwrap()
     }
 
     fn numbered(pool: &FramePool, sequence: u64) -> Frame {

@@ -60,7 +60,7 @@ fn every_frame_is_accounted_for_run_after_run() {
         assert_eq!(pipeline.pool().free(), pipeline.pool().len());
     }
     drop(pipeline);
-    assert_eq!(heaps.open("memfd").unwrap().stats().live, 0);
+    assert_eq!(heaps.open("memfd").unwrap().stats().usage.live, 0);
 }
 
 #[test]

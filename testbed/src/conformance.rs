@@ -3,32 +3,60 @@
 
 use std::collections::HashSet;
 use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
-use dmaflow_core::heap::{AllocError, Heap};
+use dmaflow_core::dma_buf::{BufferId, CpuUse, DmaBuf};
+use dmaflow_core::heap::{
+    Account, AllocError, AllocOptions, Budget, Heap, ReleaseObserver, page_size as page,
+};
 
-/// Runs the whole suite on a heap.
+use crate::peer::shows_to;
+
+/// Releases seen of a heap: begun, ended.
+#[derive(Default)]
+struct Releases(Mutex<Vec<(BufferId, &'static str)>>);
+
+struct Watch(Arc<Releases>);
+
+impl ReleaseObserver for Watch {
+    fn before_release(&self, buffer: &DmaBuf) {
+        self.0.0.lock().unwrap().push((buffer.id(), "before"));
+    }
+
+    fn after_release(&self, id: BufferId, _len: usize) {
+        self.0.0.lock().unwrap().push((id, "after"));
+    }
+}
+
+/// Runs the whole suite on a heap that nobody else uses meanwhile; `peer` is the program
+/// `heap-peer`.
 ///
 /// # Panics
 /// At the first promise that is broken.
-pub fn conforms(heap: &Heap) {
-    let before = heap.stats();
+pub fn conforms(heap: &Heap, peer: &Path) {
+    let releases = Arc::new(Releases::default());
+    heap.observe(Watch(Arc::clone(&releases))).unwrap();
+    let before = heap.stats().usage;
     lengths_are_whole_pages(heap);
+    alignments_are_kept_or_refused(heap);
     memory_is_zeroed_even_after_use(heap);
     identities_are_distinct_and_shared_by_duplicates(heap);
     what_one_descriptor_writes_another_reads(heap);
+    another_process_sees_the_same_memory(heap, peer);
     a_writer_is_alone(heap);
+    what_another_holds_is_not_given_again(heap);
+    a_buffer_is_released_once(heap, &releases);
+    loans_are_told_by_account(heap);
+    budgets_hold(heap);
     wrong_requests_are_refused(heap);
-    let after = heap.stats();
+    let stats = heap.stats();
+    let after = stats.usage;
     assert_eq!(after.live, before.live, "{heap:?} has buffers out");
     assert_eq!(after.live_bytes, before.live_bytes);
     assert!(after.total > before.total && after.failed > before.failed);
     assert!(after.peak >= 2 && after.peak_bytes >= after.live_bytes);
-}
-
-fn page() -> usize {
-    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).unwrap();
-    usize::try_from(size.unwrap()).unwrap()
+    assert!(stats.times.count() >= after.total, "{stats:?}");
 }
 
 fn lengths_are_whole_pages(heap: &Heap) {
@@ -48,7 +76,28 @@ fn lengths_are_whole_pages(heap: &Heap) {
     }
 }
 
+fn alignments_are_kept_or_refused(heap: &Heap) {
+    let most = heap.info().alignment;
+    assert!(most >= page() && most.is_power_of_two());
+    let with = |align, flags| heap.allocate_with(1, AllocOptions { align, flags });
+    for align in [1, 64, page(), most] {
+        assert!(
+            with(align, 0).is_ok(),
+            "{heap:?} refuses to align to {align}"
+        );
+    }
+    for wrong in [0, 3, page() + 1, usize::MAX, most * 2] {
+        let error = with(wrong, 0).unwrap_err();
+        assert!(matches!(error, AllocError::Alignment { .. }), "{error}");
+    }
+    for flags in [1, 1 << 63, u64::MAX] {
+        let error = with(1, flags).unwrap_err();
+        assert!(matches!(error, AllocError::Flags { .. }), "{error}");
+    }
+}
+
 fn memory_is_zeroed_even_after_use(heap: &Heap) {
+    assert!(heap.info().zeroed);
     for _again in 0..3 {
         let buffer = heap.allocate(64 << 10).unwrap();
         let mut bytes = buffer.write(CpuUse::Draw).unwrap();
@@ -87,6 +136,11 @@ fn what_one_descriptor_writes_another_reads(heap: &Heap) {
     assert_eq!(buffer.cpu_counts().copied, 0);
 }
 
+fn another_process_sees_the_same_memory(heap: &Heap, peer: &Path) {
+    let buffer = heap.allocate(100_000).unwrap();
+    shows_to(peer, &buffer);
+}
+
 fn a_writer_is_alone(heap: &Heap) {
     let buffer = heap.allocate(4096).unwrap();
     let reader = buffer.read(CpuUse::Inspect).unwrap();
@@ -98,6 +152,80 @@ fn a_writer_is_alone(heap: &Heap) {
     assert!(buffer.write(CpuUse::Draw).is_err());
     drop(writer);
     assert!(buffer.read(CpuUse::Inspect).is_ok());
+}
+
+fn what_another_holds_is_not_given_again(heap: &Heap) {
+    let buffer = heap.allocate(8192).unwrap();
+    let kept = duplicate(&buffer);
+    kept.write(CpuUse::Draw).unwrap().fill(0x77);
+    drop(buffer);
+    let others: Vec<_> = (0..4).map(|_| heap.allocate(8192).unwrap()).collect();
+    for other in &others {
+        assert_ne!(
+            other.id(),
+            kept.id(),
+            "{heap:?} gives a buffer that is in use"
+        );
+        other.write(CpuUse::Draw).unwrap().fill(0x11);
+    }
+    let bytes = kept.read(CpuUse::Inspect).unwrap();
+    assert!(
+        bytes.iter().all(|&byte| byte == 0x77),
+        "{heap:?} gives memory that is in use"
+    );
+}
+
+fn a_buffer_is_released_once(heap: &Heap, releases: &Releases) {
+    let buffer = heap.allocate(4096).unwrap();
+    let id = buffer.id();
+    releases.0.lock().unwrap().clear();
+    let other = duplicate(&buffer);
+    drop(other);
+    assert!(releases.0.lock().unwrap().is_empty());
+    drop(buffer);
+    let seen = releases.0.lock().unwrap().clone();
+    assert_eq!(seen, [(id, "before"), (id, "after")]);
+}
+
+fn loans_are_told_by_account(heap: &Heap) {
+    let client = Account::new("conformance");
+    let pipeline = client.member("a pipeline");
+    let ours = heap.for_account(&pipeline);
+    assert!(heap.loans().is_empty());
+    let named = ours.allocate(4096).unwrap();
+    let unnamed = heap.allocate(4096).unwrap();
+    let loans = heap.loans();
+    assert_eq!(loans.named.len(), 1, "{loans}");
+    assert_eq!(loans.named[0].account, "a pipeline");
+    assert_eq!(loans.named[0].id, named.id());
+    assert_eq!(loans.unnamed[0].1, 1, "{loans}");
+    for account in [&client, &pipeline] {
+        assert_eq!(account.usage().live, 1);
+        assert_eq!(account.usage().live_bytes, named.len() as u64);
+    }
+    drop((named, unnamed));
+    assert!(heap.loans().is_empty());
+    assert_eq!((client.usage().live, client.usage().total), (0, 1));
+    assert_eq!(client.usage().live_bytes, 0);
+}
+
+fn budgets_hold(heap: &Heap) {
+    let client = Account::new("on a budget");
+    client.set_budget(Budget {
+        bytes: Some(3 * page() as u64),
+        buffers: Some(2),
+    });
+    let ours = heap.for_account(&client);
+    let error = ours.allocate(4 * page()).unwrap_err();
+    assert!(error.to_string().contains("on a budget"), "{error}");
+    let held = [ours.allocate(1).unwrap(), ours.allocate(1).unwrap()];
+    assert!(matches!(
+        ours.allocate(1),
+        Err(AllocError::OverBudget { .. })
+    ));
+    drop(held);
+    assert!(ours.allocate(1).is_ok());
+    assert_eq!(client.usage().failed, 2);
 }
 
 fn wrong_requests_are_refused(heap: &Heap) {

@@ -7,6 +7,7 @@
 mod board;
 mod buffers;
 pub mod conformance;
+pub mod peer;
 mod program;
 
 pub use board::Board;

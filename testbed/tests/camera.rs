@@ -31,7 +31,7 @@ fn attached() -> (V4l2Src, FramePool) {
     let heap = dmaflow_heaps::registry()
         .open("default_cma_region")
         .expect("the CMA");
-    let pool = FramePool::allocate(&heap, &plan.layout, 4, "camera test").expect("four frames");
+    let pool = FramePool::allocate(&heap, &plan.layout, 4).expect("four frames");
     camera.attach(&pool).expect("contiguous memory");
     (camera, pool)
 }

@@ -21,7 +21,7 @@ const HEIGHT: u32 = 480;
 fn pool(heap: &str, format: Format) -> FramePool {
     let layout = Layout::packed(format, WIDTH, HEIGHT).unwrap();
     let heap = dmaflow_heaps::registry().open(heap).unwrap();
-    FramePool::allocate(&heap, &layout, 3, "test").unwrap()
+    FramePool::allocate(&heap, &layout, 3).unwrap()
 }
 
 fn vkms(verify: Option<NonZeroU32>) -> KmsSink {

@@ -1,5 +1,7 @@
 //! Every heap of the board keeps the promises of a heap.
 
+use std::path::Path;
+
 use dmaflow_core::dma_buf::Access;
 use dmaflow_core::heap::Contiguity;
 use dmaflow_testbed::{Board, DmaBufs, conformance, open_files};
@@ -16,7 +18,7 @@ fn every_heap_conforms_and_leaves_nothing_behind() {
         .map(|heap| heap.name().to_owned())
         .collect();
     for heap in registry.heaps() {
-        conformance::conforms(heap);
+        conformance::conforms(heap, Path::new(env!("CARGO_BIN_EXE_heap-peer")));
     }
     for wanted in ["system", "udmabuf", "memfd"] {
         assert!(names.iter().any(|name| name == wanted), "{names:?}");

@@ -1,6 +1,6 @@
 //! The heaps of this machine.
 
-use dmaflow_core::heap::{Contiguity, HeapInfo, HeapRegistry};
+use dmaflow_core::heap::{HeapInfo, HeapRegistry};
 use serde_json::{Value, json};
 
 use crate::numbers::bytes;
@@ -34,18 +34,10 @@ fn row(info: &HeapInfo) -> Row {
     }
     Row::Cells(vec![
         info.name.clone(),
-        contiguity(info.contiguity).to_owned(),
+        info.contiguity.to_string(),
         size,
         notes.join("; "),
     ])
-}
-
-const fn contiguity(contiguity: Contiguity) -> &'static str {
-    match contiguity {
-        Contiguity::Contiguous => "contiguous",
-        Contiguity::Scattered => "scattered",
-        Contiguity::Unknown => "unknown",
-    }
 }
 
 pub(super) fn json(registry: &HeapRegistry) -> Value {
@@ -61,7 +53,7 @@ fn heap_json(info: &HeapInfo, refused: Option<&str>) -> Value {
     json!({
         "name": info.name,
         "aliases": info.aliases,
-        "contiguity": contiguity(info.contiguity),
+        "contiguity": info.contiguity.to_string(),
         "cached": info.cached,
         "protected": info.protected,
         "importable": info.importable,

@@ -10,6 +10,8 @@ use crate::sys;
 /// What the CPU wants with the pixels. Only [`CpuUse::Copy`] is a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuUse {
+    /// Clears what another left, before there are pixels; not counted.
+    Clear,
     /// Makes pixels that did not exist before: a test pattern.
     Draw,
     /// Looks without carrying anything on: a comparison, a checksum.
@@ -50,6 +52,7 @@ pub(super) struct CpuCounters {
 impl CpuCounters {
     fn count(&self, purpose: CpuUse, len: usize) {
         let counter = match purpose {
+            CpuUse::Clear => return,
             CpuUse::Draw => &self.drawn,
             CpuUse::Inspect => &self.inspected,
             CpuUse::Copy => &self.copied,
@@ -102,14 +105,14 @@ impl DmaBuf {
         match self.backing {
             Backing::Memory => Ok(()),
             Backing::Exported => {
-                sys::sync_start(self.as_fd(), access.flags()).map_err(DmaBufError::Sync)
+                sys::sync_start(self.fd.as_fd(), access.flags()).map_err(DmaBufError::Sync)
             }
         }
     }
 
     fn sync_end(&self, access: Access) {
         if self.backing == Backing::Exported
-            && let Err(errno) = sys::sync_end(self.as_fd(), access.flags())
+            && let Err(errno) = sys::sync_end(self.fd.as_fd(), access.flags())
         {
             tracing::warn!(%errno, "cannot end CPU access of a dma-buf");
         }

@@ -115,29 +115,22 @@ pub struct FramePool {
 }
 
 impl FramePool {
-    /// Allocates `count` frames from a heap, and names their dma-bufs `name` where the kernel
-    /// lets them be named.
+    /// Allocates `count` frames from a heap.
     ///
     /// # Errors
     /// [`PoolError::Alloc`].
-    pub fn allocate(
-        heap: &Heap,
-        layout: &Layout,
-        count: usize,
-        name: &str,
-    ) -> Result<Self, PoolError> {
+    pub fn allocate(heap: &Heap, layout: &Layout, count: usize) -> Result<Self, PoolError> {
         let common = Arc::new(Common {
             layout: layout.clone(),
             hook: OnceLock::new(),
         });
         let slots = (0..count)
             .map(|index| {
-                let buffers =
-                    allocate_frame(heap, layout, name).map_err(|source| PoolError::Alloc {
-                        frame: index + 1,
-                        count,
-                        source,
-                    })?;
+                let buffers = allocate_frame(heap, layout).map_err(|source| PoolError::Alloc {
+                    frame: index + 1,
+                    count,
+                    source,
+                })?;
                 Ok(Arc::new(Slot {
                     users: AtomicU32::new(0),
                     index,
@@ -237,17 +230,7 @@ impl fmt::Debug for FramePool {
     }
 }
 
-fn allocate_frame(heap: &Heap, layout: &Layout, name: &str) -> Result<Vec<HeapBuffer>, AllocError> {
+fn allocate_frame(heap: &Heap, layout: &Layout) -> Result<Vec<HeapBuffer>, AllocError> {
     let lens = layout.buffer_lens().iter();
-    lens.map(|&len| {
-        let buffer = heap.allocate(len as usize)?;
-        if buffer.is_importable()
-            && let Err(error) = buffer.set_name(name)
-        {
-            // A name is a help for whoever reads the kernel's listings, nothing more.
-            tracing::debug!(%error, name, "a buffer stays without a name");
-        }
-        Ok(buffer)
-    })
-    .collect()
+    lens.map(|&len| heap.allocate(len as usize)).collect()
 }

@@ -1,6 +1,8 @@
 //! Where heaps are registered and opened by name.
 
-use super::{Exporter, Heap, HeapInfo};
+use std::path::Path;
+
+use super::{Exporter, Heap, HeapInfo, Loans};
 
 /// Why a heap could not be registered or opened.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +49,15 @@ pub struct RefusedHeap {
     pub reason: String,
 }
 
+/// Opens the heap behind a node: a device of the kernel's, a socket of a server's.
+pub type NodeOpener = fn(&Path) -> Result<Heap, RegistryError>;
+
 /// The heaps of a process, by name.
 #[derive(Debug, Default)]
 pub struct HeapRegistry {
     heaps: Vec<Heap>,
     refused: Vec<RefusedHeap>,
+    nodes: Option<NodeOpener>,
 }
 
 impl HeapRegistry {
@@ -59,6 +65,15 @@ impl HeapRegistry {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Makes an empty registry which takes a name with a `/` for the path of a node.
+    #[must_use]
+    pub fn with_nodes(opener: NodeOpener) -> Self {
+        Self {
+            nodes: Some(opener),
+            ..Self::default()
+        }
     }
 
     /// Registers an exporter's heap and opens it.
@@ -70,11 +85,19 @@ impl HeapRegistry {
         info: HeapInfo,
         exporter: impl Exporter + 'static,
     ) -> Result<Heap, RegistryError> {
+        self.add(Heap::new(info, exporter))
+    }
+
+    /// Registers a heap that was made elsewhere.
+    ///
+    /// # Errors
+    /// [`RegistryError::NameTaken`] when its name or an alias is in use.
+    pub fn add(&mut self, heap: Heap) -> Result<Heap, RegistryError> {
+        let info = heap.info();
         let mut names = std::iter::once(&info.name).chain(&info.aliases);
         if let Some(name) = names.find(|name| self.find(name).is_some()) {
             return Err(RegistryError::NameTaken { name: name.clone() });
         }
-        let heap = Heap::new(info, exporter);
         self.heaps.push(heap.clone());
         Ok(heap)
     }
@@ -84,7 +107,7 @@ impl HeapRegistry {
         self.refused.push(RefusedHeap { info, reason });
     }
 
-    /// Opens a heap by its name or an alias.
+    /// Opens a heap by its name, an alias, or the path of its node.
     ///
     /// # Errors
     /// [`RegistryError::Unknown`], [`RegistryError::Refused`].
@@ -97,6 +120,9 @@ impl HeapRegistry {
                 name: name.to_owned(),
                 reason: refused.reason.clone(),
             });
+        }
+        if let Some(opener) = self.nodes.filter(|_nodes| name.contains('/')) {
+            return opener(Path::new(name));
         }
         Err(RegistryError::Unknown {
             asked: name.to_owned(),
@@ -129,6 +155,19 @@ impl HeapRegistry {
     /// The heaps that can be used, in the order they were registered.
     pub fn heaps(&self) -> impl Iterator<Item = &Heap> {
         self.heaps.iter()
+    }
+
+    /// What is on loan from any of them, and to whom: at a program's end there should be
+    /// nothing.
+    #[must_use]
+    pub fn loans(&self) -> Loans {
+        let mut all = Loans::default();
+        for heap in &self.heaps {
+            let loans = heap.loans();
+            all.named.extend(loans.named);
+            all.unnamed.extend(loans.unnamed);
+        }
+        all
     }
 
     /// The heaps that are there and may not be used.

@@ -7,7 +7,7 @@
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::FramePool;
-use dmaflow_core::heap::{Heap, HeapRegistry};
+use dmaflow_core::heap::{Account, Heap, HeapRegistry};
 use dmaflow_core::stage::{Choice, SourcePlan, StageError};
 
 use super::{Agreement, Builder, Pipeline};
@@ -38,6 +38,8 @@ pub(super) fn negotiate(
     registry: &HeapRegistry,
 ) -> Result<Pipeline, PipelineError> {
     let formats = common_formats(&mut builder)?;
+    let name = format!("{} -> {}", builder.source.name, builder.sink.name);
+    let account = Account::new(name);
     let mut refusals = Vec::new();
     let mut heaps = candidate_heaps(&builder, registry, &mut refusals)?;
     for format in formats {
@@ -55,7 +57,7 @@ pub(super) fn negotiate(
         };
         let mut usable = Vec::with_capacity(heaps.len());
         for heap in heaps {
-            match attach(&mut builder, &heap, &plan) {
+            match attach(&mut builder, &heap, &account, &plan) {
                 Ok((pool, choices)) => {
                     let agreement = Agreement {
                         devices: devices(&builder),
@@ -179,6 +181,7 @@ enum By {
 fn attach(
     builder: &mut Builder,
     heap: &Heap,
+    account: &Account,
     plan: &SourcePlan,
 ) -> Result<Attached, (By, RefusalReason)> {
     let held = plan.min_buffers + builder.sink.stage.frames_held();
@@ -193,8 +196,8 @@ fn attach(
             },
         ));
     }
-    let name = buffer_name(&builder.source.name);
-    let pool = FramePool::allocate(heap, &plan.layout, buffers, &name)
+    let heap = &heap.for_account(account);
+    let pool = FramePool::allocate(heap, &plan.layout, buffers)
         .map_err(|error| (By::Other, error.into()))?;
     builder.source.stage.attach(&pool).map_err(|error| {
         let by = match &error {
@@ -218,14 +221,4 @@ fn attach(
     let mut choices = by(&builder.source.name, &plan.choices);
     choices.extend(by(&builder.sink.name, &shown));
     Ok((pool, choices))
-}
-
-/// What the kernel's listings call the buffers of a source: at most 31 bytes.
-fn buffer_name(source: &str) -> String {
-    const MOST: usize = 31;
-    let mut name = format!("dmaflow {source}");
-    while name.len() > MOST {
-        name.pop();
-    }
-    name
 }

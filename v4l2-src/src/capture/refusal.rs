@@ -37,7 +37,7 @@ fn explain(heap: &HeapInfo, importable: bool, errno: Errno) -> (&'static str, &'
             "use a heap that is not",
         ),
         Errno::EFAULT => match heap.contiguity {
-            Contiguity::Scattered => (
+            Contiguity::Scattered | Contiguity::Pieces(_) => (
                 "this camera needs contiguous memory (it has no IOMMU), and this heap's is \
                  scattered",
                 CONTIGUOUS,
@@ -74,14 +74,8 @@ mod tests {
 
     fn heap(name: &str, contiguity: Contiguity) -> HeapInfo {
         HeapInfo {
-            name: name.to_owned(),
-            aliases: Vec::new(),
             contiguity,
-            cached: None,
-            protected: false,
-            importable: true,
-            largest: None,
-            total: None,
+            ..HeapInfo::new(name)
         }
     }
 

@@ -13,7 +13,7 @@ fn attached(config: TestSrcConfig, frames: usize) -> (TestSrc, FramePool) {
     let format = config.format;
     let mut source = TestSrc::new(config);
     let plan = source.configure(format).unwrap();
-    let pool = FramePool::allocate(&heap, &plan.layout, frames, "test").unwrap();
+    let pool = FramePool::allocate(&heap, &plan.layout, frames).unwrap();
     source.attach(&pool).unwrap();
     (source, pool)
 }
@@ -162,7 +162,7 @@ fn what_cannot_be_drawn_is_refused_with_the_reason() {
 fn another_pool_may_be_attached_and_the_same_one_not_twice() {
     let (mut source, pool) = attached(unpaced(Format::NV12, 1), 1);
     assert!(source.attach(&pool).is_err());
-    let other = FramePool::allocate(pool.heap(), pool.layout(), 1, "other").unwrap();
+    let other = FramePool::allocate(pool.heap(), pool.layout(), 1).unwrap();
     source.attach(&other).unwrap();
     let _stopper = source.start().unwrap();
     assert!(source.next_frame().unwrap().is_some());

@@ -1,0 +1,57 @@
+//! Whether anybody else has a buffer: what must be known before its memory is used again.
+//!
+//! Every importer, mapping and descriptor of a dma-buf, in whichever process, holds a reference
+//! of the one open file behind it. The kernel tells their number in `/proc/self/fdinfo`
+//! (`dma_buf_show_fdinfo` in `drivers/dma-buf/dma-buf.c`, since Linux 5.3, no rights needed).
+//! While it is ours alone, nobody can get another but from us.
+
+use std::os::fd::AsRawFd;
+use std::sync::atomic::Ordering;
+
+use super::{Backing, DmaBuf};
+use crate::dma_buf::access::CpuCounters;
+
+impl DmaBuf {
+    /// Whether nobody but this value has the buffer: no device, no other process, no duplicate
+    /// of the descriptor. `false` too where that cannot be told, as of memory that is no
+    /// dma-buf once its descriptor was lent.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        if !self.lent.load(Ordering::Relaxed) {
+            return true;
+        }
+        let ours = 1 + u64::from(self.mapping.get().is_some());
+        self.backing == Backing::Exported && self.references() == Some(ours)
+    }
+
+    /// The references of the open file behind the descriptor.
+    fn references(&self) -> Option<u64> {
+        let path = format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd());
+        count(&std::fs::read_to_string(path).ok()?)
+    }
+
+    /// Begins the life of a buffer in another's hands: what the CPU was shown is counted anew.
+    ///
+    /// For exporters that give a buffer out again, once it [is alone](DmaBuf::is_alone).
+    pub fn renew(&mut self) {
+        self.cpu = CpuCounters::default();
+        *self.lent.get_mut() = false;
+    }
+}
+
+fn count(fdinfo: &str) -> Option<u64> {
+    let mut lines = fdinfo.lines();
+    lines.find_map(|line| line.strip_prefix("count:")?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_told_of_dma_bufs_only() {
+        let dma_buf = "pos:\t0\nflags:\t02000002\nsize:\t4096\ncount:\t3\nexp_name:\tsystem\n";
+        assert_eq!(count(dma_buf), Some(3));
+        assert_eq!(count("pos:\t0\nflags:\t02000002\nmnt_id:\t14\n"), None);
+    }
+}
