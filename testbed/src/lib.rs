@@ -7,9 +7,11 @@
 mod board;
 mod buffers;
 pub mod conformance;
+mod faults;
 pub mod peer;
 mod program;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
+pub use faults::Faults;
 pub use program::{Run, dmaflow, dmaflow_as, reload_vivid};

@@ -12,6 +12,9 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 /// The value of `Mapping::users` while a writer is at work.
 const WRITER: u32 = u32::MAX;
 
+/// How often unmapping is tried while the kernel is out of memory.
+const UNMAP_TRIES: u32 = 1000;
+
 /// A shared mapping of a whole buffer, unmapped when dropped.
 ///
 /// # Invariants
@@ -63,11 +66,19 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: by the invariant this is one whole mapping, and no slice outlives `self`.
-        let unmapped = unsafe { munmap(self.address.cast(), self.len.get()) };
-        if let Err(errno) = unmapped {
-            tracing::error!(%errno, "cannot unmap a buffer");
+        // The kernel allocates to unmap: what it says while it is out of memory is no last word.
+        for _again in 0..UNMAP_TRIES {
+            // SAFETY: by the invariant this is one whole mapping, and no slice outlives `self`.
+            match unsafe { munmap(self.address.cast(), self.len.get()) } {
+                Ok(()) => return,
+                Err(Errno::ENOMEM) => std::thread::yield_now(),
+                Err(errno) => {
+                    tracing::error!(%errno, "cannot unmap a buffer");
+                    return;
+                }
+            }
         }
+        tracing::error!("cannot unmap a buffer: the kernel stays out of memory");
     }
 }
 
