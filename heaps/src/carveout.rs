@@ -14,10 +14,10 @@
 //! later allocations. A holder that never lets go costs its piece, and nobody else's memory.
 //!
 //! **Time does not depend on length.** To make a dma-buf takes the kernel longer the more pages
-//! it has, so pieces that came back are kept ready, dma-buf and all, 32 at most. An
-//! allocation of a length that is ready makes no system call. A piece that has been ready
-//! longest is freed when there are more, and all of them, one by one, before a request is
-//! refused: then neighbours join. Only clearing takes time by length, see below.
+//! it has, so the dma-bufs of the last 32 pieces that came back are kept. The same requests get
+//! the same places, so that whoever allocates again what was freed gets them, without a system
+//! call. Their memory is free all the same, and joined with its neighbours: a kept dma-buf is
+//! closed when another piece takes the place. Only clearing takes time by length, see below.
 //!
 //! **Clearing.** What each part of the region may hold, and whose it is, is remembered. A part
 //! that was never lent is zero; so is a piece that came back without its descriptor lent or its
@@ -27,7 +27,7 @@
 //! false). The CPU zeroes through the piece's own dma-buf, within `DMA_BUF_IOCTL_SYNC`, so that
 //! devices see it on every architecture.
 //!
-//! Freeing is never put off to a worker here: that would only keep neighbours apart longer.
+//! Freeing is never put off to a worker here: that would only keep neighbours apart for longer.
 
 mod marks;
 mod pieces;
@@ -86,7 +86,7 @@ pub struct CarveOutFigures {
     pub free_pieces: usize,
     /// How much of what is free cannot be had in one piece: 1 - largest / free.
     pub fragmentation: f64,
-    /// In pieces that are kept ready, and freed when needed.
+    /// Of that, in pieces whose dma-bufs are kept.
     pub ready: u64,
     /// In pieces that were released and that an importer still has.
     pub waiting: u64,
@@ -208,7 +208,7 @@ impl Inner {
         Err(self.refuse(&mut state, want))
     }
 
-    /// Tells a full region from a fragmented one. All that is free is in the space by now.
+    /// Tells a full region from a fragmented one.
     fn refuse(&self, state: &mut State, want: Want) -> ExportError {
         let space = &state.pieces.space;
         let (free, waiting) = (bytes(space.free()), bytes(state.pieces.waiting()));
@@ -318,8 +318,8 @@ impl Exporter for CarveOut {
         }
     }
 
-    /// Cached are the pieces that are kept ready, deferred those that an importer still has,
-    /// reclaimed those that were ready and then freed. Nothing goes back to the system.
+    /// Cached are free pieces whose dma-bufs are kept, deferred those that an importer still
+    /// has, reclaimed those whose dma-bufs were kept and then closed. The memory itself stays.
     fn idle(&self) -> Idle {
         let state = self.0.state();
         Idle {
@@ -333,8 +333,7 @@ impl Exporter for CarveOut {
     fn available(&self) -> Option<u64> {
         let mut state = self.0.state();
         state.pieces.settle(usize::MAX);
-        let space = state.pieces.joined();
-        drop(state);
+        let space = &state.pieces.space;
         let coarsest = match self.0.config.pages {
             Pages::Normal => 1,
             Pages::Huge => huge_page(),

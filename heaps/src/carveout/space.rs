@@ -119,6 +119,21 @@ impl Space {
             start: start.next_multiple_of(align),
             len,
         };
+        self.cut(piece, taken);
+        Some(taken)
+    }
+
+    /// Takes exactly this part; false when not all of it is free.
+    pub fn claim(&mut self, part: Extent) -> bool {
+        let piece = self.before(part.start.saturating_add(1));
+        let piece = piece.filter(|piece| part.len > 0 && part.end() <= piece.end());
+        if let Some(piece) = piece {
+            self.cut(piece, part);
+        }
+        piece.is_some()
+    }
+
+    fn cut(&mut self, piece: Extent, taken: Extent) {
         self.remove(piece);
         if taken.start > piece.start {
             self.insert(piece.start, taken.start - piece.start);
@@ -126,7 +141,6 @@ impl Space {
         if taken.end() < piece.end() {
             self.insert(taken.end(), piece.end() - taken.end());
         }
-        Some(taken)
     }
 
     /// Gives back what was taken, or a part of it.
@@ -232,6 +246,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Op {
         Take { len: u64, align: u64 },
+        Claim(Extent),
         Give { which: prop::sample::Index },
     }
 
@@ -242,7 +257,13 @@ mod tests {
             align: 1 << power,
         });
         let give = any::<prop::sample::Index>().prop_map(|which| Op::Give { which });
-        prop_oneof![3 => take, 2 => give]
+        let part = (0..PAGES, 1..64u64).prop_map(|(start, len)| {
+            Op::Claim(Extent {
+                start,
+                len: len.min(PAGES - start),
+            })
+        });
+        prop_oneof![3 => take, 1 => part, 2 => give]
     }
 
     proptest! {
@@ -262,6 +283,15 @@ mod tests {
                             prop_assert!(taken.start.is_multiple_of(align));
                             used.push(taken);
                         }
+                    }
+                    Op::Claim(part) => {
+                        let apart = |used: &Extent| {
+                            part.end() <= used.start || used.end() <= part.start
+                        };
+                        let free = used.iter().all(apart);
+                        prop_assert_eq!(space.claim(part), free, "what is free can be had");
+                        prop_assert_eq!(again.claim(part), free);
+                        used.extend(free.then_some(part));
                     }
                     Op::Give { ref which } if !used.is_empty() => {
                         let taken = used.swap_remove(which.index(used.len()));
@@ -304,6 +334,8 @@ mod tests {
         assert_eq!(space.take(1, 3), None);
         assert_eq!(space.take(1, 8), None);
         assert_eq!(space.take(11, 1), None);
+        assert!(!space.claim(Extent { start: 3, len: 0 }));
+        assert!(!space.claim(Extent { start: 9, len: 2 }));
         assert_eq!(space.free(), 10);
         assert_eq!(Space::new(0, 1).take(1, 1), None);
     }
