@@ -111,6 +111,8 @@ pub struct DmaBuf {
     backing: Backing,
     /// Whether anybody was given the descriptor, and may have kept what it leads to.
     lent: AtomicBool,
+    /// Whether it was ever open for writing.
+    written: AtomicBool,
     mapping: OnceLock<sys::Mapping>,
     cpu: CpuCounters,
 }
@@ -158,6 +160,7 @@ impl DmaBuf {
             id: OnceLock::new(),
             backing,
             lent: AtomicBool::new(false),
+            written: AtomicBool::new(false),
             mapping: OnceLock::new(),
             cpu: CpuCounters::default(),
         }

@@ -1,13 +1,21 @@
-//! The exporters that come with dmaflow: the kernel's dma-heaps, udmabuf, and memfd.
+//! The exporters that come with dmaflow: the kernel's dma-heaps, udmabuf over ordinary and over
+//! huge pages, carve-outs, and memfd.
 //!
 //! [`registry`] finds what this machine has. Each exporter can also be registered alone, next
 //! to a program's own.
 
+pub mod carveout;
+mod clearing;
+mod huge_udmabuf;
+mod hugepages;
 pub mod kernel;
 mod memfd;
 mod sys;
 mod udmabuf;
 
+pub use carveout::{CarveOut, CarveOutConfig, Pages};
+pub use clearing::Clearing;
+pub use huge_udmabuf::HugeUdmabuf;
 pub use kernel::KernelHeap;
 pub use memfd::Memfd;
 pub use udmabuf::Udmabuf;
@@ -17,7 +25,8 @@ use std::path::Path;
 use dmaflow_core::Errno;
 use dmaflow_core::heap::{Exporter, HeapInfo, HeapRegistry, RegistryError};
 
-/// Registers every heap of this machine: the kernel's, then udmabuf, then memfd.
+/// Registers every heap of this machine: the kernel's, then udmabuf, over ordinary and over huge
+/// pages, then memfd. Carve-outs are made by whoever wants one.
 ///
 /// The order is one of preference: scattered memory is never scarce, contiguous memory is, and
 /// memfds serve built-in stages only. A heap that is there and may not be opened is remembered
@@ -40,6 +49,15 @@ pub fn registry() -> HeapRegistry {
         Udmabuf::open(),
         Path::new(Udmabuf::NODE),
     );
+    match HugeUdmabuf::reserved() {
+        Ok(()) => add(
+            &mut registry,
+            HugeUdmabuf::info(),
+            HugeUdmabuf::open(),
+            Path::new(Udmabuf::NODE),
+        ),
+        Err(none) => registry.refuse(HugeUdmabuf::info(), none.to_string()),
+    }
     add(&mut registry, Memfd::info(), Ok(Memfd), Path::new(""));
     registry
 }

@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 
+use crate::hugepages::{self, HUGE_PAGE};
 use crate::kernel::meminfo;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
 use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, page_size};
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::ftruncate;
 
@@ -56,17 +57,50 @@ pub(crate) struct Sealed {
 /// Makes a memfd of whole pages that can neither shrink nor grow, so that whoever maps it
 /// cannot be hit by SIGBUS, and udmabuf takes it.
 pub(crate) fn sealed(len: NonZeroUsize) -> Result<Sealed, ExportError> {
-    let os = |call| move |source| ExportError::Os { call, source };
-    let len = whole_pages(len)
-        .ok_or(Errno::ENOMEM)
-        .map_err(os("rounding up to whole pages"))?;
-    let end = i64::try_from(len.get())
-        .map_err(|_too_long| Errno::EFBIG)
-        .map_err(os("ftruncate"))?;
-    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let fd = memfd_create("dmaflow", flags).map_err(os("memfd_create"))?;
-    ftruncate(&fd, end).map_err(os("ftruncate"))?;
+    let len = whole_pages(len).ok_or_else(|| os("rounding up to whole pages", Errno::ENOMEM))?;
+    sealed_with(len, MFdFlags::empty())
+}
+
+/// As [`sealed`], of huge pages, all of which are there and zeroed.
+pub(crate) fn sealed_huge(len: NonZeroUsize) -> Result<Sealed, ExportError> {
+    let huge = usize::try_from(HUGE_PAGE).unwrap_or(usize::MAX);
+    let len = len.get().checked_next_multiple_of(huge);
+    let len = len.and_then(NonZeroUsize::new);
+    let len = len.ok_or_else(|| os("rounding up to whole pages", Errno::ENOMEM))?;
+    hugepages::check(len.get() as u64)?;
+    let flags = MFdFlags::MFD_HUGETLB | MFdFlags::MFD_HUGE_2MB;
+    let memory = sealed_with(len, flags).map_err(|error| match error.errno() {
+        Some(Errno::ENODEV | Errno::ENOENT | Errno::ENOSYS) => hugepages::none(),
+        _ => error,
+    })?;
+    // udmabuf would take the pages too, but not from those that others reserved, and not
+    // zeroed on every kernel (`memfd_alloc_folio`).
+    let mode = FallocateFlags::empty();
+    loop {
+        match fallocate(&memory.fd, mode, 0, end(len)?) {
+            Ok(()) => return Ok(memory),
+            // What was allocated before the signal is kept.
+            Err(Errno::EINTR) => {}
+            // Others were faster, or the cgroup may not have so many.
+            Err(Errno::ENOSPC | Errno::ENOMEM) => return Err(hugepages::short(len.get() as u64)),
+            Err(errno) => return Err(os("fallocate", errno)),
+        }
+    }
+}
+
+fn sealed_with(len: NonZeroUsize, kind: MFdFlags) -> Result<Sealed, ExportError> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | kind;
+    let fd = memfd_create("dmaflow", flags).map_err(|errno| os("memfd_create", errno))?;
+    ftruncate(&fd, end(len)?).map_err(|errno| os("ftruncate", errno))?;
     let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
-    fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(os("F_ADD_SEALS"))?;
+    fcntl(&fd, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| os("F_ADD_SEALS", errno))?;
     Ok(Sealed { fd, len })
+}
+
+fn end(len: NonZeroUsize) -> Result<i64, ExportError> {
+    i64::try_from(len.get()).map_err(|_too_long| os("ftruncate", Errno::EFBIG))
+}
+
+const fn os(call: &'static str, source: Errno) -> ExportError {
+    ExportError::Os { call, source }
 }

@@ -78,13 +78,18 @@ impl HeapFd {
 }
 
 impl UdmabufFd {
-    /// Makes a dma-buf of the first `len` bytes of a memfd that cannot shrink.
+    /// Makes a dma-buf of `len` bytes of a memfd that cannot shrink, both numbers in whole pages.
     #[doc(alias = "UDMABUF_CREATE")]
-    pub(crate) fn create(&self, memfd: impl AsFd, len: NonZeroUsize) -> Result<OwnedFd, Errno> {
+    pub(crate) fn create(
+        &self,
+        memfd: impl AsFd,
+        offset: u64,
+        len: NonZeroUsize,
+    ) -> Result<OwnedFd, Errno> {
         let arg = UdmabufCreate {
             memfd: memfd.as_fd().as_raw_fd().cast_unsigned(),
             flags: UDMABUF_FLAGS_CLOEXEC,
-            offset: 0,
+            offset,
             size: len.get() as u64,
         };
         // SAFETY: `arg` is a live `struct udmabuf_create`; the kernel only reads it.

@@ -2,6 +2,8 @@
 //!
 //! See the kernel's `drivers/dma-buf/udmabuf.c`. Needs `/dev/udmabuf` (`CONFIG_UDMABUF`).
 
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use dmaflow_core::Errno;
@@ -15,7 +17,7 @@ use crate::sys::UdmabufFd;
 
 /// Sealed memfds exported as dma-bufs, pages wherever the kernel found them.
 #[derive(Debug)]
-pub struct Udmabuf(UdmabufFd);
+pub struct Udmabuf(pub(crate) UdmabufFd);
 
 impl Udmabuf {
     /// The name it is registered under.
@@ -39,28 +41,52 @@ impl Udmabuf {
         HeapInfo {
             contiguity: Contiguity::Scattered,
             cached: Some(true),
-            largest: size_limit(Path::new(Self::LIMIT)),
+            largest: limit(),
             ..HeapInfo::new(Self::NAME)
         }
     }
 }
 
-/// The module's limit on one buffer, in bytes.
+/// The module's limit on one buffer now, in bytes: 64 MiB by default, and in new kernels (7.3) practically none.
+pub(crate) fn limit() -> Option<u64> {
+    size_limit(Path::new(Udmabuf::LIMIT))
+}
+
 fn size_limit(parameter: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(parameter).ok()?;
     text.trim().parse::<u64>().ok()?.checked_mul(1 << 20)
 }
 
+/// Makes a dma-buf of a part of a sealed memfd; says what a refusal means.
+pub(crate) fn export(
+    udmabuf: &UdmabufFd,
+    memfd: impl AsFd,
+    offset: u64,
+    len: NonZeroUsize,
+) -> Result<OwnedFd, ExportError> {
+    udmabuf.create(memfd, offset, len).map_err(|source| {
+        let most = limit().unwrap_or(u64::MAX);
+        if source == Errno::EINVAL && len.get() as u64 > most {
+            ExportError::Refused {
+                errno: source,
+                reason: format!(
+                    "udmabuf makes buffers of up to {most} bytes; raise the limit in {}",
+                    Udmabuf::LIMIT
+                ),
+            }
+        } else {
+            ExportError::Os {
+                call: "UDMABUF_CREATE",
+                source,
+            }
+        }
+    })
+}
+
 impl Exporter for Udmabuf {
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
         let memory = sealed(request.len)?;
-        let exported = self
-            .0
-            .create(&memory.fd, memory.len)
-            .map_err(|source| ExportError::Os {
-                call: "UDMABUF_CREATE",
-                source,
-            })?;
+        let exported = export(&self.0, &memory.fd, 0, memory.len)?;
         Ok(DmaBuf::with_len(exported, memory.len))
     }
 }

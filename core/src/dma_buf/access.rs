@@ -93,6 +93,7 @@ impl DmaBuf {
     /// As [`DmaBuf::read`]; [`DmaBufError::Busy`] while any other guard is alive.
     pub fn write(&self, purpose: CpuUse) -> Result<CpuWrite<'_>, DmaBufError> {
         let bytes = self.mapping()?.try_write().ok_or(DmaBufError::Busy)?;
+        self.written.store(true, Ordering::Relaxed);
         self.sync_start(Access::Write)?;
         self.cpu.count(purpose, self.len());
         Ok(CpuWrite {

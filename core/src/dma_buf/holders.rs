@@ -30,12 +30,23 @@ impl DmaBuf {
         count(&std::fs::read_to_string(path).ok()?)
     }
 
-    /// Begins the life of a buffer in another's hands: what the CPU was shown is counted anew.
+    /// Whether nobody can have written into it since it was made or [renewed](DmaBuf::renew):
+    /// its descriptor was not lent, and it was not opened for writing, whatever for.
+    ///
+    /// For exporters that need not clear what nobody touched.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        !self.lent.load(Ordering::Relaxed) && !self.written.load(Ordering::Relaxed)
+    }
+
+    /// Begins the life of a buffer in another's hands: what the CPU was shown is counted anew,
+    /// and the buffer counts as [untouched](DmaBuf::is_untouched).
     ///
     /// For exporters that give a buffer out again, once it [is alone](DmaBuf::is_alone).
     pub fn renew(&mut self) {
         self.cpu = CpuCounters::default();
         *self.lent.get_mut() = false;
+        *self.written.get_mut() = false;
     }
 }
 
@@ -47,6 +58,23 @@ fn count(fdinfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dma_buf::CpuUse;
+
+    #[test]
+    fn a_buffer_is_untouched_until_somebody_may_write() {
+        let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
+        let fd = nix::sys::memfd::memfd_create("untouched", flags).unwrap();
+        nix::unistd::ftruncate(&fd, 4096).unwrap();
+        let mut buffer = DmaBuf::from_memory(fd).unwrap();
+        drop(buffer.read(CpuUse::Inspect).unwrap());
+        assert!(buffer.is_untouched() && buffer.id() == buffer.id());
+        drop(buffer.write(CpuUse::Clear).unwrap());
+        assert!(!buffer.is_untouched());
+        buffer.renew();
+        assert!(buffer.is_untouched());
+        let _fd = std::os::fd::AsFd::as_fd(&buffer);
+        assert!(!buffer.is_untouched());
+    }
 
     #[test]
     fn references_are_told_of_dma_bufs_only() {

@@ -1,0 +1,106 @@
+//! Huge pages: how many there are, and how to have more.
+//!
+//! See the kernel's "HugeTLB Pages" (`Documentation/admin-guide/mm/hugetlbpage.rst`).
+
+use std::path::Path;
+
+use dmaflow_core::Errno;
+use dmaflow_core::heap::ExportError;
+
+/// The bytes of a huge page, on every architecture that has huge pages of this length.
+pub(crate) const HUGE_PAGE: u64 = 2 << 20;
+
+const POOL: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
+
+/// The kernel's pool of huge pages, as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HugePages {
+    /// All there are.
+    pub(crate) total: u64,
+    /// Those that nobody uses and nobody was promised.
+    pub(crate) free: u64,
+    /// How many more the kernel may try to make when they are asked for.
+    pub(crate) overcommit: u64,
+}
+
+impl HugePages {
+    /// Reads what there is; `None` without huge pages of 2 MiB.
+    pub(crate) fn now() -> Option<Self> {
+        let read = |name: &str| {
+            let text = std::fs::read_to_string(Path::new(POOL).join(name)).ok()?;
+            text.trim().parse::<u64>().ok()
+        };
+        let promised = read("resv_hugepages")?;
+        let surplus = read("surplus_hugepages")?;
+        Some(Self {
+            total: read("nr_hugepages")?,
+            free: read("free_hugepages")?.saturating_sub(promised),
+            overcommit: read("nr_overcommit_hugepages")?.saturating_sub(surplus),
+        })
+    }
+
+    /// Why so many pages cannot be had.
+    fn short(self, wanted: u64) -> ExportError {
+        let Self { total, free, .. } = self;
+        let more = total.saturating_add(wanted.saturating_sub(free).max(1));
+        refused(
+            Errno::ENOMEM,
+            format!(
+                "it takes {wanted} huge pages of 2 MiB, and {free} of {total} are free; reserve \
+                 more with `sysctl vm.nr_hugepages={more}`, soon after boot, while memory is in \
+                 one piece, or with `hugepages={more}` on the kernel's command line"
+            ),
+        )
+    }
+}
+
+/// Whether the kernel has or may make so many bytes of huge pages.
+///
+/// # Errors
+/// [`short`] or [`none`]: filling a file until there is no page left would take long and leave
+/// others without.
+pub(crate) fn check(bytes: u64) -> Result<(), ExportError> {
+    let pages = HugePages::now().ok_or_else(none)?;
+    let wanted = bytes.div_ceil(HUGE_PAGE);
+    if wanted <= pages.free.saturating_add(pages.overcommit) {
+        Ok(())
+    } else {
+        Err(pages.short(wanted))
+    }
+}
+
+/// Why so many bytes cannot be had now.
+pub(crate) fn short(bytes: u64) -> ExportError {
+    HugePages::now().map_or_else(none, |pages| pages.short(bytes.div_ceil(HUGE_PAGE)))
+}
+
+/// Why there are no huge pages at all.
+pub(crate) fn none() -> ExportError {
+    let reason = "this kernel has no huge pages of 2 MiB; it needs CONFIG_HUGETLBFS and a \
+                  processor that has them";
+    refused(Errno::EOPNOTSUPP, reason.to_owned())
+}
+
+const fn refused(errno: Errno, reason: String) -> ExportError {
+    ExportError::Refused { errno, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_names_the_number_to_set() {
+        let pages = HugePages {
+            total: 8,
+            free: 3,
+            overcommit: 0,
+        };
+        let error = pages.short(16);
+        assert_eq!(error.errno(), Some(Errno::ENOMEM));
+        let text = error.to_string();
+        assert!(text.contains("it takes 16 huge pages"), "{text}");
+        assert!(text.contains("3 of 8 are free"), "{text}");
+        assert!(text.contains("vm.nr_hugepages=21"), "{text}");
+    }
+}
