@@ -131,6 +131,12 @@ fn describe(name: &str) -> HeapInfo {
     }
 }
 
+/// Whether a heap's memory is the kernel's CMA, of which `/proc/meminfo` tells how much is free.
+pub(crate) fn is_cma(info: &HeapInfo) -> bool {
+    info.contiguity == Contiguity::Contiguous
+        && (CMA_NAMES.iter().any(|name| info.answers_to(name)) || info.name.starts_with("cma"))
+}
+
 /// A line of `/proc/meminfo`, in bytes.
 pub(crate) fn meminfo(key: &str) -> Option<u64> {
     parse_meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?, key)

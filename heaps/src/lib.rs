@@ -3,21 +3,33 @@
 //!
 //! [`registry`] finds what this machine has. Each exporter can also be registered alone, next
 //! to a program's own.
+//!
+//! Helpers are exporters around exporters, offered and never forced: [`PagePool`] keeps freed
+//! buffers for reuse, [`DeferredFree`] frees on a worker. A [`Shrinker`] trims what pools keep
+//! when memory becomes scarce.
 
 pub mod carveout;
 mod clearing;
+mod deferred;
 mod huge_udmabuf;
 mod hugepages;
 pub mod kernel;
 mod memfd;
+mod pool;
+pub mod shrinker;
 mod sys;
+#[cfg(test)]
+mod testing;
 mod udmabuf;
 
 pub use carveout::{CarveOut, CarveOutConfig, Pages};
 pub use clearing::Clearing;
+pub use deferred::DeferredFree;
 pub use huge_udmabuf::HugeUdmabuf;
 pub use kernel::KernelHeap;
 pub use memfd::Memfd;
+pub use pool::{PagePool, PoolPolicy, PoolStats, WeakPool};
+pub use shrinker::{Reclaim, Shrinker, ShrinkerConfig};
 pub use udmabuf::Udmabuf;
 
 use std::path::Path;

@@ -1,0 +1,430 @@
+//! A pool that keeps freed buffers for reuse, as a helper around any exporter.
+//!
+//! What makes an allocation slow is that the kernel finds and clears pages. A pool pays once:
+//! a buffer that comes back stays open, and is given to whoever asks for its length next.
+
+mod class;
+mod figures;
+mod limbo;
+mod reclaim;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+pub use figures::PoolStats;
+pub use reclaim::WeakPool;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dmaflow_core::Errno;
+use dmaflow_core::dma_buf::{BufferId, CpuUse, DmaBuf, DmaBufError};
+use dmaflow_core::heap::{
+    Account, ClientId, ExportError, Exporter, HeapInfo, Idle, Request, page_size,
+};
+use nix::sys::resource::{Resource, getrlimit};
+
+use crate::clearing::Clearing;
+use crate::shrinker::{Bell, shortage};
+use class::SizeClass;
+use figures::Figures;
+use shelf::{Kept, Shelves};
+
+/// What a pool keeps, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolPolicy {
+    /// When memory that is used again is cleared.
+    pub clearing: Clearing,
+    /// Bytes kept idle at most.
+    pub most: u64,
+    /// Bytes kept idle even under pressure and beyond `max_age`.
+    pub floor: u64,
+    /// How long a buffer may lie idle; `None` is for ever. Whoever next allocates or releases
+    /// sees to it, or a [`Shrinker`](crate::Shrinker) in time.
+    pub max_age: Option<Duration>,
+}
+
+impl Default for PoolPolicy {
+    /// Clears always, and keeps up to 64 MiB for a minute.
+    fn default() -> Self {
+        Self {
+            clearing: Clearing::Always,
+            most: 64 << 20,
+            floor: 0,
+            max_age: Some(Duration::from_secs(60)),
+        }
+    }
+}
+
+impl PoolPolicy {
+    /// What to register a pool with, from what its exporter is registered with alone.
+    ///
+    /// With [`Clearing::BetweenClients`] buffers are not zeroed: a client may find its own
+    /// old contents in them, and nobody else's.
+    #[must_use]
+    pub fn info(&self, inner: HeapInfo) -> HeapInfo {
+        HeapInfo {
+            zeroed: inner.zeroed && self.clearing == Clearing::Always,
+            ..inner
+        }
+    }
+}
+
+/// An exporter whose freed buffers are kept for reuse. Clones are the same pool.
+///
+/// Lengths fall into classes, eight between a power of two and the next, so that a buffer is
+/// at most an eighth longer than asked for. A buffer is given again only when nobody else
+/// [has it](DmaBuf::is_alone): one that a device or another process still holds waits until
+/// they let go. Memory of which that cannot be told, as of a memfd once it was lent, is never
+/// kept.
+///
+/// A kept buffer costs a descriptor: a pool keeps as many as a quarter of what the process may
+/// have open, and drops them all before it lets its exporter's shortage of memory or
+/// descriptors stand.
+pub struct PagePool<E: Exporter>(Arc<Inner<E>>);
+
+impl<E: Exporter> Clone for PagePool<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<E: Exporter> {
+    exporter: E,
+    policy: PoolPolicy,
+    /// Descriptors kept at most.
+    most_buffers: u64,
+    shelves: Shelves,
+    loans: Mutex<HashMap<BufferId, Loan>>,
+    figures: Figures,
+    /// Memory is scarce: no more than the floor is kept.
+    pressed: AtomicBool,
+    /// The CPU was refused sight of this memory, so that it cannot be cleared.
+    unclearable: AtomicBool,
+    /// For whom memory is prewarmed: a client that never had any, so that it comes cleared.
+    nobody: ClientId,
+    born: Instant,
+    /// When the oldest idle buffer becomes too old, in nanoseconds since `born`.
+    due: AtomicU64,
+    bell: Mutex<Option<Bell>>,
+}
+
+/// What a buffer on loan was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Loan {
+    class: SizeClass,
+    align: usize,
+}
+
+/// What the kernel's listings call a buffer that nobody uses.
+const IDLE_NAME: &str = "dmaflow idle";
+/// What they call one on loan until its account names it.
+const LENT_NAME: &str = "dmaflow";
+
+impl<E: Exporter> PagePool<E> {
+    /// Makes an empty pool around an exporter. Register it with [`PoolPolicy::info`].
+    #[must_use]
+    pub fn new(exporter: E, policy: PoolPolicy) -> Self {
+        let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _hard)| soft);
+        Self(Arc::new(Inner {
+            exporter,
+            policy,
+            most_buffers: (files / 4).max(1),
+            shelves: Shelves::new(),
+            loans: Mutex::default(),
+            figures: Figures::default(),
+            pressed: AtomicBool::new(false),
+            unclearable: AtomicBool::new(false),
+            nobody: Account::new("prewarmed").client(),
+            born: Instant::now(),
+            due: AtomicU64::new(u64::MAX),
+            bell: Mutex::default(),
+        }))
+    }
+
+    /// What it keeps, and how.
+    #[must_use]
+    pub fn policy(&self) -> &PoolPolicy {
+        &self.0.policy
+    }
+
+    /// What it has done so far, and what it holds.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.0.figures.stats()
+    }
+
+    /// Sees to it that there are `count` buffers of at least `len` bytes, on loan or idle: now,
+    /// and again when pressure has taken them. For each class of lengths the latest call counts.
+    ///
+    /// # Errors
+    /// EINVAL for no bytes, ENOSPC for more than the pool may keep; otherwise what the exporter
+    /// refuses with, and what was allocated until then stays.
+    pub fn prewarm(&self, len: usize, count: usize) -> Result<(), ExportError> {
+        self.0.prewarm(len, count)
+    }
+}
+
+impl<E: Exporter> Exporter for PagePool<E> {
+    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
+        let pool = &*self.0;
+        pool.expire_if_due();
+        let Some(class) = SizeClass::of(request.len) else {
+            return pool.exporter.allocate(request);
+        };
+        let (buffer, align) = if let Some(kept) = pool.reuse(class, request) {
+            Figures::count(&pool.figures.hits);
+            (kept.buffer, kept.align)
+        } else {
+            Figures::count(&pool.figures.misses);
+            (pool.fresh(class, request)?, request.align)
+        };
+        pool.shelves.lock(class).lent += 1;
+        pool.figures.lent.add(buffer.len());
+        pool.loans().insert(buffer.id(), Loan { class, align });
+        Ok(buffer)
+    }
+
+    fn release(&self, buffer: DmaBuf, client: ClientId) {
+        let pool = &*self.0;
+        let loan = pool.loans().remove(&buffer.id());
+        let Some(loan) = loan else {
+            // Too long for any class.
+            return pool.exporter.release(buffer, client);
+        };
+        pool.shelves.lock(loan.class).lent -= 1;
+        pool.figures.lent.sub(buffer.len());
+        let alone = buffer.is_alone();
+        let may_be_alone_later = buffer.is_importable();
+        if !(alone || may_be_alone_later) || !pool.clearable_if_need_be() {
+            return pool.exporter.release(buffer, client);
+        }
+        if !pool.reserve(buffer.len()) {
+            return pool.exporter.release(buffer, client);
+        }
+        let kept = Kept {
+            buffer,
+            owner: client,
+            clean: false,
+            align: loan.align,
+            since: Instant::now(),
+        };
+        if alone {
+            pool.shelve(loan.class, kept);
+        } else {
+            pool.wait_for_others(loan.class, kept);
+        }
+        pool.expire_if_due();
+    }
+
+    fn idle(&self) -> Idle {
+        self.0.figures.idle() + self.0.exporter.idle()
+    }
+
+    fn available(&self) -> Option<u64> {
+        let inner = self.0.exporter.available()?;
+        Some(inner.max(self.0.shelves.longest_idle()))
+    }
+}
+
+impl<E: Exporter> Inner<E> {
+    fn loans(&self) -> MutexGuard<'_, HashMap<BufferId, Loan>> {
+        // Whoever panicked did so between whole operations on the map.
+        self.loans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a kept buffer that may be given for a request, cleared if need be.
+    fn reuse(&self, class: SizeClass, request: &Request) -> Option<Kept> {
+        loop {
+            let kept = self.take_idle(class, request).or_else(|| {
+                self.look_at_waiting(class);
+                self.take_idle(class, request)
+            })?;
+            if let Some(mut ready) = self.cleared_for(request.client, class, kept) {
+                self.take_from_cache(&ready);
+                ready.buffer.renew();
+                name(&ready.buffer, LENT_NAME);
+                return Some(ready);
+            }
+        }
+    }
+
+    /// Takes an idle buffer: the client's own rather than one to be cleared, and the latest,
+    /// which the processor's caches may still hold. It counts as cached until it is given.
+    fn take_idle(&self, class: SizeClass, request: &Request) -> Option<Kept> {
+        let clearable = !self.unclearable.load(Ordering::Relaxed);
+        let mut shelf = self.shelves.lock(class);
+        let latest = |may: &dyn Fn(&Kept) -> bool| {
+            let fits = |kept: &Kept| kept.suits(request) && may(kept);
+            shelf.idle.iter().rposition(fits)
+        };
+        let at = latest(&|kept| !self.must_clear(kept, request.client))
+            .or_else(|| latest(&|_other| clearable))?;
+        shelf.idle.remove(at)
+    }
+
+    fn must_clear(&self, kept: &Kept, client: ClientId) -> bool {
+        let may_see = match self.policy.clearing {
+            Clearing::Always => false,
+            Clearing::BetweenClients => kept.owner == client,
+        };
+        !(kept.clean || may_see)
+    }
+
+    /// Clears a buffer unless the client may see what is in it. No lock is held meanwhile. What
+    /// cannot be cleared goes back to the exporter.
+    fn cleared_for(&self, client: ClientId, class: SizeClass, kept: Kept) -> Option<Kept> {
+        if !self.must_clear(&kept, client) {
+            return Some(kept);
+        }
+        match kept.buffer.write(CpuUse::Clear).map(|mut all| all.fill(0)) {
+            Ok(()) => {
+                Figures::count(&self.figures.cleared);
+                Some(kept)
+            }
+            Err(error) => {
+                if let DmaBufError::Map { source, .. } = &error
+                    && *source != Errno::ENOMEM
+                {
+                    self.unclearable.store(true, Ordering::Relaxed);
+                }
+                tracing::debug!(%error, len = class.len(), "a buffer cannot be cleared for reuse");
+                self.give_back(kept);
+                None
+            }
+        }
+    }
+
+    /// Whether what is released now could ever be given again.
+    fn clearable_if_need_be(&self) -> bool {
+        self.policy.clearing != Clearing::Always || !self.unclearable.load(Ordering::Relaxed)
+    }
+
+    /// Asks the exporter: for a whole class, without idle memory in the way, and at last for
+    /// no more than was asked.
+    fn fresh(&self, class: SizeClass, request: &Request) -> Result<DmaBuf, ExportError> {
+        let rounded = Request {
+            len: class.len(),
+            ..*request
+        };
+        let mut outcome = self.exporter.allocate(&rounded);
+        if outcome.as_ref().is_err_and(shortage) {
+            // Another may have been quicker, so that what this frees says nothing.
+            self.trim(0, u64::MAX);
+            outcome = self.exporter.allocate(&rounded);
+        }
+        let slack = class.len().get() - request.len.get();
+        if slack < page_size() {
+            return outcome;
+        }
+        // The class may be longer than the longest buffer there is.
+        outcome.or_else(|first| self.exporter.allocate(request).map_err(|_second| first))
+    }
+
+    /// Makes room for a buffer to be kept, if need be in place of older ones.
+    fn reserve(&self, len: usize) -> bool {
+        let kept = &self.figures.kept;
+        loop {
+            if kept.add_within(len, self.limit(), self.most_buffers) {
+                return true;
+            }
+            if self.is_pressed() || len as u64 > self.policy.most {
+                return false;
+            }
+            let Some((_class, oldest)) = self.shelves.take_oldest(|shelf| shelf.spare() > 0) else {
+                return false;
+            };
+            self.give_back(oldest);
+        }
+    }
+
+    /// Bytes kept at most now.
+    fn limit(&self) -> u64 {
+        if self.is_pressed() {
+            self.policy.floor.min(self.policy.most)
+        } else {
+            self.policy.most
+        }
+    }
+
+    fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
+    }
+
+    /// Lays a buffer for which there is room with those that may be given.
+    fn shelve(&self, class: SizeClass, kept: Kept) {
+        name(&kept.buffer, IDLE_NAME);
+        self.figures.cached.add(kept.buffer.len());
+        let since = kept.since;
+        self.shelves.lock(class).idle.push_back(kept);
+        self.expect_expiry(since);
+        self.ring();
+    }
+
+    fn take_from_cache(&self, kept: &Kept) {
+        let len = kept.buffer.len();
+        self.figures.cached.sub(len);
+        self.figures.kept.sub(len);
+    }
+
+    /// Gives a buffer that was cached back to the exporter.
+    fn give_back(&self, kept: Kept) {
+        self.take_from_cache(&kept);
+        let len = kept.buffer.len() as u64;
+        self.figures.reclaimed.fetch_add(len, Ordering::Relaxed);
+        self.exporter.release(kept.buffer, kept.owner);
+    }
+
+    fn prewarm(&self, len: usize, count: usize) -> Result<(), ExportError> {
+        let refused = |errno, reason: String| ExportError::Refused { errno, reason };
+        let class = NonZeroUsize::new(len).and_then(SizeClass::of);
+        let class = class.ok_or_else(|| {
+            let reason =
+                format!("no buffers of {len} bytes can be prewarmed; ask for another length");
+            refused(Errno::EINVAL, reason)
+        })?;
+        let bytes = (class.len().get() as u64).saturating_mul(count as u64);
+        if bytes > self.policy.most || count as u64 > self.most_buffers {
+            let reason = format!(
+                "prewarming {count} buffers of {} bytes takes {bytes} bytes, and the pool keeps at \
+                 most {} in {} buffers; raise the policy's `most` or `ulimit -n`",
+                class.len(),
+                self.policy.most,
+                self.most_buffers,
+            );
+            return Err(refused(Errno::ENOSPC, reason));
+        }
+        self.shelves.lock(class).prewarmed = count;
+        self.fill(class, u64::MAX).1
+    }
+}
+
+impl<E: Exporter> Drop for Inner<E> {
+    fn drop(&mut self) {
+        self.trim(0, u64::MAX);
+        self.let_waiting_go(|_any| true);
+    }
+}
+
+impl<E: Exporter> fmt::Debug for PagePool<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PagePool")
+            .field("policy", &self.0.policy)
+            .field("stats", &self.stats())
+            .field("idle", &self.idle())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A name is a help for whoever reads the kernel's listings, nothing more.
+fn name(buffer: &DmaBuf, name: &str) {
+    if buffer.is_importable()
+        && let Err(error) = buffer.set_name(name)
+    {
+        tracing::debug!(%error, "a buffer keeps its old name");
+    }
+}

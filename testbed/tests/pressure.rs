@@ -1,0 +1,282 @@
+//! Memory runs short in a control group: idle caches go, the running pipeline does not notice,
+//! and the caches come back.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dmaflow_testbed::{Board, DmaBufs, Run};
+use serde_json::Value;
+
+const MIB: u64 = 1 << 20;
+const CACHES: &str = env!("CARGO_BIN_EXE_idle-caches");
+/// Where the kernel begins to reclaim and to slow those down who take more.
+const HIGH: u64 = 200 * MIB;
+/// Where it kills. Close above, since a group is slowed down the more the further it is above.
+const MAX: u64 = 212 * MIB;
+
+/// A control group with limits, removed when dropped.
+struct Group(PathBuf);
+
+impl Group {
+    fn new(name: &str) -> Self {
+        let root = Path::new("/sys/fs/cgroup");
+        if !root.join("cgroup.controllers").exists() {
+            let mount = ["-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"];
+            let mounted = Command::new("mount").args(mount).status().unwrap();
+            assert!(mounted.success());
+        }
+        fs::write(root.join("cgroup.subtree_control"), "+memory").unwrap();
+        let group = Self(root.join(format!("dmaflow-{name}")));
+        fs::create_dir(&group.0).unwrap();
+        fs::write(group.0.join("memory.high"), HIGH.to_string()).unwrap();
+        fs::write(group.0.join("memory.max"), MAX.to_string()).unwrap();
+        group
+    }
+
+    /// A program that runs in the group from its first instruction on.
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        let procs = self.0.join("cgroup.procs");
+        let script = format!("echo $$ > {} && exec \"$@\"", procs.display());
+        command.args(["-c", &script, "sh", program]).args(arguments);
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        command
+    }
+
+    fn current(&self) -> u64 {
+        let text = fs::read_to_string(self.0.join("memory.current")).unwrap();
+        text.trim().parse().unwrap()
+    }
+
+    fn event(&self, name: &str) -> u64 {
+        let text = fs::read_to_string(self.0.join("memory.events")).unwrap();
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let (_, count) = lines.find(|(key, _)| *key == name).unwrap();
+        count.parse().unwrap()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Those killed leave a moment after their parent has heard of it.
+        for _try in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        println!("{} stays", self.0.display());
+    }
+}
+
+/// A process that answers a line with a line.
+struct Answering {
+    child: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Answering {
+    fn start(mut command: Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Self {
+            questions: child.stdin.take(),
+            answers: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    /// The next answer, or nothing from a process that was killed.
+    fn ask(&mut self) -> Option<Value> {
+        self.questions.as_mut()?.write_all(b"\n").ok()?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
+    }
+
+    /// A number of the next answer.
+    fn number(&mut self, name: &str) -> u64 {
+        let answer = self.ask().unwrap();
+        answer[name].as_u64().unwrap()
+    }
+
+    fn end(mut self) {
+        self.questions = None;
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // It has ended already, unless a test failed.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// A pipeline at work, which does not outlive its test.
+struct Pipeline(Option<Child>);
+
+impl Pipeline {
+    /// Every frame is to be shown, and there is memory for a hiccup of half a second.
+    fn start(group: &Group) -> Self {
+        let arguments = [
+            "run",
+            "examples/camera-to-display.toml",
+            "--set=camera.device=vivid",
+            "--set=camera.width=640",
+            "--set=camera.height=480",
+            "--set=camera.rate=10",
+            "--set=camera.buffers=8",
+            "--set=screen.card=vkms",
+            "--set=screen.queue=fifo",
+            "--json",
+        ];
+        let mut command = group.command("dmaflow", &arguments);
+        command.stdin(Stdio::null());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let pipeline = Self(Some(command.spawn().unwrap()));
+        eventually("framebuffer of dmaflow on the display", || {
+            let cards = fs::read_dir("/sys/kernel/debug/dri").unwrap();
+            let states = cards.flatten().map(|card| card.path().join("state"));
+            let states = states.filter_map(|state| fs::read_to_string(state).ok());
+            states
+                .into_iter()
+                .any(|state| state.contains("allocated by = dmaflow"))
+        });
+        pipeline
+    }
+
+    fn end(mut self) -> Run {
+        let child = self.0.take().unwrap();
+        let pid = child.id().to_string();
+        let interrupt = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        assert!(interrupt.success());
+        Run::ended(&child.wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ended = child.kill();
+            let _status = child.wait();
+        }
+    }
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < patience, "no {what} after 60 s");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Has a process of the group take more and more, until the caches are at their floor or
+/// somebody was killed.
+fn squeeze(group: &Group, keeper: &mut Answering) -> (Answering, u64) {
+    let mut hog = Answering::start(group.command(CACHES, &["grow"]));
+    let mut taken = 0;
+    for _mebibyte in 0..MAX / MIB {
+        let Some(has) = hog.ask() else { break };
+        taken = has.as_u64().unwrap();
+        let state = keeper.ask().unwrap();
+        if state["cached"].as_u64() <= state["floor"].as_u64() || group.event("oom_kill") > 0 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    (hog, taken)
+}
+
+/// Prints what a squeeze came to.
+fn tell(what: &str, group: &Group, keeper: &mut Answering, taken: u64) {
+    let [high, max, kills] = ["high", "max", "oom_kill"].map(|name| group.event(name));
+    println!(
+        "{what}: {taken} MiB taken of {} used; high {high}, max {max}, oom_kill {kills}; {}",
+        group.current() / MIB,
+        keeper.ask().unwrap()
+    );
+}
+
+fn caches_make_way(test: &str, watch: &str) {
+    let Some(_board) = Board::for_test(test) else {
+        return;
+    };
+    let buffers = DmaBufs::now();
+    let group = Group::new(watch);
+    let pipeline = Pipeline::start(&group);
+    let before = group.current();
+    let mut keeper = Answering::start(group.command(CACHES, &["keep", watch]));
+    let prewarmed = keeper.number("prewarmed");
+    assert_eq!(keeper.number("cached"), prewarmed);
+    let charged = group.current() - before;
+    assert!(charged >= prewarmed, "{charged} bytes for {prewarmed}");
+    let (mut hog, taken) = squeeze(&group, &mut keeper);
+    tell(watch, &group, &mut keeper, taken);
+    let state = keeper.ask().unwrap();
+    assert!(
+        state["cached"].as_u64() <= state["floor"].as_u64(),
+        "{state}"
+    );
+    // It stays like that as long as memory is short.
+    thread::sleep(Duration::from_millis(500));
+    assert!(hog.ask().is_some());
+    assert!(keeper.number("cached") <= keeper.number("floor"));
+    assert_eq!(group.event("oom_kill"), 0);
+    hog.end();
+    eventually("cache", || keeper.number("cached") == prewarmed);
+    let run = pipeline.end();
+    tell("and after", &group, &mut keeper, 0);
+    println!("{}", run.json["frames"]);
+    run.assert_went_well();
+    for lost in [
+        "/frames/dropped_by/superseded",
+        "/frames/dropped_by/filtered",
+        "/frames/unaccounted",
+        "/counters/camera/lost",
+        "/counters/camera/damaged",
+        "/counters/camera/short",
+        "/counters/camera/requeue_failed",
+    ] {
+        assert_eq!(run.number(lost), 0, "{lost}: {}", run.json);
+    }
+    assert_eq!(group.event("oom_kill"), 0);
+    keeper.end();
+    buffers.assert_none_since();
+}
+
+#[test]
+fn caches_make_way_when_the_group_meets_its_limit() {
+    caches_make_way("caches_make_way_when_the_group_meets_its_limit", "limits");
+}
+
+#[test]
+fn caches_make_way_when_tasks_of_the_group_stall() {
+    caches_make_way("caches_make_way_when_tasks_of_the_group_stall", "stalls");
+}
+
+/// The same with nobody to make room: so the tests above could fail.
+#[test]
+fn without_a_shrinker_somebody_is_killed() {
+    let Some(_board) = Board::for_test("without_a_shrinker_somebody_is_killed") else {
+        return;
+    };
+    let buffers = DmaBufs::now();
+    let group = Group::new("nothing");
+    let mut keeper = Answering::start(group.command(CACHES, &["keep", "nothing"]));
+    let prewarmed = keeper.number("prewarmed");
+    let (_hog, taken) = squeeze(&group, &mut keeper);
+    tell("nothing", &group, &mut keeper, taken);
+    assert_eq!(keeper.number("cached"), prewarmed);
+    assert!(group.event("oom_kill") > 0);
+    keeper.end();
+    buffers.assert_none_since();
+}
