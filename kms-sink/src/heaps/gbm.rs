@@ -95,9 +95,10 @@ impl Gbm {
                     last = errno;
                 }
             }
-        }
-        if self.card.is_gone() {
-            last = Errno::ENODEV;
+            if self.card.is_gone() {
+                last = Errno::ENODEV;
+                break;
+            }
         }
         Err(self.refused(match last {
             Errno::ENODEV => self.card.failed("gbm_bo_create", "anything", last),
