@@ -16,7 +16,7 @@ mod stats;
 pub use account::{Account, ClientId, OverBudget};
 pub use error::AllocError;
 pub use exporter::{ExportError, Exporter, Idle, Request};
-pub use info::{Contiguity, HeapInfo, page_size};
+pub use info::{Contiguity, HeapInfo, memory_total, page_size};
 pub use loans::{Loan, Loans};
 pub use registry::{HeapRegistry, NodeOpener, RefusedHeap, RegistryError};
 pub use stats::{AllocTimes, Budget, HeapStats, Usage};

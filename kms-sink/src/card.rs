@@ -52,6 +52,7 @@ impl AsFd for Opened {
 }
 
 impl Device for Opened {}
+impl drm::control::Device for Opened {}
 
 impl Opened {
     /// Opens a node and asks for its driver's name.
@@ -131,7 +132,7 @@ impl Card {
     ///
     /// The first to open a card controls it without asking; root may ask later.
     pub(crate) fn master(&self) -> Result<(), KmsSinkError> {
-        if self.is_master() {
+        if is_master(self) {
             return Ok(());
         }
         self.acquire_master_lock()
@@ -144,13 +145,6 @@ impl Card {
             holders: holders::of(&self.node),
             source,
         }
-    }
-
-    fn is_master(&self) -> bool {
-        // Only the master may authenticate others; nobody has the number 0, so that the answer
-        // to the master is EINVAL.
-        let answer = drm_ffi::auth::auth_magic_token(self.as_fd(), 0);
-        !matches!(answer, Err(error) if errno(&error) == Errno::EACCES)
     }
 
     /// What the driver says of itself; 0 where it does not know the question.
@@ -178,7 +172,7 @@ impl Card {
     pub(crate) fn refused(&self, what: &'static str, source: Errno) -> KmsSinkError {
         match source {
             Errno::ENODEV => KmsSinkError::Gone { card: self.label() },
-            Errno::EACCES if !self.is_master() => self.not_master(source),
+            Errno::EACCES if !is_master(self) => self.not_master(source),
             source => KmsSinkError::Commit {
                 card: self.label(),
                 what,
@@ -186,6 +180,14 @@ impl Card {
             },
         }
     }
+}
+
+/// Whether a card is under the control of whoever opened it so.
+pub(crate) fn is_master(card: &impl Device) -> bool {
+    // Only the master may authenticate others; nobody has the number 0, so that the answer to
+    // the master is EINVAL.
+    let answer = drm_ffi::auth::auth_magic_token(card.as_fd(), 0);
+    !matches!(answer, Err(error) if errno(&error) == Errno::EACCES)
 }
 
 /// All display nodes, in the order of their numbers.

@@ -241,6 +241,14 @@ pub enum KmsSinkError {
         /// Driver and node.
         card: String,
     },
+    /// The driver has no memory for others.
+    #[error("{card} cannot serve as a heap: its driver has no {lacks}; use another heap")]
+    NoMemory {
+        /// Driver and node.
+        card: String,
+        /// What is missing.
+        lacks: &'static str,
+    },
     /// There is nothing to verify with.
     #[error(
         "{connector} of {card} has no writeback connector that could see what is shown: \

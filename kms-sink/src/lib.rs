@@ -2,7 +2,8 @@
 //!
 //! [`KmsSink`] shows frames without copying them: every buffer of the pool is imported once,
 //! every frame is one non-blocking commit, and a frame is let go when the flip that replaces
-//! it has happened. [`PictureSink`] and [`NullSink`] are there on every machine.
+//! it has happened. [`PictureSink`] and [`NullSink`] are there on every machine. Cards also
+//! give memory: see [`heaps`].
 //!
 //! ```text
 //!  Output   a connector, its CRTC and planes        read once, under our control
@@ -23,6 +24,7 @@ mod displays;
 mod error;
 mod flip;
 mod framebuffer;
+pub mod heaps;
 mod mode;
 mod null;
 mod output;

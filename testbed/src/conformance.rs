@@ -216,7 +216,7 @@ fn loans_are_told_by_account(heap: &Heap) {
 }
 
 fn budgets_hold(heap: &Heap) {
-    // Some heaps give no less than a huge page.
+    // Some heaps give no less than a huge page, or a picture of their device.
     let least = heap.allocate(1).unwrap().len();
     let client = Account::new("on a budget");
     client.set_budget(Budget {

@@ -14,4 +14,4 @@ mod program;
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
 pub use faults::Faults;
-pub use program::{Run, dmaflow, dmaflow_as, reload_vivid};
+pub use program::{Run, dmaflow, dmaflow_as, modprobe, reload_vivid};

@@ -71,12 +71,19 @@ pub fn dmaflow_as(user: u32, arguments: &[&str]) -> Command {
 ///
 /// # Panics
 /// When it is in use, or cannot be loaded.
-#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub fn reload_vivid() {
-    for arguments in [["-r", "vivid"].as_slice(), &["vivid"]] {
-        let modprobe = Command::new("modprobe").args(arguments).status();
-        assert!(modprobe.expect("modprobe").success());
-    }
+    modprobe(&["-r", "vivid"]);
+    modprobe(&["vivid"]);
+}
+
+/// Loads a driver, or unloads it with `-r`.
+///
+/// # Panics
+/// When it is in use, or there is none.
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub fn modprobe(arguments: &[&str]) {
+    let modprobe = Command::new("modprobe").args(arguments).status();
+    assert!(modprobe.expect("modprobe").success(), "{arguments:?}");
 }
 
 fn command(program: &str, arguments: &[&str]) -> Command {

@@ -2,12 +2,14 @@
 //!
 //! A [`VideoDevice`] is an open node: it says who it is and what it offers, takes a format, a
 //! rate and controls. A [`Queue`] hands the frames of a pool to its driver as dma-bufs and
-//! takes them back; nothing is copied. Structures and request numbers are those of the `v4l`
-//! crate; what the kernel says is parsed into types of dmaflow before anyone else sees it.
+//! takes them back; nothing is copied. [`Expbuf`] is the other way round: a driver's own
+//! memory, as a heap. Structures and request numbers are those of the `v4l` crate; what the
+//! kernel says is parsed into types of dmaflow before anyone else sees it.
 
 mod controls;
 mod device;
 mod error;
+pub mod expbuf;
 mod modes;
 mod picture;
 mod queue;
@@ -16,6 +18,7 @@ mod sys;
 pub use controls::{Control, ControlKind, ControlValue};
 pub use device::{Capabilities, Direction, Function, VideoDevice, VideoNode, video_nodes};
 pub use error::V4l2Error;
+pub use expbuf::Expbuf;
 pub use modes::{FormatInfo, FrameRates, FrameSizes};
 pub use picture::FormatRequest;
 pub use queue::{Dequeued, Queue, StampClock};

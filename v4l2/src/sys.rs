@@ -9,6 +9,7 @@
 
 mod buffer;
 mod control;
+mod expbuf;
 mod format;
 mod request;
 
@@ -17,6 +18,7 @@ pub(crate) use buffer::{
     stream_on,
 };
 pub(crate) use control::{RawValue, get_ctrl, query_ext_ctrl, query_menu, set_ext_ctrl};
+pub(crate) use expbuf::{create_buffer, export_buffer, forget_buffers};
 pub(crate) use format::{
     RawFormat, RawInterval, RawPicture, RawSize, enum_fmt, enum_frame_intervals, enum_frame_sizes,
     get_fmt, get_parm, set_fmt, set_parm,

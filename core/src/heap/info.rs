@@ -85,3 +85,11 @@ impl HeapInfo {
 pub fn page_size() -> usize {
     rustix::param::page_size()
 }
+
+/// All the memory of this machine in bytes: what no buffer can be longer than.
+#[must_use]
+pub fn memory_total() -> Option<u64> {
+    nix::sys::sysinfo::sysinfo()
+        .ok()
+        .map(|machine| machine.ram_total())
+}

@@ -40,14 +40,24 @@ pub enum LayoutError {
         stride: u32,
     },
     /// Not as many strides as the format has planes.
-    #[error("{format} has {planes} planes, and strides were given for {strides}")]
+    #[error("{format} has {planes} planes, and {strides} were described")]
     Planes {
         /// The format.
         format: Format,
         /// How many planes it has.
         planes: usize,
-        /// How many strides were given.
+        /// How many were described by their strides.
         strides: usize,
+    },
+    /// A plane in a buffer that is not there.
+    #[error("plane {plane} is said to lie in buffer {buffer}, and there are {buffers}")]
+    NoBuffer {
+        /// Which plane.
+        plane: usize,
+        /// Which buffer, counted from 0.
+        buffer: usize,
+        /// How many buffers there are.
+        buffers: usize,
     },
     /// The picture is larger than the kernel's 32-bit sizes can say.
     #[error("a picture of {width}×{height} in {format} is larger than 4 GiB")]

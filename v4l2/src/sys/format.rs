@@ -32,7 +32,7 @@ pub(crate) struct RawPicture {
 
 const MAX: usize = dmaflow_core::layout::MAX_PLANES;
 
-fn is_multiplanar(queue: u32) -> bool {
+pub(super) fn is_multiplanar(queue: u32) -> bool {
     matches!(
         queue,
         raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE

@@ -64,6 +64,8 @@ structures!(
     raw::v4l2_buffer,
     raw::v4l2_capability,
     raw::v4l2_control,
+    raw::v4l2_create_buffers,
+    raw::v4l2_exportbuffer,
     raw::v4l2_ext_control,
     raw::v4l2_ext_controls,
     raw::v4l2_fmtdesc,
@@ -89,6 +91,8 @@ pub(super) const REQBUFS: Request<raw::v4l2_requestbuffers> =
     request(vidioc::VIDIOC_REQBUFS, 0xc014_5608);
 pub(super) const QUERYBUF: Request<raw::v4l2_buffer> =
     request(vidioc::VIDIOC_QUERYBUF, 0xc058_5609);
+pub(super) const EXPBUF: Request<raw::v4l2_exportbuffer> =
+    request(vidioc::VIDIOC_EXPBUF, 0xc040_5610);
 pub(super) const QBUF: Request<raw::v4l2_buffer> = request(vidioc::VIDIOC_QBUF, 0xc058_560f);
 pub(super) const DQBUF: Request<raw::v4l2_buffer> = request(vidioc::VIDIOC_DQBUF, 0xc058_5611);
 pub(super) const STREAMON: Request<c_int> = request(vidioc::VIDIOC_STREAMON, 0x4004_5612);
@@ -108,6 +112,12 @@ pub(super) const ENUM_FRAMEINTERVALS: Request<raw::v4l2_frmivalenum> =
     request(vidioc::VIDIOC_ENUM_FRAMEINTERVALS, 0xc034_564b);
 pub(super) const QUERY_EXT_CTRL: Request<raw::v4l2_query_ext_ctrl> =
     request(vidioc::VIDIOC_QUERY_EXT_CTRL, 0xc0e8_5667);
+
+/// Not among the `v4l` crate's numbers; its structure is.
+pub(super) const CREATE_BUFS: Request<raw::v4l2_create_buffers> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_create_buffers>(b'V', 92) as Number,
+    0xc100_565c,
+);
 
 // What is carried inside other structures has no number of its own.
 const _: () = assert!(size_of::<raw::v4l2_plane>() == 64);
