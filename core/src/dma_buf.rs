@@ -6,13 +6,14 @@
 mod access;
 mod holders;
 
+pub(crate) use access::Lent;
 pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};
 
 use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
@@ -111,7 +112,7 @@ pub struct DmaBuf {
     backing: Backing,
     /// Whether anybody was given the descriptor, and may have kept what it leads to.
     lent: AtomicBool,
-    mapping: OnceLock<sys::Mapping>,
+    mapping: OnceLock<Arc<sys::Mapping>>,
     cpu: CpuCounters,
 }
 
@@ -240,7 +241,7 @@ impl DmaBuf {
         })
     }
 
-    fn mapping(&self) -> Result<&sys::Mapping, DmaBufError> {
+    fn mapping(&self) -> Result<&Arc<sys::Mapping>, DmaBufError> {
         if let Some(mapping) = self.mapping.get() {
             return Ok(mapping);
         }
@@ -249,7 +250,7 @@ impl DmaBuf {
             source,
         })?;
         // Where two threads map at once, one mapping stays and the other is undone.
-        Ok(self.mapping.get_or_init(|| fresh))
+        Ok(self.mapping.get_or_init(|| Arc::new(fresh)))
     }
 }
 
