@@ -6,13 +6,14 @@
 mod access;
 mod holders;
 
+pub(crate) use access::Lent;
 pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};
 
 use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
@@ -113,7 +114,7 @@ pub struct DmaBuf {
     lent: AtomicBool,
     /// Whether it was ever open for writing.
     written: AtomicBool,
-    mapping: OnceLock<sys::Mapping>,
+    mapping: OnceLock<Arc<sys::Mapping>>,
     cpu: CpuCounters,
 }
 
@@ -243,7 +244,7 @@ impl DmaBuf {
         })
     }
 
-    fn mapping(&self) -> Result<&sys::Mapping, DmaBufError> {
+    fn mapping(&self) -> Result<&Arc<sys::Mapping>, DmaBufError> {
         if let Some(mapping) = self.mapping.get() {
             return Ok(mapping);
         }
@@ -252,7 +253,7 @@ impl DmaBuf {
             source,
         })?;
         // Where two threads map at once, one mapping stays and the other is undone.
-        Ok(self.mapping.get_or_init(|| fresh))
+        Ok(self.mapping.get_or_init(|| Arc::new(fresh)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod meta;
 mod pool;
+mod users;
 
 pub use meta::{CaptureStamp, FrameFlags, FrameMeta, StampPoint};
 pub use pool::{FramePool, PoolError, ReleaseHook};

@@ -6,6 +6,7 @@
 //! exporters have in common (pools, deferred freeing, shrinking) are helpers outside the core.
 
 mod account;
+mod cpu_access;
 mod error;
 mod exporter;
 mod info;
@@ -14,6 +15,7 @@ mod registry;
 mod stats;
 
 pub use account::{Account, ClientId, OverBudget};
+pub use cpu_access::CpuAccess;
 pub use error::AllocError;
 pub use exporter::{ExportError, Exporter, Idle, Request};
 pub use info::{Contiguity, HeapInfo, memory_total, page_size};

@@ -12,6 +12,7 @@ mod latency;
 mod link;
 mod pipeline;
 mod report;
+mod sync;
 
 pub use decimate::Decimate;
 pub use error::{PipelineError, RunError};

@@ -5,14 +5,16 @@
 //! takes that of an older one. The receiver sleeps in one futex wait a frame; the channel's own
 //! blocking receive would yield the processor several times first.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+#[cfg(all(test, loom))]
+mod models;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use crossbeam_utils::atomic::AtomicCell;
+use std::sync::Arc;
+
 use dmaflow_core::frame::Frame;
 
 use crate::bell::Bell;
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sync::{Place, Receiver, Sender, TrySendError, bounded};
 
 /// Which frame a stage takes from its link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,16 +29,17 @@ pub enum QueuePolicy {
 /// Where frames wait. Both ends may take from it.
 enum Places {
     /// A channel cannot replace what waits in it; this is one exchange of pointers.
-    Latest(AtomicCell<Option<Frame>>),
+    Latest(Place<Option<Frame>>),
     Fifo(Sender<Frame>, Receiver<Frame>),
 }
 
-const _: () = assert!(AtomicCell::<Option<Frame>>::is_lock_free());
+#[cfg(not(loom))]
+const _: () = assert!(Place::<Option<Frame>>::is_lock_free());
 
 impl Places {
     fn new(policy: QueuePolicy, frames: usize) -> Self {
         match policy {
-            QueuePolicy::Latest => Self::Latest(AtomicCell::new(None)),
+            QueuePolicy::Latest => Self::Latest(Place::new(None)),
             QueuePolicy::Fifo => {
                 let (sender, receiver) = bounded(frames.max(1));
                 Self::Fifo(sender, receiver)
@@ -219,7 +222,7 @@ impl Drop for Inlet {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use dmaflow_core::format::Format;

@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod capi;
 mod cargo;
 mod debian;
 mod demo;
@@ -64,6 +65,10 @@ enum Task {
     Kernel(KernelArgs),
     /// Installs every Debian package that any task needs
     Setup,
+    /// Writes the C header from the source of the C interface
+    Header,
+    /// Installs the library for C, its header and its pkg-config file
+    InstallCapi(capi::InstallArgs),
     /// Runs a command and writes what it cost, as JSON
     #[command(hide = true)]
     Measure {
@@ -134,6 +139,12 @@ fn main() -> ExitCode {
         Task::Bench { micro } => bench::bench(micro).map(|()| 0),
         Task::Measure { report, command } => measure::measure(&report, &command),
         Task::Kernel(args) => kernels(&args).map(|()| 0),
+        Task::Header => workspace::root()
+            .and_then(|root| capi::header(&root))
+            .map(|()| 0),
+        Task::InstallCapi(args) => workspace::root()
+            .and_then(|root| capi::install(&root, &args))
+            .map(|()| 0),
         Task::Setup => ensure_installed(&Purpose::ALL).map(|()| 0),
     };
     match result {

@@ -25,7 +25,14 @@ impl Purpose {
 
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Workspace => &["gcc", "libc6-dev", "libclang-dev", "libgbm-dev"],
+            Self::Workspace => &[
+                "g++",
+                "gcc",
+                "libc6-dev",
+                "libclang-dev",
+                "libgbm-dev",
+                "pkg-config",
+            ],
             Self::Board => &[
                 "busybox-static",
                 "cpio",

@@ -2,10 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
+use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Access, Backing, DmaBuf, DmaBufError};
-use crate::sys;
+use crate::sys::{self, Mapping, Readable, Writable};
 
 /// What the CPU wants with the pixels. Only [`CpuUse::Copy`] is a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +80,8 @@ impl DmaBuf {
     /// [`DmaBufError::Busy`] while it is open for writing, [`DmaBufError::Map`] when the
     /// exporter shows no memory, [`DmaBufError::Sync`] when the kernel cannot begin access.
     pub fn read(&self, purpose: CpuUse) -> Result<CpuRead<'_>, DmaBufError> {
-        let bytes = self.mapping()?.try_read().ok_or(DmaBufError::Busy)?;
+        let mapping = &**self.mapping()?;
+        let bytes = Mapping::try_read(mapping).ok_or(DmaBufError::Busy)?;
         self.sync_start(Access::Read)?;
         self.cpu.count(purpose, self.len());
         Ok(CpuRead {
@@ -92,7 +95,8 @@ impl DmaBuf {
     /// # Errors
     /// As [`DmaBuf::read`]; [`DmaBufError::Busy`] while any other guard is alive.
     pub fn write(&self, purpose: CpuUse) -> Result<CpuWrite<'_>, DmaBufError> {
-        let bytes = self.mapping()?.try_write().ok_or(DmaBufError::Busy)?;
+        let mapping = &**self.mapping()?;
+        let bytes = Mapping::try_write(mapping).ok_or(DmaBufError::Busy)?;
         self.written.store(true, Ordering::Relaxed);
         self.sync_start(Access::Write)?;
         self.cpu.count(purpose, self.len());
@@ -100,6 +104,32 @@ impl DmaBuf {
             buffer: self,
             bytes,
         })
+    }
+
+    /// Opens the buffer as [`DmaBuf::read`] and [`DmaBuf::write`] do, with no borrow to end it:
+    /// whoever holds what it returns keeps the buffer, and gives it back to
+    /// [`DmaBuf::end_cpu_access`].
+    pub(crate) fn begin_cpu_access(
+        &self,
+        access: Access,
+        purpose: CpuUse,
+    ) -> Result<Lent, DmaBufError> {
+        let mapping = Arc::clone(self.mapping()?);
+        let lent = match access {
+            Access::Read => Mapping::try_read(mapping).map(Lent::Read),
+            Access::Write => Mapping::try_write(mapping).map(Lent::Write),
+        };
+        let lent = lent.ok_or(DmaBufError::Busy)?;
+        if access == Access::Write {
+            self.written.store(true, Ordering::Relaxed);
+        }
+        self.sync_start(access)?;
+        self.cpu.count(purpose, self.len());
+        Ok(lent)
+    }
+
+    pub(crate) fn end_cpu_access(&self, lent: &Lent) {
+        self.sync_end(lent.access());
     }
 
     fn sync_start(&self, access: Access) -> Result<(), DmaBufError> {
@@ -120,11 +150,34 @@ impl DmaBuf {
     }
 }
 
+/// The buffer's bytes, lent without a borrow.
+#[derive(Debug)]
+pub(crate) enum Lent {
+    Read(Readable<Arc<Mapping>>),
+    Write(Writable<Arc<Mapping>>),
+}
+
+impl Lent {
+    pub(crate) const fn access(&self) -> Access {
+        match self {
+            Self::Read(_) => Access::Read,
+            Self::Write(_) => Access::Write,
+        }
+    }
+
+    pub(crate) fn address(&self) -> NonNull<u8> {
+        match self {
+            Self::Read(bytes) => bytes.address(),
+            Self::Write(bytes) => bytes.address(),
+        }
+    }
+}
+
 /// The buffer's bytes, readable. Dropping it ends the CPU access.
 #[derive(Debug)]
 pub struct CpuRead<'a> {
     buffer: &'a DmaBuf,
-    bytes: sys::Readable<'a>,
+    bytes: Readable<&'a Mapping>,
 }
 
 impl Deref for CpuRead<'_> {
@@ -145,7 +198,7 @@ impl Drop for CpuRead<'_> {
 #[derive(Debug)]
 pub struct CpuWrite<'a> {
     buffer: &'a DmaBuf,
-    bytes: sys::Writable<'a>,
+    bytes: Writable<&'a Mapping>,
 }
 
 impl Deref for CpuWrite<'_> {

@@ -1,8 +1,8 @@
 //! What is known of a picture.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::sync::{AtomicU8, AtomicU64, Ordering};
 use crate::time::{Clock, Timestamp};
 
 /// What a capture timestamp says.
@@ -121,7 +121,7 @@ impl SharedMeta {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -7,16 +7,20 @@
 //!    └────────────────────────┘ then the release hook
 //! ```
 
+#[cfg(all(test, loom))]
+mod models;
+
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::meta::SharedMeta;
+use super::users::Users;
 use super::{Frame, FrameMeta};
 use crate::dma_buf::CpuCounts;
 use crate::heap::{AllocError, Heap, HeapBuffer};
 use crate::layout::Layout;
+use crate::sync;
 
 /// Why there is no such pool.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +58,7 @@ struct Common {
 /// recycle at once.
 #[repr(align(128))]
 pub(super) struct Slot {
-    /// Users of the frame; 0 is free.
-    users: AtomicU32,
+    users: Users,
     pub(super) index: usize,
     pub(super) meta: SharedMeta,
     pub(super) buffers: Vec<HeapBuffer>,
@@ -74,25 +77,22 @@ impl Slot {
     }
 
     fn acquire(self: &Arc<Self>) -> Option<Frame> {
-        // Acquire pairs with the Release of the last user, whose reads are then over.
-        self.users
-            .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
-            .ok()?;
-        self.meta.set(FrameMeta::default());
-        Some(Frame {
-            slot: Arc::clone(self),
+        self.users.acquire().then(|| {
+            self.meta.set(FrameMeta::default());
+            Frame {
+                slot: Arc::clone(self),
+            }
         })
     }
 
     /// Counts one more user; the caller is one, so the frame cannot be free.
     pub(super) fn share(&self) {
-        self.users.fetch_add(1, Ordering::Relaxed);
+        self.users.share();
     }
 
     /// Counts one user less; the last one frees the frame.
     pub(super) fn let_go(&self) {
-        // AcqRel: the last user must see what the others did before the owner hands it out.
-        if self.users.fetch_sub(1, Ordering::AcqRel) == 1
+        if self.users.let_go()
             && let Some(hook) = self.common.hook.get()
         {
             hook.released(self.index);
@@ -100,7 +100,7 @@ impl Slot {
     }
 }
 
-thread_local! {
+sync::per_thread! {
     /// Where this thread found a free frame last: threads that stay on their own slots do not
     /// fight for cache lines.
     static HINT: Cell<usize> = const { Cell::new(0) };
@@ -132,7 +132,7 @@ impl FramePool {
                     source,
                 })?;
                 Ok(Arc::new(Slot {
-                    users: AtomicU32::new(0),
+                    users: Users::default(),
                     index,
                     meta: SharedMeta::default(),
                     buffers,
@@ -161,10 +161,10 @@ impl FramePool {
     /// Takes a free frame; `None` when all are in use. Never waits, never allocates.
     #[must_use]
     pub fn acquire(&self) -> Option<Frame> {
-        let hint = HINT.get();
+        let hint = HINT.with(Cell::get);
         let (before, after) = self.slots.split_at(hint.min(self.slots.len()));
         let frame = after.iter().chain(before).find_map(Slot::acquire)?;
-        HINT.set(frame.slot());
+        HINT.with(|hint| hint.set(frame.slot()));
         Some(frame)
     }
 
@@ -194,7 +194,7 @@ impl FramePool {
     /// How many frames are free now; a figure for reports, old as soon as it is read.
     #[must_use]
     pub fn free(&self) -> usize {
-        let free = |slot: &&Arc<Slot>| slot.users.load(Ordering::Relaxed) == 0;
+        let free = |slot: &&Arc<Slot>| slot.users.are_none();
         self.slots.iter().filter(free).count()
     }
 

@@ -272,3 +272,33 @@ mod tests {
         assert!(account.buffer_name().starts_with("dmaflow ä"));
     }
 }
+
+/// Every order in which two of a user's clients can meet at the user's budget.
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::thread;
+
+    #[test]
+    fn loom_clients_never_pass_their_users_budget_together() {
+        loom::model(|| {
+            let user = Account::new("user");
+            user.set_budget(Budget {
+                bytes: Some(10),
+                buffers: None,
+            });
+            let clients = ["one", "two"].map(|name| user.client_below(name));
+            let other = clients[1].clone();
+            let taker = thread::spawn(move || other.take(6).is_ok());
+            let here = clients[0].take(6).is_ok();
+            let there = taker.join().unwrap();
+            assert!(here ^ there, "one of two gets it");
+            for (client, taken) in clients.iter().zip([here, there]) {
+                assert_eq!(client.usage().live_bytes, if taken { 6 } else { 0 });
+                assert_eq!(client.usage().total, u64::from(taken));
+            }
+            assert_eq!(user.usage().live_bytes, 6);
+            assert_eq!(user.usage().peak_bytes, 6);
+        });
+    }
+}

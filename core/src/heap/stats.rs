@@ -256,7 +256,7 @@ mod tests {
 }
 
 /// Every order in which threads can meet at a budget.
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 mod loom_tests {
     use super::*;
     use loom::sync::Arc;
@@ -279,6 +279,43 @@ mod loom_tests {
             counters.give(6);
             assert_eq!((counters.usage().live, counters.usage().live_bytes), (0, 0));
             assert_eq!(counters.usage().peak_bytes, 6);
+        });
+    }
+
+    #[test]
+    fn loom_what_is_refused_leaves_no_trace_and_what_is_given_is_counted() {
+        loom::model(|| {
+            let counters = Arc::new(Counters::default());
+            counters.set_budget(Budget {
+                bytes: Some(10),
+                buffers: Some(1),
+            });
+            // One of the two limits is met by either, so that the other's charge is undone.
+            let takers = [4, 11].map(|len| {
+                let counters = Arc::clone(&counters);
+                thread::spawn(move || {
+                    let taken = counters.take(len);
+                    if taken {
+                        counters.lengthen(1);
+                        counters.give(len + 1);
+                    }
+                    u64::from(taken)
+                })
+            });
+            let here = counters.take(4);
+            let there = takers.map(|taker| taker.join().unwrap());
+            assert_eq!(there[1], 0, "more bytes than there may be");
+            let usage = counters.usage();
+            assert_eq!(usage.total, u64::from(here) + there[0]);
+            assert!(usage.total >= 1, "one of two that fit got none");
+            assert_eq!(
+                (usage.live, usage.live_bytes),
+                match here {
+                    true => (1, 4),
+                    false => (0, 0),
+                }
+            );
+            assert_eq!(usage.peak, 1);
         });
     }
 }

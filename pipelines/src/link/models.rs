@@ -1,0 +1,107 @@
+//! Every order in which the ends of a link can meet.
+
+use dmaflow_core::dma_buf::DmaBuf;
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::{FrameMeta, FramePool};
+use dmaflow_core::heap::{ExportError, Exporter, Heap, HeapInfo, Request};
+use dmaflow_core::layout::Layout;
+use loom::thread;
+
+use super::*;
+
+/// Gives buffers that nobody looks into.
+struct Nothing;
+
+impl Exporter for Nothing {
+    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        Ok(DmaBuf::with_len(file.into(), request.len))
+    }
+}
+
+/// A pool and all its frames, numbered from 1.
+fn frames<const N: usize>() -> (FramePool, [Frame; N]) {
+    let layout = Layout::packed(Format::XRGB8888, 16, 16).unwrap();
+    let heap = Heap::new(HeapInfo::new("nothing"), Nothing);
+    let pool = FramePool::allocate(&heap, &layout, N).unwrap();
+    let frames = std::array::from_fn(|slot| {
+        let mut frame = pool.acquire_slot(slot).unwrap();
+        frame.set_meta(FrameMeta {
+            sequence: slot as u64 + 1,
+            ..FrameMeta::default()
+        });
+        frame
+    });
+    (pool, frames)
+}
+
+/// Sends all frames and ends the link; how many were refused.
+fn send(outlet: Outlet, frames: impl IntoIterator<Item = Frame>) -> u64 {
+    let sent = frames.into_iter().map(|frame| outlet.send(frame));
+    sent.filter(Result::is_err).count() as u64
+}
+
+/// Takes frames until `most` of them or the end.
+fn receive(inlet: &Inlet, most: usize) -> Vec<u64> {
+    let mut seen = Vec::new();
+    while seen.len() < most {
+        inlet.wait();
+        match inlet.take() {
+            Ok(frame) => seen.push(frame.meta().sequence),
+            Err(Empty::Yet) => {}
+            Err(Empty::ForGood) => break,
+        }
+    }
+    seen
+}
+
+#[test]
+fn loom_latest_shows_the_newest_and_accounts_for_the_others() {
+    loom::model(|| {
+        let (pool, frames) = frames::<2>();
+        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len());
+        let sending = thread::spawn(move || send(outlet, frames));
+        let seen = receive(&inlet, usize::MAX);
+        assert_eq!(sending.join().unwrap(), 0);
+        assert!(seen == [2] || seen == [1, 2], "{seen:?}");
+        assert_eq!(seen.len() as u64 + link.superseded(), 2);
+        assert_eq!((link.left(), pool.free()), (0, 2));
+    });
+}
+
+#[test]
+fn loom_fifo_shows_all_in_order() {
+    loom::model(|| {
+        let (pool, frames) = frames::<2>();
+        let (outlet, inlet, link) = link(QueuePolicy::Fifo, pool.len());
+        let sending = thread::spawn(move || send(outlet, frames));
+        let seen = receive(&inlet, usize::MAX);
+        assert_eq!(sending.join().unwrap(), 0);
+        assert_eq!(seen, [1, 2]);
+        assert_eq!((link.superseded(), link.left(), pool.free()), (0, 0, 2));
+    });
+}
+
+/// Neither end knows when the other goes.
+fn an_end_that_goes(policy: QueuePolicy) {
+    loom::model(move || {
+        let (pool, frames) = frames::<2>();
+        let (outlet, inlet, link) = link(policy, pool.len());
+        let sending = thread::spawn(move || send(outlet, frames));
+        let seen = receive(&inlet, 1).len() as u64;
+        drop(inlet);
+        let refused = sending.join().unwrap();
+        assert_eq!(seen + refused + link.superseded() + link.left(), 2);
+        assert_eq!(pool.free(), 2, "a frame stayed in the link");
+    });
+}
+
+#[test]
+fn loom_latest_leaves_no_frame_behind() {
+    an_end_that_goes(QueuePolicy::Latest);
+}
+
+#[test]
+fn loom_fifo_leaves_no_frame_behind() {
+    an_end_that_goes(QueuePolicy::Fifo);
+}
