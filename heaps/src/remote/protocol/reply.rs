@@ -213,8 +213,8 @@ fn take_figures(fields: &mut Fields<'_>) -> Result<Figures, Malformed> {
     let (uid, pid) = (fields.u32()?, fields.u32()?);
     let text = Label::new(fields.text::<LABEL_MOST>()?);
     let whose = match sort {
-        0 => Whose::Heap { name: text },
-        1 => Whose::User { uid },
+        0 if (uid, pid) == (0, 0) => Whose::Heap { name: text },
+        1 if pid == 0 && text.is_empty() => Whose::User { uid },
         2 => Whose::Client {
             uid,
             pid,
