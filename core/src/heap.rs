@@ -317,7 +317,11 @@ impl Heap {
     fn export(&self, request: &Request) -> Result<DmaBuf, AllocError> {
         let asked = request.len.get();
         let started = Clock::Monotonic.now();
-        let outcome = self.registered.exporter.allocate(request);
+        let exporter = &self.registered.exporter;
+        let outcome = match &self.account {
+            Some(account) => exporter.allocate_named(request, account.name()),
+            None => exporter.allocate(request),
+        };
         let took = Clock::Monotonic.now().as_nanos() - started.as_nanos();
         self.registered.times.record(took);
         let buffer = outcome.map_err(|source| AllocError::Exporter {

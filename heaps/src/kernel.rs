@@ -3,6 +3,7 @@
 //! See the kernel's "Allocating dma-buf using heaps"
 //! (`Documentation/userspace-api/dma-buf-heaps.rst`).
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
@@ -38,6 +39,12 @@ impl KernelHeap {
     /// EACCES without permission (nodes are root's by default), ENOENT where there is none.
     pub fn open(node: &Path) -> Result<Self, Errno> {
         open(node, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map(|fd| Self(HeapFd(fd)))
+    }
+}
+
+impl AsFd for KernelHeap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
     }
 }
 
@@ -99,7 +106,7 @@ pub fn list(directory: &Path) -> std::io::Result<Vec<KernelNode>> {
 }
 
 /// What a heap's name tells; names are the only thing the kernel says of its heaps.
-fn describe(name: &str) -> HeapInfo {
+pub(crate) fn describe(name: &str) -> HeapInfo {
     let is_cma = CMA_NAMES.contains(&name);
     let contiguity = if name.starts_with("system") {
         Contiguity::Scattered

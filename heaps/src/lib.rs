@@ -2,7 +2,8 @@
 //! huge pages, carve-outs, and memfd.
 //!
 //! [`registry`] finds what this machine has. Each exporter can also be registered alone, next
-//! to a program's own.
+//! to a program's own. [`open`] takes the path of a node instead: a device of the kernel's, or
+//! a socket behind which [`server`] lends out another process's heap.
 //!
 //! Helpers are exporters around exporters, offered and never forced: [`PagePool`] keeps freed
 //! buffers for reuse, [`DeferredFree`] frees on a worker. A [`Shrinker`] trims what pools keep
@@ -15,7 +16,10 @@ mod huge_udmabuf;
 mod hugepages;
 pub mod kernel;
 mod memfd;
+mod node;
 mod pool;
+pub mod remote;
+pub mod server;
 pub mod shrinker;
 mod sys;
 #[cfg(test)]
@@ -28,7 +32,9 @@ pub use deferred::DeferredFree;
 pub use huge_udmabuf::HugeUdmabuf;
 pub use kernel::KernelHeap;
 pub use memfd::Memfd;
+pub use node::{OpenHeap, open};
 pub use pool::{PagePool, PoolPolicy, PoolStats, WeakPool};
+pub use remote::RemoteHeap;
 pub use shrinker::{Reclaim, Shrinker, ShrinkerConfig};
 pub use udmabuf::Udmabuf;
 
@@ -42,51 +48,84 @@ use dmaflow_core::heap::{Exporter, HeapInfo, HeapRegistry, RegistryError};
 ///
 /// The order is one of preference: scattered memory is never scarce, contiguous memory is, and
 /// memfds serve built-in stages only. A heap that is there and may not be opened is remembered
-/// with the reason.
+/// with the reason. A name with a `/` is taken for the path of a node, as [`open`] takes it.
 #[must_use]
 pub fn registry() -> HeapRegistry {
-    let mut registry = HeapRegistry::new();
-    match kernel::list(Path::new(kernel::NODES)) {
-        Ok(nodes) => {
-            for node in nodes {
-                let opened = KernelHeap::open(&node.path);
-                add(&mut registry, node.info, opened, &node.path);
-            }
-        }
-        Err(error) => tracing::debug!(%error, "no kernel heaps below {}", kernel::NODES),
+    let mut registry = HeapRegistry::with_nodes(|node| open(node));
+    for heap in found() {
+        add(&mut registry, heap);
     }
-    add(
-        &mut registry,
-        Udmabuf::info(),
-        Udmabuf::open(),
-        Path::new(Udmabuf::NODE),
-    );
-    match HugeUdmabuf::reserved() {
-        Ok(()) => add(
-            &mut registry,
-            HugeUdmabuf::info(),
-            HugeUdmabuf::open(),
-            Path::new(Udmabuf::NODE),
-        ),
-        Err(none) => registry.refuse(HugeUdmabuf::info(), none.to_string()),
-    }
-    add(&mut registry, Memfd::info(), Ok(Memfd), Path::new(""));
     registry
 }
 
-fn add(
-    registry: &mut HeapRegistry,
+/// The exporter of one of this machine's heaps, with what it says of itself: for those who put a helper around it.
+///
+/// # Errors
+/// As of opening a heap of [`registry`].
+pub fn exporter(name: &str) -> Result<(HeapInfo, Box<dyn Exporter>), RegistryError> {
+    let found = found();
+    let known = found.iter().map(|heap| heap.info.name.clone()).collect();
+    let mut found = found.into_iter();
+    let Some(Found { info, opened }) = found.find(|heap| heap.info.answers_to(name)) else {
+        let asked = name.to_owned();
+        return Err(RegistryError::Unknown { asked, known });
+    };
+    match opened {
+        Ok(exporter) => Ok((info, exporter)),
+        Err(reason) => Err(RegistryError::Refused {
+            name: name.to_owned(),
+            reason,
+        }),
+    }
+}
+
+/// A heap of this machine, with its exporter or the reason why it may not be opened.
+struct Found {
     info: HeapInfo,
-    opened: Result<impl Exporter + 'static, Errno>,
-    node: &Path,
-) {
+    opened: Result<Box<dyn Exporter>, String>,
+}
+
+impl Found {
+    fn new(info: HeapInfo, node: &Path, opened: Result<impl Exporter + 'static, Errno>) -> Self {
+        let opened = match opened {
+            Ok(exporter) => Ok(Box::new(exporter) as Box<dyn Exporter>),
+            Err(errno) => Err(refusal(node, errno)),
+        };
+        Self { info, opened }
+    }
+}
+
+fn found() -> Vec<Found> {
+    let mut found = Vec::new();
+    match kernel::list(Path::new(kernel::NODES)) {
+        Ok(nodes) => found.extend(nodes.into_iter().map(|node| {
+            let opened = KernelHeap::open(&node.path);
+            Found::new(node.info, &node.path, opened)
+        })),
+        Err(error) => tracing::debug!(%error, "no kernel heaps below {}", kernel::NODES),
+    }
+    let node = Path::new(Udmabuf::NODE);
+    found.push(Found::new(Udmabuf::info(), node, Udmabuf::open()));
+    let huge = HugeUdmabuf::info();
+    found.push(match HugeUdmabuf::reserved() {
+        Ok(()) => Found::new(huge, node, HugeUdmabuf::open()),
+        Err(none) => Found {
+            info: huge,
+            opened: Err(none.to_string()),
+        },
+    });
+    found.push(Found::new(Memfd::info(), Path::new(""), Ok(Memfd)));
+    found
+}
+
+fn add(registry: &mut HeapRegistry, Found { info, opened }: Found) {
     match opened {
         Ok(exporter) => {
             if let Err(RegistryError::NameTaken { name }) = registry.register(info, exporter) {
                 tracing::warn!(name, "a second heap of this name is left out");
             }
         }
-        Err(errno) => registry.refuse(info, refusal(node, errno)),
+        Err(reason) => registry.refuse(info, reason),
     }
 }
 

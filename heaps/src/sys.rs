@@ -3,8 +3,11 @@
 //! Definitions follow the kernel's `include/uapi/linux/dma-heap.h` and `udmabuf.h`.
 #![expect(
     unsafe_code,
-    reason = "ioctls have no safe form; every block names what makes it sound"
+    reason = "ioctls and inherited descriptors have no safe form; every block names what makes \
+              it sound"
 )]
+
+pub(crate) mod inherited;
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};

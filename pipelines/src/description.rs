@@ -32,6 +32,7 @@ mod kinds;
 mod links;
 mod overrides;
 mod reader;
+pub mod serving;
 mod source;
 mod value;
 
@@ -132,27 +133,7 @@ impl Description {
     /// Everything that is wrong with it, also when it cannot be read at all.
     pub fn load(path: impl AsRef<Path>, overrides: &[Override]) -> Result<Self, Diagnostics> {
         let path = path.as_ref();
-        let name = path.display().to_string();
-        let fail = |text, finding| Err(Diagnostics::new(Sources::new(&name, text), vec![finding]));
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let finding = Finding::anywhere(format!("cannot read {name}: {error}"));
-                return fail(String::new(), finding.help(similar_file(path)));
-            }
-        };
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::parse(&text, &name, overrides),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let replaced = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
-                let finding = Finding::at(replaced, "the file is not UTF-8")
-                    .label("these bytes are no character")
-                    .help("TOML files are UTF-8: save the file in that encoding");
-                fail(lossy, finding)
-            }
-        }
+        Self::parse(&read(path)?, &path.display().to_string(), overrides)
     }
 
     /// Reads a text; `file_name` is what its diagnostics call it.
@@ -168,6 +149,31 @@ impl Description {
         match document::read(&sources, &mut findings) {
             Some(description) if findings.is_empty() => Ok(description),
             _ => Err(Diagnostics::new(sources, findings)),
+        }
+    }
+}
+
+/// The text of a file.
+fn read(path: &Path) -> Result<String, Diagnostics> {
+    let name = path.display().to_string();
+    let fail = |text, finding| Err(Diagnostics::new(Sources::new(&name, text), vec![finding]));
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let finding = Finding::anywhere(format!("cannot read {name}: {error}"));
+            return fail(String::new(), finding.help(similar_file(path)));
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let replaced = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+            let finding = Finding::at(replaced, "the file is not UTF-8")
+                .label("these bytes are no character")
+                .help("TOML files are UTF-8: save the file in that encoding");
+            fail(lossy, finding)
         }
     }
 }

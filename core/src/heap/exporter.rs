@@ -50,6 +50,18 @@ pub trait Exporter: Send + Sync {
     /// Whatever the exporter's memory refuses with.
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError>;
 
+    /// Gives a buffer as [`Exporter::allocate`] does, to the account of this name.
+    ///
+    /// For an exporter that has books kept elsewhere, as a heap's server does; the default
+    /// leaves the name out.
+    ///
+    /// # Errors
+    /// Whatever the exporter's memory refuses with.
+    fn allocate_named(&self, request: &Request, account: &str) -> Result<DmaBuf, ExportError> {
+        let _unused = account;
+        self.allocate(request)
+    }
+
     /// Takes a buffer back, which `client` used, when its last user in this process has let go.
     ///
     /// The default closes it, which frees the memory once no device holds it either.
@@ -72,6 +84,10 @@ pub trait Exporter: Send + Sync {
 impl<E: Exporter + ?Sized> Exporter for Box<E> {
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
         (**self).allocate(request)
+    }
+
+    fn allocate_named(&self, request: &Request, account: &str) -> Result<DmaBuf, ExportError> {
+        (**self).allocate_named(request, account)
     }
 
     fn release(&self, buffer: DmaBuf, client: ClientId) {

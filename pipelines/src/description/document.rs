@@ -75,13 +75,14 @@ fn assemble(drafts: Vec<Draft<'_>>, order: &[usize], limits: Limits) -> Option<D
     })
 }
 
-fn syntax(error: &TomlError, sources: &Sources) -> Finding {
+/// What is wrong where the text is no TOML.
+pub(super) fn syntax(error: &TomlError, sources: &Sources) -> Finding {
     let span = error.span().unwrap_or(0..0);
     if error.message() == "duplicate key" {
         let message = format!("`{}` stands here twice", sources.slice(&span));
         return Finding::at(span, message)
             .label("the second one")
-            .help("a key stands once in its table, a stage once in a description");
+            .help("a key stands once in its table, a stage or heap once in a file");
     }
     let help = if error.message().contains("string") {
         "a string stands in double quotes, as in `kind = \"v4l2-src\"`"

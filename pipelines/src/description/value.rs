@@ -40,7 +40,7 @@ pub(super) fn wrong_type(key: &str, value: &Value<'_>, wanted: &str) -> Finding 
 }
 
 /// The finding that a value of the right type means nothing.
-fn not_understood(key: &str, value: &Value<'_>, why: impl Display) -> Finding {
+pub(super) fn not_understood(key: &str, value: &Value<'_>, why: impl Display) -> Finding {
     Finding::at(value.span(), format!("`{key}` is not understood")).label(why.to_string())
 }
 

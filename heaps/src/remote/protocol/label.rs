@@ -1,0 +1,40 @@
+//! What a client calls itself and its pipelines.
+
+use std::fmt;
+
+use super::fields::cut;
+
+/// The longest label, in bytes.
+pub const LABEL_MOST: usize = 63;
+
+/// What a client calls itself, or one of its pipelines: at most [`LABEL_MOST`] bytes without
+/// control characters, so that it can be logged and listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label(String);
+
+impl Label {
+    /// Makes a label of any text: what has no place in one is left out.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        Self(cut(&text, LABEL_MOST).to_owned())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

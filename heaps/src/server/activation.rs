@@ -1,0 +1,129 @@
+//! Sockets that were made before this process began, see `sd_listen_fds(3)`.
+
+use std::env;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use dmaflow_core::Errno;
+use rustix::io::{FdFlags, fcntl_getfd};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, getsockname, sockopt};
+
+use super::{Listener, ServeError};
+use crate::sys;
+
+/// More than this nobody passes.
+const MOST: i32 = 256;
+
+/// Takes the listening sockets that whoever started this process passed, with the names of
+/// their nodes; none where there are none. They can be taken once.
+///
+/// A node's name is that of the descriptor (`FileDescriptorName=`), or else the file name of
+/// the socket.
+///
+/// # Errors
+/// [`ServeError::Inherited`] for a descriptor that is no listening `SOCK_SEQPACKET` socket;
+/// [`ServeError::Os`] where they were taken before.
+pub fn inherited() -> Result<Vec<(String, Listener)>, ServeError> {
+    let variable = |name| env::var(name).unwrap_or_default();
+    let passed = Passed::parse(
+        &variable("LISTEN_PID"),
+        &variable("LISTEN_FDS"),
+        &variable("LISTEN_FDNAMES"),
+        std::process::id(),
+    );
+    let Some(Passed { count, names }) = passed else {
+        return Ok(Vec::new());
+    };
+    let fds = sys::inherited::take(count).map_err(|errno| ServeError::Os {
+        doing: "take the sockets of LISTEN_FDS",
+        errno,
+    })?;
+    let named = fds.into_iter().enumerate().map(|(at, fd)| {
+        let name = names.get(at).map_or("", String::as_str);
+        adopt(name, fd)
+    });
+    named.collect()
+}
+
+/// What the variables say.
+#[derive(Debug, PartialEq, Eq)]
+struct Passed {
+    count: i32,
+    names: Vec<String>,
+}
+
+impl Passed {
+    /// `None` where nothing was passed, or to another process.
+    fn parse(pid: &str, fds: &str, names: &str, ours: u32) -> Option<Self> {
+        let for_us = pid.parse() == Ok(ours);
+        let count: i32 = fds.parse().ok().filter(|_count| for_us)?;
+        let names = names.split(':').map(str::to_owned).collect();
+        (1..=MOST).contains(&count).then_some(Self { count, names })
+    }
+}
+
+fn adopt(name: &str, fd: OwnedFd) -> Result<(String, Listener), ServeError> {
+    let is_open = fcntl_getfd(&fd).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC));
+    let listens = is_open
+        && sockopt::socket_domain(&fd) == Ok(AddressFamily::UNIX)
+        && sockopt::socket_type(&fd) == Ok(SocketType::SEQPACKET)
+        && sockopt::socket_acceptconn(&fd) == Ok(true);
+    let name = node_name(name, &fd);
+    match name {
+        Some(name) if listens => Ok((name, Listener::inherited(fd)?)),
+        name => Err(ServeError::Inherited {
+            name: name.unwrap_or_default(),
+        }),
+    }
+}
+
+/// systemd calls descriptors after their unit, or `unknown`, where it was told nothing better.
+fn node_name(name: &str, fd: &OwnedFd) -> Option<String> {
+    if !["", "unknown"].contains(&name) && !name.ends_with(".socket") {
+        return Some(name.to_owned());
+    }
+    let address = SocketAddrUnix::try_from(getsockname(fd).ok()?).ok()?;
+    let path = OsStr::from_bytes(address.path_bytes()?);
+    let name = Path::new(path).file_name()?;
+    Some(name.to_string_lossy().into_owned())
+}
+
+/// Used by [`Listener::inherited`] and here: what the system says, as the core calls it.
+pub(super) fn errno(errno: rustix::io::Errno) -> Errno {
+    Errno::from_raw(errno.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variables_are_for_one_process() {
+        let names = vec!["system".to_owned(), "cma".to_owned()];
+        let passed = Passed { count: 2, names };
+        assert_eq!(Passed::parse("7", "2", "system:cma", 7), Some(passed));
+        for (pid, fds) in [
+            ("8", "2"),
+            ("", "2"),
+            ("7", ""),
+            ("7", "0"),
+            ("7", "-1"),
+            ("7", "100000"),
+            ("7", "two"),
+        ] {
+            assert_eq!(Passed::parse(pid, fds, "", 7), None, "{pid} {fds}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_listening_socket_is_refused() {
+        let (stream, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        for fd in [OwnedFd::from(stream), OwnedFd::from(file)] {
+            let error = adopt("camera", fd).unwrap_err();
+            assert!(error.to_string().contains("`camera`"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a client's request leads to.
+
+use dmaflow_core::Errno;
+use dmaflow_core::heap::{AllocError, AllocOptions, ExportError, page_size};
+
+use super::{Node, Over, SessionId};
+use crate::remote::protocol::{Answer, Ask, Label, Refusal};
+
+/// What is to be said, and which of the session's buffers comes along.
+type Said = (Result<Answer, Refusal>, Option<u64>);
+
+impl Node {
+    /// Answers, or ends the session.
+    pub(super) fn answer(&mut self, id: SessionId, ask: Ask) -> Result<Option<Said>, Over> {
+        let said = match ask {
+            Ask::Hello { program } => {
+                self.session(id)?.greet(program);
+                Ok(Answer::Hello(self.heap.info().clone()))
+            }
+            Ask::Allocate {
+                len,
+                align,
+                flags,
+                label,
+            } => {
+                let lent = self.lend(id, (len, align, flags), label)?;
+                let buffer = lent.as_ref().ok().map(|&(_, buffer)| buffer);
+                let outcome = lent.map(|(len, id)| Answer::Allocated { len, id });
+                return Ok(Some((outcome, buffer)));
+            }
+            Ask::Release { id: buffer } => {
+                self.take_back(id, buffer)?;
+                return Ok(None);
+            }
+            Ask::Available => Ok(Answer::Available(self.heap.available())),
+            Ask::Stats { line } => self.line(id, line)?,
+        };
+        Ok(Some((said, None)))
+    }
+
+    pub(super) fn session(&mut self, id: SessionId) -> Result<&mut super::Session, Over> {
+        self.sessions.get_mut(&id).ok_or(Over::Ended)
+    }
+
+    /// Allocates for a session and returns the buffer's length and id.
+    fn lend(
+        &mut self,
+        id: SessionId,
+        (len, align, flags): (u64, u64, u64),
+        label: Label,
+    ) -> Result<Result<(u64, u64), Refusal>, Over> {
+        let uid = self.session(id)?.peer().uid;
+        // What a client that died a moment ago had may be free by now, and be all there is.
+        if let Some(user) = self.users.get_mut(&uid) {
+            user.look_again(&self.alone);
+        }
+        let session = self.sessions.get_mut(&id).ok_or(Over::Ended)?;
+        // Whole pages, so that what is charged is what is given and no budget is passed.
+        let whole = usize::try_from(len).ok();
+        let whole = whole.and_then(|len| len.checked_next_multiple_of(page_size()));
+        let (Some(whole), Ok(align)) = (whole, usize::try_from(align)) else {
+            return Ok(Err(Refusal {
+                errno: Errno::ENOMEM,
+                reason: format!("{len} bytes aligned to {align} are more than there can be"),
+            }));
+        };
+        let options = AllocOptions { align, flags };
+        let buffer = match session.heap_for(label).allocate_with(whole, options) {
+            Ok(buffer) => buffer,
+            Err(error) => return Ok(Err(refusal(&error))),
+        };
+        let len = buffer.len() as u64;
+        Ok(session.hold(buffer).map(|id| (len, id)).map_err(|_twice| {
+            tracing::error!("a heap gave a buffer that is on loan");
+            Refusal {
+                errno: Errno::EIO,
+                reason: "the heap gave a buffer that is on loan".to_owned(),
+            }
+        }))
+    }
+
+    fn take_back(&mut self, id: SessionId, buffer: u64) -> Result<(), Over> {
+        let session = self.session(id)?;
+        let uid = session.peer().uid;
+        let buffer = session.give_back(buffer).ok_or(Over::NotItsBuffer)?;
+        if let Some(user) = self.users.get_mut(&uid) {
+            user.take_back(buffer, &self.alone);
+        }
+        Ok(())
+    }
+}
+
+/// What a client is told of a failed allocation: its own side says which heap and how much.
+fn refusal(error: &AllocError) -> Refusal {
+    let reason = match error {
+        AllocError::OverBudget { over, .. } => over.to_string(),
+        AllocError::Exporter { source, .. } => match source {
+            ExportError::Os { call, source } => format!(
+                "{call} gave the server {source}; use fewer or smaller buffers, or another heap"
+            ),
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    };
+    Refusal {
+        errno: error.errno(),
+        reason,
+    }
+}

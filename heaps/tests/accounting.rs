@@ -1,0 +1,508 @@
+//! A server's books, whatever its clients do: sums balance, budgets hold, each buffer has one
+//! owner, everything comes back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use dmaflow_core::Errno;
+use dmaflow_core::dma_buf::DmaBuf;
+use dmaflow_core::heap::{
+    Account, Budget, ClientId, ExportError, Exporter, Heap, Request as Wanted, page_size,
+};
+use dmaflow_heaps::Memfd;
+use dmaflow_heaps::remote::protocol::{Answer, Ask, Label, REQUEST_LEN, Reply, Request, Whose};
+use dmaflow_heaps::server::{Node, Peer, Quotas, SessionId};
+use proptest::prelude::*;
+
+/// What the exporter and the kernel would know.
+#[derive(Default)]
+struct World {
+    /// Buffers that the exporter gave and has not back.
+    out: BTreeSet<u64>,
+    /// Buffers that somebody else still has.
+    elsewhere: BTreeSet<u64>,
+    /// Buffers released twice, or while somebody else had them.
+    wrong: Vec<u64>,
+    /// Whether the exporter's memory is full.
+    is_full: bool,
+}
+
+#[derive(Clone)]
+struct Fake(Arc<Mutex<World>>);
+
+impl Exporter for Fake {
+    fn allocate(&self, request: &Wanted) -> Result<DmaBuf, ExportError> {
+        if self.0.lock().unwrap().is_full {
+            return Err(ExportError::Os {
+                call: "the fake",
+                source: Errno::ENOMEM,
+            });
+        }
+        let buffer = Memfd.allocate(request)?;
+        let id = buffer.id().inode();
+        assert!(self.0.lock().unwrap().out.insert(id), "given twice");
+        Ok(buffer)
+    }
+
+    fn release(&self, buffer: DmaBuf, _client: ClientId) {
+        let id = buffer.id().inode();
+        let mut world = self.0.lock().unwrap();
+        let is_in_use = world.elsewhere.contains(&id);
+        if !world.out.remove(&id) || is_in_use {
+            world.wrong.push(id);
+        }
+    }
+}
+
+const PER_USER: Budget = Budget {
+    bytes: Some(12 * 4096),
+    buffers: Some(8),
+};
+const PER_CLIENT: Budget = Budget {
+    bytes: Some(8 * 4096),
+    buffers: Some(6),
+};
+const IN_ALL: Budget = Budget {
+    bytes: Some(24 * 4096),
+    buffers: None,
+};
+const SERVER: Budget = Budget {
+    bytes: None,
+    buffers: Some(14),
+};
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Connect {
+        uid: u32,
+    },
+    Allocate {
+        client: usize,
+        len: u64,
+        label: u8,
+    },
+    Wrong {
+        client: usize,
+        align: u64,
+        flags: u64,
+    },
+    Release {
+        client: usize,
+        buffer: usize,
+        keep: bool,
+    },
+    NotTheirs {
+        client: usize,
+    },
+    Garbage {
+        client: usize,
+        bytes: Vec<u8>,
+    },
+    HangUp {
+        client: usize,
+        keep: usize,
+    },
+    LetGo {
+        buffer: usize,
+    },
+    Look,
+    Stats {
+        client: usize,
+    },
+    Full {
+        is_full: bool,
+    },
+}
+
+fn deeds() -> impl Strategy<Value = Deed> {
+    let client = || 0..12_usize;
+    prop_oneof![
+        3 => (0..4_u32).prop_map(|uid| Deed::Connect { uid }),
+        12 => (client(), 0..5 * 4096_u64, any::<u8>())
+            .prop_map(|(client, len, label)| Deed::Allocate { client, len, label }),
+        1 => (client(), any::<u64>(), 0..2_u64)
+            .prop_map(|(client, align, flags)| Deed::Wrong { client, align, flags }),
+        6 => (client(), 0..8_usize, any::<bool>())
+            .prop_map(|(client, buffer, keep)| Deed::Release { client, buffer, keep }),
+        1 => client().prop_map(|client| Deed::NotTheirs { client }),
+        1 => (client(), prop::collection::vec(any::<u8>(), 0..140))
+            .prop_map(|(client, bytes)| Deed::Garbage { client, bytes }),
+        2 => (client(), 0..4_usize).prop_map(|(client, keep)| Deed::HangUp { client, keep }),
+        3 => (0..8_usize).prop_map(|buffer| Deed::LetGo { buffer }),
+        2 => Just(Deed::Look),
+        1 => client().prop_map(|client| Deed::Stats { client }),
+        1 => any::<bool>().prop_map(|is_full| Deed::Full { is_full }),
+    ]
+}
+
+#[derive(Default)]
+struct Client {
+    uid: u32,
+    held: BTreeMap<u64, u64>,
+}
+
+/// A buffer that lingers.
+struct Left {
+    uid: u32,
+    client: SessionId,
+    len: u64,
+}
+
+/// The server's books beside our own.
+struct Pair {
+    node: Node,
+    server: Account,
+    world: Arc<Mutex<World>>,
+    clients: BTreeMap<SessionId, Client>,
+    /// By id: whose, how long.
+    lingering: BTreeMap<u64, Left>,
+}
+
+fn within(budget: Budget, (buffers, bytes): (u64, u64), more: u64) -> bool {
+    budget.bytes.is_none_or(|most| bytes + more <= most)
+        && budget.buffers.is_none_or(|most| buffers < most)
+}
+
+impl Pair {
+    fn new() -> Self {
+        let world = Arc::new(Mutex::new(World::default()));
+        let heap = Heap::new(Memfd::info(), Fake(Arc::clone(&world)));
+        heap.set_budget(IN_ALL);
+        let server = Account::new("the server");
+        server.set_budget(SERVER);
+        let quotas = Quotas {
+            user: PER_USER,
+            client: PER_CLIENT,
+        };
+        let kernel = Arc::clone(&world);
+        let alone = move |buffer: &DmaBuf| {
+            let id = buffer.id().inode();
+            !kernel.lock().unwrap().elsewhere.contains(&id)
+        };
+        let node = Node::with_alone(heap, quotas, &server, 1, alone);
+        Self {
+            node,
+            server,
+            world,
+            clients: BTreeMap::new(),
+            lingering: BTreeMap::new(),
+        }
+    }
+
+    fn nth(&self, nth: usize) -> Option<SessionId> {
+        let all: Vec<_> = self.clients.keys().copied().collect();
+        (!all.is_empty()).then(|| all[nth % all.len()])
+    }
+
+    /// Buffers and bytes of a user, lingering ones too.
+    fn of_user(&self, uid: u32) -> (u64, u64) {
+        let clients = self.clients.values().filter(|client| client.uid == uid);
+        let held = clients.flat_map(|client| client.held.values());
+        let lingering = self.lingering.values();
+        let lingering = lingering.filter(|left| left.uid == uid);
+        sum(held.chain(lingering.map(|left| &left.len)))
+    }
+
+    /// Buffers and bytes of a client, lingering ones too.
+    fn of_client(&self, id: SessionId) -> (u64, u64) {
+        let lingering = self.lingering.values();
+        let lingering = lingering.filter(|left| left.client == id);
+        let held = self.clients[&id].held.values();
+        sum(held.chain(lingering.map(|left| &left.len)))
+    }
+
+    fn of_all(&self) -> (u64, u64) {
+        let held = self
+            .clients
+            .values()
+            .flat_map(|client| client.held.values());
+        sum(held.chain(self.lingering.values().map(|left| &left.len)))
+    }
+
+    fn say(&mut self, id: SessionId, ask: Ask) -> Option<Reply> {
+        let outcome = self.node.message(id, &Request { serial: 9, ask }.encode());
+        assert_eq!(outcome.over, None);
+        let reply = Reply::parse(outcome.reply?.as_slice()).unwrap();
+        assert_eq!(reply.serial, 9);
+        let lends = matches!(reply.outcome, Ok(Answer::Allocated { .. }));
+        assert_eq!(outcome.buffer.is_some(), lends);
+        Some(reply)
+    }
+
+    /// A message that ends its session, and what the session had.
+    fn breaks(&mut self, id: SessionId, bytes: &[u8]) {
+        let outcome = self.node.message(id, bytes);
+        assert!(outcome.over.is_some() && outcome.buffer.is_none());
+        let words = Reply::parse(outcome.reply.unwrap().as_slice()).unwrap();
+        assert_eq!((words.serial, words.outcome.is_err()), (0, true));
+        assert!(self.node.message(id, bytes).over.is_some());
+        self.gone(id);
+    }
+
+    fn gone(&mut self, id: SessionId) {
+        let client = self.clients.remove(&id).unwrap();
+        let elsewhere = self.world.lock().unwrap().elsewhere.clone();
+        let left = client.held.into_iter();
+        let left = left.filter(|(buffer, _)| elsewhere.contains(buffer));
+        let uid = client.uid;
+        let left = left.map(|(buffer, len)| {
+            (
+                buffer,
+                Left {
+                    uid,
+                    client: id,
+                    len,
+                },
+            )
+        });
+        self.lingering.extend(left);
+    }
+
+    /// What the server finds when it looks at what lingers.
+    fn looked(&mut self, whose: Option<u32>) {
+        let world = self.world.lock().unwrap();
+        self.lingering.retain(|id, left| {
+            world.elsewhere.contains(id) || whose.is_some_and(|whose| whose != left.uid)
+        });
+    }
+
+    fn allocate(&mut self, id: SessionId, len: u64, label: u8) {
+        let uid = self.clients[&id].uid;
+        self.looked(Some(uid));
+        let whole = len.next_multiple_of(page_size() as u64);
+        let fits = within(PER_USER, self.of_user(uid), whole)
+            && within(PER_CLIENT, self.of_client(id), whole)
+            && within(IN_ALL, self.of_all(), whole)
+            && within(SERVER, self.of_all(), whole);
+        let is_full = self.world.lock().unwrap().is_full;
+        let ask = Ask::Allocate {
+            len,
+            align: 1,
+            flags: 0,
+            label: Label::new(&format!("{}", label % 50)),
+        };
+        match self.say(id, ask).unwrap().outcome {
+            Ok(Answer::Allocated {
+                len: got,
+                id: buffer,
+            }) => {
+                assert!(fits && !is_full && got == whole && len > 0);
+                assert!(!self.lingering.contains_key(&buffer));
+                for client in self.clients.values() {
+                    assert!(!client.held.contains_key(&buffer), "two owners");
+                }
+                let client = self.clients.get_mut(&id).unwrap();
+                client.held.insert(buffer, got);
+            }
+            Err(refusal) if len == 0 => assert_eq!(refusal.errno, Errno::EINVAL),
+            Err(refusal) if !fits => assert_eq!(refusal.errno, Errno::EDQUOT),
+            Err(refusal) => assert!(is_full && refusal.errno == Errno::ENOMEM, "{refusal:?}"),
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+
+    fn release(&mut self, id: SessionId, nth: usize, keep: bool) {
+        let client = self.clients.get_mut(&id).unwrap();
+        let Some(buffer) = client.held.keys().nth(nth).copied() else {
+            return;
+        };
+        let (uid, len) = (client.uid, client.held.remove(&buffer).unwrap());
+        if keep {
+            self.world.lock().unwrap().elsewhere.insert(buffer);
+            self.lingering.insert(
+                buffer,
+                Left {
+                    uid,
+                    client: id,
+                    len,
+                },
+            );
+        }
+        assert!(self.say(id, Ask::Release { id: buffer }).is_none());
+    }
+
+    fn does(&mut self, deed: Deed) {
+        let client = match &deed {
+            Deed::Allocate { client, .. }
+            | Deed::Wrong { client, .. }
+            | Deed::Release { client, .. }
+            | Deed::NotTheirs { client }
+            | Deed::Garbage { client, .. }
+            | Deed::HangUp { client, .. }
+            | Deed::Stats { client } => self.nth(*client),
+            _ => None,
+        };
+        match (deed, client) {
+            (Deed::Connect { uid }, _) => {
+                let id = self.node.connect(Peer { uid, pid: 1 });
+                let held = BTreeMap::new();
+                self.clients.insert(id, Client { uid, held });
+                let program = Label::new("test");
+                let said = self.say(id, Ask::Hello { program }).unwrap();
+                assert!(matches!(said.outcome, Ok(Answer::Hello(_))));
+            }
+            (Deed::Allocate { len, label, .. }, Some(id)) => self.allocate(id, len, label),
+            (Deed::Wrong { align, flags, .. }, Some(id)) => {
+                let align = align | 3;
+                let label = Label::default();
+                let len = 4096;
+                let ask = Ask::Allocate {
+                    len,
+                    align,
+                    flags,
+                    label,
+                };
+                let uid = self.clients[&id].uid;
+                let refusal = self.say(id, ask).unwrap().outcome.unwrap_err();
+                assert_eq!(refusal.errno, Errno::EINVAL);
+                self.looked(Some(uid));
+            }
+            (Deed::Release { buffer, keep, .. }, Some(id)) => self.release(id, buffer, keep),
+            (Deed::NotTheirs { .. }, Some(id)) => {
+                let held = &self.clients[&id].held;
+                let others = self.world.lock().unwrap().out.clone();
+                let theirs = others.into_iter().find(|other| !held.contains_key(other));
+                let ask = Ask::Release {
+                    id: theirs.unwrap_or(u64::MAX),
+                };
+                self.breaks(id, &Request { serial: 1, ask }.encode());
+            }
+            (Deed::Garbage { bytes, .. }, Some(id)) => self.breaks(id, &bytes),
+            (Deed::HangUp { keep, .. }, Some(id)) => {
+                let held = self.clients[&id].held.keys().take(keep);
+                self.world.lock().unwrap().elsewhere.extend(held);
+                self.node.hang_up(id);
+                self.gone(id);
+            }
+            (Deed::LetGo { buffer }, _) => {
+                let mut world = self.world.lock().unwrap();
+                if let Some(id) = world.elsewhere.iter().nth(buffer).copied() {
+                    world.elsewhere.remove(&id);
+                }
+            }
+            (Deed::Look, _) => {
+                let left = self.node.look_again();
+                self.looked(None);
+                assert_eq!(left, self.lingering.len());
+            }
+            (Deed::Stats { .. }, Some(id)) => {
+                let outcome = self.say(id, Ask::Stats { line: 0 }).unwrap().outcome;
+                let may = self.clients[&id].uid < 2;
+                assert_eq!(outcome.is_ok(), may, "root and the owner, user 1");
+            }
+            (Deed::Full { is_full }, _) => self.world.lock().unwrap().is_full = is_full,
+            (_, None) => {}
+        }
+        self.check();
+    }
+
+    fn check(&self) {
+        let (buffers, bytes) = self.of_all();
+        let usage = self.node.heap().stats().usage;
+        assert_eq!((usage.live, usage.live_bytes), (buffers, bytes));
+        let usage = self.server.usage();
+        assert_eq!((usage.live, usage.live_bytes), (buffers, bytes));
+        assert!(usage.peak <= SERVER.buffers.unwrap());
+        let world = self.world.lock().unwrap();
+        assert_eq!((world.out.len() as u64, world.wrong.len()), (buffers, 0));
+        drop(world);
+        assert_eq!(self.node.lingering(), self.lingering.len());
+        assert_eq!(self.node.sessions(), self.clients.len());
+        let mut clients = self.clients.iter();
+        let mut pipelines = (0, 0);
+        for figures in self.node.figures() {
+            let usage = figures.usage;
+            let has = (usage.live, usage.live_bytes);
+            match figures.whose {
+                Whose::Heap { .. } => {
+                    assert_eq!(has, (buffers, bytes));
+                    assert!(usage.peak_bytes <= IN_ALL.bytes.unwrap());
+                }
+                Whose::User { uid } => {
+                    assert_eq!(has, self.of_user(uid));
+                    assert!(usage.peak_bytes <= PER_USER.bytes.unwrap());
+                    assert!(usage.peak <= PER_USER.buffers.unwrap());
+                    let lingering = self.lingering.values();
+                    let lingering = lingering.filter(|left| left.uid == uid);
+                    let bytes: u64 = lingering.map(|left| left.len).sum();
+                    assert_eq!(figures.lingering, bytes);
+                }
+                Whose::Client { uid, .. } => {
+                    let (&id, client) = clients.next().unwrap();
+                    assert_eq!(uid, client.uid);
+                    assert_eq!(has, self.of_client(id));
+                    assert!(usage.peak_bytes <= PER_CLIENT.bytes.unwrap());
+                    assert!(usage.peak <= PER_CLIENT.buffers.unwrap());
+                    pipelines = has;
+                }
+                Whose::Pipeline { .. } => {
+                    assert!(has.0 <= pipelines.0 && has.1 <= pipelines.1);
+                    pipelines = (pipelines.0 - has.0, pipelines.1 - has.1);
+                }
+            }
+        }
+        assert!(clients.next().is_none());
+    }
+
+    fn ends(mut self) {
+        while let Some(id) = self.nth(0) {
+            self.node.hang_up(id);
+            self.gone(id);
+        }
+        self.check();
+        self.world.lock().unwrap().elsewhere.clear();
+        while self.node.look_again() > 0 {}
+        self.looked(None);
+        self.check();
+        assert!(self.world.lock().unwrap().out.is_empty());
+        assert_eq!(self.server.usage().live, 0);
+        for figures in self.node.figures() {
+            assert_eq!((figures.usage.live, figures.usage.live_bytes), (0, 0));
+        }
+    }
+}
+
+fn sum<'n>(lens: impl Iterator<Item = &'n u64>) -> (u64, u64) {
+    lens.fold((0, 0), |(count, all), len| (count + 1, all + len))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_books_balance(deeds in prop::collection::vec(deeds(), 1..80)) {
+        let mut pair = Pair::new();
+        for deed in deeds {
+            pair.does(deed);
+        }
+        pair.ends();
+    }
+}
+
+#[test]
+fn a_hello_comes_first_and_once() {
+    let mut pair = Pair::new();
+    let ask = Ask::Available;
+    let early = Request { serial: 1, ask }.encode();
+    let id = pair.node.connect(Peer { uid: 5, pid: 1 });
+    pair.clients.insert(id, Client::default());
+    pair.breaks(id, &early);
+    pair.does(Deed::Connect { uid: 5 });
+    let id = pair.nth(0).unwrap();
+    let program = Label::default();
+    let ask = Ask::Hello { program };
+    pair.breaks(id, &Request { serial: 2, ask }.encode());
+    pair.breaks_not_by_length();
+}
+
+impl Pair {
+    /// Every length but one is no message.
+    fn breaks_not_by_length(mut self) {
+        for len in [0, 1, REQUEST_LEN - 1, REQUEST_LEN + 1] {
+            self.does(Deed::Connect { uid: 5 });
+            let id = self.nth(0).unwrap();
+            self.breaks(id, &vec![0; len]);
+        }
+        self.ends();
+    }
+}
