@@ -82,10 +82,7 @@ impl Opened {
 
     /// Where it sits: a PCI address, a platform device's name.
     pub(crate) fn bus(&self) -> Option<String> {
-        let name = self.node.file_name()?;
-        let device = Path::new("/sys/class/drm").join(name).join("device");
-        let target = std::fs::read_link(device).ok()?;
-        Some(target.file_name()?.to_string_lossy().into_owned())
+        bus(&self.node)
     }
 
     /// Whether a user who writes `selector` can mean this card.
@@ -125,6 +122,16 @@ impl Card {
     /// Driver and node, for people.
     pub(crate) fn label(&self) -> String {
         label(&self.driver, &self.node)
+    }
+
+    /// The driver's name.
+    pub(crate) fn driver(&self) -> &str {
+        &self.driver
+    }
+
+    /// Where it sits: a PCI address, a platform device's name.
+    pub(crate) fn bus(&self) -> Option<String> {
+        bus(&self.node)
     }
 
     /// Makes sure that it is us who control the card.
@@ -186,6 +193,14 @@ impl Card {
             },
         }
     }
+}
+
+fn bus(node: &Path) -> Option<String> {
+    let device = Path::new("/sys/class/drm")
+        .join(node.file_name()?)
+        .join("device");
+    let target = std::fs::read_link(device).ok()?;
+    Some(target.file_name()?.to_string_lossy().into_owned())
 }
 
 /// All display nodes, in the order of their numbers.
