@@ -68,19 +68,27 @@ impl Framebuffer {
             id: made.fb_id,
         })
     }
+}
 
+/// Makes framebuffers of a pool's frames.
+#[derive(Debug)]
+pub(crate) struct Importer<'p> {
+    pub(crate) card: &'p Arc<Card>,
+    /// Who imports, for people.
+    pub(crate) label: String,
+    pub(crate) heap: &'p Heap,
+    pub(crate) layout: &'p Layout,
+}
+
+impl Importer<'_> {
     /// Imports a frame's buffers and makes a framebuffer of them.
-    pub(crate) fn import(
-        card: &Arc<Card>,
-        heap: &Heap,
-        layout: &Layout,
-        buffers: &[HeapBuffer],
-    ) -> Result<Self, StageError> {
+    pub(crate) fn import(&self, buffers: &[HeapBuffer]) -> Result<Framebuffer, StageError> {
+        let card = self.card;
         let mut imported = Vec::<Handle>::with_capacity(buffers.len());
         let mut handles = Vec::with_capacity(buffers.len());
         for buffer in buffers {
             let number = retry(|| gem::fd_to_handle(card.as_fd(), buffer.as_fd()))
-                .map_err(|errno| refusal(card, heap, Made::Handle, errno))?
+                .map_err(|errno| refusal(self, Made::Handle, errno))?
                 .handle;
             // One dma-buf has one handle however often it is imported, and closing it once
             // closes it for good.
@@ -89,8 +97,8 @@ impl Framebuffer {
             }
             handles.push(number);
         }
-        let made = Self::new(card, layout, &handles);
-        made.map_err(|errno| refusal(card, heap, Made::Framebuffer(layout), errno).into())
+        let made = Framebuffer::new(card, self.layout, &handles);
+        made.map_err(|errno| refusal(self, Made::Framebuffer, errno).into())
     }
 }
 

@@ -1,5 +1,5 @@
 //! Heaps tried out: rankings, reasons, what is remembered, and that nothing is left.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

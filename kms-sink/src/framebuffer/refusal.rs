@@ -3,11 +3,12 @@
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
 use dmaflow_core::Errno;
-use dmaflow_core::heap::{Contiguity, Heap, HeapInfo};
+use dmaflow_core::heap::{Contiguity, HeapInfo};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::ImportRefused;
 use drm::control::{Device, ResourceHandles};
 
+use super::Importer;
 use crate::card::Card;
 
 const CONTIGUOUS: &str = "use a contiguous heap, such as `default_cma_region`";
@@ -17,23 +18,25 @@ const OTHER_LAYOUT: &str = "choose another format or size";
 
 /// What was to be made of the buffers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Made<'l> {
+pub(super) enum Made {
     /// A handle of each: `DRM_IOCTL_PRIME_FD_TO_HANDLE`.
     Handle,
-    /// A framebuffer of such frames: `DRM_IOCTL_MODE_ADDFB2`.
-    Framebuffer(&'l Layout),
+    /// A framebuffer of them: `DRM_IOCTL_MODE_ADDFB2`.
+    Framebuffer,
 }
 
 /// The refusal of a frame's buffers.
-pub(super) fn refusal(card: &Card, heap: &Heap, made: Made<'_>, errno: Errno) -> ImportRefused {
-    let info = heap.info();
+pub(super) fn refusal(by: &Importer<'_>, made: Made, errno: Errno) -> ImportRefused {
     let (call, (meaning, remedy)) = match made {
-        Made::Handle => ("PRIME_FD_TO_HANDLE", of_import(info, errno)),
-        Made::Framebuffer(layout) => ("ADDFB2", of_framebuffer(layout, &Sizes::of(card), errno)),
+        Made::Handle => ("PRIME_FD_TO_HANDLE", of_import(by.heap.info(), errno)),
+        Made::Framebuffer => {
+            let sizes = Sizes::of(by.card);
+            ("ADDFB2", of_framebuffer(by.layout, &sizes, errno))
+        }
     };
     ImportRefused {
-        device: card.label(),
-        heap: heap.name().to_owned(),
+        device: by.label.clone(),
+        heap: by.heap.name().to_owned(),
         call: call.into(),
         errno,
         meaning,
