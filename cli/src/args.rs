@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use dmaflow_pipelines::description::{Description, Override, duration};
 
 use crate::failure::Failure;
+use crate::heaps::HeapsCommand;
 
 const OVERVIEW: &str = "\
 Runs zero-copy video pipelines.
@@ -24,8 +25,10 @@ Exit status:
   128 + N  a second signal N ended the run at once
 
 Environment:
-  NO_COLOR     no colours in errors
-  DMAFLOW_LOG  what is logged to standard error: error, warn (as without it), info, debug, trace";
+  NO_COLOR       no colours in errors
+  DMAFLOW_LOG    what is logged to standard error: error, warn (as without it), info, debug, trace
+  DMAFLOW_CACHE  where it is kept which heaps devices take (~/.cache/dmaflow without it); empty:
+                 nowhere";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -72,6 +75,11 @@ pub(crate) enum Command {
         /// Write JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Look at heaps more closely
+    Heaps {
+        #[command(subcommand)]
+        command: HeapsCommand,
     },
     /// Write a completion script, as in: dmaflow completions bash > /etc/bash_completion.d/dmaflow
     Completions {

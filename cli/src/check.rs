@@ -2,6 +2,7 @@
 
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::Choice;
+use dmaflow_pipelines::probe::Answers;
 use dmaflow_pipelines::{Agreement, Pipeline};
 use serde_json::{Value, json};
 
@@ -21,7 +22,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
 
 fn prepare(args: &CheckArgs) -> Result<Pipeline, Failure> {
     let description = args.description.load()?;
-    Ok(description.build()?.prepare(&dmaflow_heaps::registry())?)
+    // Nothing is passed over, so that every reason is today's.
+    let answers = Answers::of_user().fresh();
+    let builder = description.build()?.answers(answers);
+    Ok(builder.prepare(&dmaflow_heaps::registry())?)
 }
 
 fn text(pipeline: &Pipeline) -> String {
@@ -114,7 +118,7 @@ mod tests {
         let refused = ImportRefused {
             device: "vivid".to_owned(),
             heap: "system".to_owned(),
-            call: "VIDIOC_QBUF",
+            call: "VIDIOC_QBUF".into(),
             errno: Errno::EFAULT,
             meaning: "scattered memory".to_owned(),
             remedy: "use a contiguous heap".to_owned(),

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use dmaflow_core::time::Timestamp;
+use dmaflow_pipelines::probe::Answers;
 use dmaflow_pipelines::{Limits, Pipeline};
 
 use crate::args::RunArgs;
@@ -60,6 +61,7 @@ fn prepare(args: &RunArgs) -> Result<(Pipeline, Limits), Failure> {
             frames: args.frames,
         };
     }
-    let pipeline = description.build()?.prepare(&dmaflow_heaps::registry())?;
+    let builder = description.build()?.answers(Answers::of_user());
+    let pipeline = builder.prepare(&dmaflow_heaps::registry())?;
     Ok((pipeline, limits))
 }

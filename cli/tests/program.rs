@@ -13,6 +13,7 @@ fn dmaflow(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dmaflow"));
     command.args(arguments);
     command.env_remove("DMAFLOW_LOG");
+    command.env("DMAFLOW_CACHE", "");
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     command
 }
@@ -78,7 +79,9 @@ fn help_teaches() {
         "run",
         "check",
         "devices",
+        "heaps",
         "completions",
+        "DMAFLOW_CACHE",
         "Exit status",
         "DMAFLOW_LOG",
     ] {
@@ -107,6 +110,10 @@ fn a_wrong_command_line_ends_with_2() {
         &["run", "file", "--for", "10"],
         &["run", "file", "--frames", "0"],
         &["completions", "tcl"],
+        &["heaps"],
+        &["heaps", "probe"],
+        &["heaps", "probe", "file", "--camera", "vivid"],
+        &["heaps", "probe", "--camera", "vivid", "--size", "0x480"],
     ] {
         let (status, stdout, stderr) = output(arguments);
         assert_eq!(status, 2, "{arguments:?}");
@@ -367,4 +374,36 @@ fn a_reader_that_goes_away_is_no_error() {
     let ended = child.wait_with_output().expect("it ends");
     assert!(ended.status.success(), "{ended:?}");
     assert!(ended.stderr.is_empty(), "{ended:?}");
+}
+
+#[test]
+fn a_probe_ranks_heaps_and_remembers() {
+    let scratch = Scratch::new("probe", NOTHING_SHOWN);
+    let file = scratch.path("pipeline.toml");
+    let probe = |cache: &str, more: &[&str]| {
+        let arguments = [&["heaps", "probe", &file, "--heap=memfd"], more].concat();
+        let ended = dmaflow(&arguments).env("DMAFLOW_CACHE", cache).output();
+        let Output { status, stdout, .. } = ended.expect("dmaflow runs");
+        assert_eq!(status.code(), Some(0));
+        String::from_utf8(stdout).expect("UTF-8")
+    };
+    let cache = scratch.path("cache");
+    let text = probe(&cache, &[]);
+    assert!(text.starts_with("80×48 XRGB8888 linear"), "{text}");
+    assert!(
+        text.contains("1  memfd") && text.contains("accepted\n"),
+        "{text}"
+    );
+    assert!(probe(&cache, &[]).contains("accepted, as before\n"));
+    assert!(probe(&cache, &["--fresh"]).contains("accepted\n"));
+    let again = json(&probe(&cache, &["--json"]));
+    assert_eq!(again["best"], "memfd");
+    assert_eq!(again["probes"][0]["ranked"][0]["remembered"], true);
+    // Where nothing can be kept, everything is asked.
+    for nowhere in ["", "/proc/nowhere"] {
+        for _again in 0..2 {
+            let value = json(&probe(nowhere, &["--json"]));
+            assert_eq!(value["probes"][0]["ranked"][0]["remembered"], false);
+        }
+    }
 }

@@ -9,6 +9,11 @@
 //!                   └────────── (again) ─────────────┘
 //! ```
 
+mod key;
+
+pub use key::DeviceKey;
+
+use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +36,7 @@ pub struct ImportRefused {
     /// The heap whose buffers were offered.
     pub heap: String,
     /// The call that failed.
-    pub call: &'static str,
+    pub call: Cow<'static, str>,
     /// What the kernel answered.
     pub errno: nix::errno::Errno,
     /// What that means for this device; may be empty.
@@ -113,6 +118,11 @@ pub trait Source: Send {
     /// Who it is: card name and node.
     fn device(&self) -> String;
 
+    /// Who it is from boot to boot; what a stage without a key answered is not remembered.
+    fn key(&self) -> Option<DeviceKey> {
+        None
+    }
+
     /// Whether a device imports the frames, so that only importable memory will do.
     fn imports(&self) -> bool {
         true
@@ -179,6 +189,11 @@ pub const FLIPS_KEPT: usize = 64;
 pub trait Sink: Send {
     /// Who it is: connector and card.
     fn device(&self) -> String;
+
+    /// Who it is from boot to boot; what a stage without a key answered is not remembered.
+    fn key(&self) -> Option<DeviceKey> {
+        None
+    }
 
     /// Whether a device imports the frames, so that only importable memory will do.
     fn imports(&self) -> bool {

@@ -9,7 +9,7 @@ use dmaflow_core::stage::{Choice, StageError};
 use crate::choice::{Candidate, Size, first_accepted, placements};
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
-use crate::framebuffer::{Framebuffer, check};
+use crate::framebuffer::{Framebuffer, Importer, check};
 use crate::mode::ModeInfo;
 use crate::output::Output;
 use crate::plane::Plane;
@@ -48,9 +48,15 @@ impl Attached {
             _ => None,
         };
         let planes = planes_for(output, config, layout)?;
+        let importer = Importer {
+            card: &output.card,
+            label: output.label(),
+            heap: pool.heap(),
+            layout,
+        };
         let framebuffers = pool
             .buffers()
-            .map(|buffers| Framebuffer::import(&output.card, pool.heap(), layout, buffers))
+            .map(|buffers| importer.import(buffers))
             .collect::<Result<Vec<_>, _>>()?;
         let framebuffer = framebuffers.first().ok_or(KmsSinkError::NotAttached)?;
         let chosen = choose(output, config, layout, &planes, framebuffer)?;

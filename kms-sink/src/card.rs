@@ -83,10 +83,7 @@ impl Opened {
 
     /// Where it sits: a PCI address, a platform device's name.
     pub(crate) fn bus(&self) -> Option<String> {
-        let name = self.node.file_name()?;
-        let device = Path::new("/sys/class/drm").join(name).join("device");
-        let target = std::fs::read_link(device).ok()?;
-        Some(target.file_name()?.to_string_lossy().into_owned())
+        bus(&self.node)
     }
 
     /// Whether a user who writes `selector` can mean this card.
@@ -126,6 +123,16 @@ impl Card {
     /// Driver and node, for people.
     pub(crate) fn label(&self) -> String {
         label(&self.driver, &self.node)
+    }
+
+    /// The driver's name.
+    pub(crate) fn driver(&self) -> &str {
+        &self.driver
+    }
+
+    /// Where it sits: a PCI address, a platform device's name.
+    pub(crate) fn bus(&self) -> Option<String> {
+        bus(&self.node)
     }
 
     /// Makes sure that it is us who control the card.
@@ -188,6 +195,14 @@ pub(crate) fn is_master(card: &impl Device) -> bool {
     // the master is EINVAL.
     let answer = drm_ffi::auth::auth_magic_token(card.as_fd(), 0);
     !matches!(answer, Err(error) if errno(&error) == Errno::EACCES)
+}
+
+fn bus(node: &Path) -> Option<String> {
+    let device = Path::new("/sys/class/drm")
+        .join(node.file_name()?)
+        .join("device");
+    let target = std::fs::read_link(device).ok()?;
+    Some(target.file_name()?.to_string_lossy().into_owned())
 }
 
 /// All display nodes, in the order of their numbers.

@@ -1,18 +1,21 @@
 //! Framebuffers: buffers of a pool as a card knows them, made once each.
 
+mod refusal;
+
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use dmaflow_core::Errno;
-use dmaflow_core::heap::{Contiguity, Heap, HeapBuffer};
+use dmaflow_core::heap::{Heap, HeapBuffer};
 use dmaflow_core::layout::{Layout, MAX_PLANES, Modifier};
-use dmaflow_core::stage::ImportRefused;
+use dmaflow_core::stage::StageError;
 use drm::DriverCapability;
 use drm::control::Device;
 use drm_ffi::{DRM_MODE_FB_MODIFIERS, gem, mode};
 
 use crate::card::{Card, errno, retry};
 use crate::error::KmsSinkError;
+use refusal::{Made, refusal};
 
 /// A framebuffer, removed when dropped; the kernel switches off what still shows it.
 #[derive(Debug)]
@@ -65,19 +68,27 @@ impl Framebuffer {
             id: made.fb_id,
         })
     }
+}
 
+/// Makes framebuffers of a pool's frames.
+#[derive(Debug)]
+pub(crate) struct Importer<'p> {
+    pub(crate) card: &'p Arc<Card>,
+    /// Who imports, for people.
+    pub(crate) label: String,
+    pub(crate) heap: &'p Heap,
+    pub(crate) layout: &'p Layout,
+}
+
+impl Importer<'_> {
     /// Imports a frame's buffers and makes a framebuffer of them.
-    pub(crate) fn import(
-        card: &Arc<Card>,
-        heap: &Heap,
-        layout: &Layout,
-        buffers: &[HeapBuffer],
-    ) -> Result<Self, ImportRefused> {
+    pub(crate) fn import(&self, buffers: &[HeapBuffer]) -> Result<Framebuffer, StageError> {
+        let card = self.card;
         let mut imported = Vec::<Handle>::with_capacity(buffers.len());
         let mut handles = Vec::with_capacity(buffers.len());
         for buffer in buffers {
             let number = retry(|| gem::fd_to_handle(card.as_fd(), buffer.as_fd()))
-                .map_err(|errno| refusal(card, heap, layout, "PRIME_FD_TO_HANDLE", errno))?
+                .map_err(|errno| refusal(self, Made::Handle, errno))?
                 .handle;
             // One dma-buf has one handle however often it is imported, and closing it once
             // closes it for good.
@@ -86,8 +97,8 @@ impl Framebuffer {
             }
             handles.push(number);
         }
-        Self::new(card, layout, &handles)
-            .map_err(|errno| refusal(card, heap, layout, "ADDFB2", errno))
+        let made = Framebuffer::new(card, self.layout, &handles);
+        made.map_err(|errno| refusal(self, Made::Framebuffer, errno).into())
     }
 }
 
@@ -157,62 +168,6 @@ fn check_layout(layout: &Layout) -> Result<(), KmsSinkError> {
     Ok(())
 }
 
-fn refusal(
-    card: &Card,
-    heap: &Heap,
-    layout: &Layout,
-    call: &'static str,
-    errno: Errno,
-) -> ImportRefused {
-    let (meaning, remedy) = explain(call, errno, heap.info().importable, heap.info().contiguity);
-    let meaning = if call == "ADDFB2" && !meaning.is_empty() {
-        format!("{meaning}: {layout}")
-    } else {
-        meaning.to_owned()
-    };
-    ImportRefused {
-        device: card.label(),
-        heap: heap.name().to_owned(),
-        call,
-        errno,
-        meaning,
-        remedy: remedy.to_owned(),
-    }
-}
-
-/// What an answer of the kernel's DRM core and its memory managers means, and what helps.
-fn explain(
-    call: &str,
-    errno: Errno,
-    importable: bool,
-    contiguity: Contiguity,
-) -> (&'static str, &'static str) {
-    const CONTIGUOUS: &str = "use a contiguous heap, such as `default_cma_region`";
-    const OTHER: &str = "use another display, or a newer kernel (bochs imports since Linux 6.13)";
-    match (call, errno) {
-        (_, Errno::ENOMEM) => ("the kernel has no memory or address space left", ""),
-        ("PRIME_FD_TO_HANDLE", _) if !importable => (
-            "its buffers are ordinary memory, which devices cannot import",
-            "use a kernel heap, such as `system`",
-        ),
-        ("PRIME_FD_TO_HANDLE", Errno::EINVAL) if contiguity == Contiguity::Contiguous => {
-            ("the driver imports no buffers of others", OTHER)
-        }
-        ("PRIME_FD_TO_HANDLE", Errno::EINVAL) => (
-            "the driver needs physically contiguous memory, or imports no buffers of others",
-            CONTIGUOUS,
-        ),
-        ("PRIME_FD_TO_HANDLE", Errno::ENODEV | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
-            ("the driver imports no buffers of others", OTHER)
-        }
-        ("ADDFB2", Errno::EINVAL | Errno::ERANGE) => (
-            "the driver does not take this format, size or stride",
-            "choose another format or size",
-        ),
-        _ => ("", ""),
-    }
-}
-
 /// A buffer of the card's own that the CPU can see, destroyed when dropped.
 #[derive(Debug)]
 pub(crate) struct Dumb {
@@ -268,19 +223,5 @@ mod tests {
         assert!(matches!(odd, Err(KmsSinkError::Size { columns: 2, .. })));
         let odd = checked("NV12", 640, 481, 640);
         assert!(matches!(odd, Err(KmsSinkError::Size { rows: 2, .. })));
-    }
-
-    #[test]
-    fn refusals_name_what_helps() {
-        let import = |errno, importable, contiguity| {
-            explain("PRIME_FD_TO_HANDLE", errno, importable, contiguity)
-        };
-        let (meaning, remedy) = import(Errno::EINVAL, false, Contiguity::Scattered);
-        assert!(meaning.contains("ordinary memory"));
-        assert!(remedy.contains("`system`"));
-        let (_, remedy) = import(Errno::EINVAL, true, Contiguity::Scattered);
-        assert!(remedy.contains("default_cma_region"));
-        let (meaning, _) = import(Errno::ENODEV, true, Contiguity::Contiguous);
-        assert!(meaning.contains("imports no buffers"));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::stage::{Choice, Counter, Sink, StageError};
+use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
 /// Takes any frame and lets it go at once.
@@ -16,6 +16,10 @@ pub struct NullSink {
 impl Sink for NullSink {
     fn device(&self) -> String {
         "null sink".to_owned()
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        Some(DeviceKey::built_in("null-sink", env!("CARGO_PKG_VERSION")))
     }
 
     fn imports(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dmaflow_core::stage::DeviceKey;
 use drm::control::connector::{Info, Interface, State};
 use drm::control::{Device, Mode, ResourceHandles, connector, crtc};
 
@@ -142,6 +143,15 @@ impl Output {
     /// Connector and card, for people.
     pub(crate) fn label(&self) -> String {
         format!("{} of {}", self.name, self.card.label())
+    }
+
+    /// Connector, driver and where the card sits, where sysfs tells.
+    pub(crate) fn key(&self) -> Option<DeviceKey> {
+        Some(DeviceKey {
+            driver: self.card.driver().to_owned(),
+            bus: self.card.bus()?,
+            name: self.name.clone(),
+        })
     }
 }
 

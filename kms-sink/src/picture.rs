@@ -11,7 +11,7 @@ use std::time::Duration;
 use dmaflow_core::dma_buf::{CpuUse, DmaBufError};
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::stage::{Choice, Counter, Sink, StageError};
+use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
 use convert::Converter;
@@ -117,6 +117,13 @@ impl PictureSink {
 impl Sink for PictureSink {
     fn device(&self) -> String {
         format!("picture sink {}", self.config.path.display())
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        Some(DeviceKey::built_in(
+            "picture-sink",
+            env!("CARGO_PKG_VERSION"),
+        ))
     }
 
     fn imports(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::stage::{Choice, Counter, FLIPS_KEPT, Sink, StageError};
+use dmaflow_core::stage::{Choice, Counter, DeviceKey, FLIPS_KEPT, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 use drm::DriverCapability;
 
@@ -199,6 +199,10 @@ fn find<'a>(attached: &'a mut Option<Attached>, frame: &Frame) -> Option<(&'a mu
 impl Sink for KmsSink {
     fn device(&self) -> String {
         self.output.label()
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        self.output.key()
     }
 
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {

@@ -11,6 +11,7 @@ pub mod error;
 mod latency;
 mod link;
 mod pipeline;
+pub mod probe;
 mod report;
 mod sync;
 

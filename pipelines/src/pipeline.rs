@@ -12,6 +12,7 @@ use dmaflow_core::stage::{Choice, Filter, Sink, Source, SourcePlan, StageError};
 
 use crate::error::{PipelineError, Refusal};
 use crate::link::QueuePolicy;
+use crate::probe::Answers;
 use run::events::Events;
 use run::stages::{RunFilter, RunSink, RunSource};
 
@@ -60,6 +61,7 @@ pub struct Builder {
     sink: Named<dyn RunSink>,
     queue: QueuePolicy,
     pool: PoolRequest,
+    answers: Answers,
 }
 
 impl Builder {
@@ -86,6 +88,14 @@ impl Builder {
     #[must_use]
     pub fn pool(mut self, request: PoolRequest) -> Self {
         self.pool = request;
+        self
+    }
+
+    /// Says what devices answered before: what they refused then is not tried again, unless
+    /// nothing else is left. By default nothing is known and nothing is kept.
+    #[must_use]
+    pub fn answers(mut self, answers: Answers) -> Self {
+        self.answers = answers;
         self
     }
 
@@ -152,6 +162,7 @@ impl Pipeline {
             },
             queue: QueuePolicy::default(),
             pool: PoolRequest::default(),
+            answers: Answers::none(),
         }
     }
 

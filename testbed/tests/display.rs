@@ -214,7 +214,7 @@ fn refusals_say_why() {
         panic!("{refused:?}");
     };
     assert_eq!(
-        (refused.heap.as_str(), refused.call),
+        (refused.heap.as_str(), &*refused.call),
         ("memfd", "PRIME_FD_TO_HANDLE")
     );
     assert!(

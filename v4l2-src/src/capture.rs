@@ -18,14 +18,13 @@ use std::time::Duration;
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
-use dmaflow_core::stage::{Counter, Source, SourcePlan, StageError, Stopper};
+use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
-use dmaflow_v4l2::{ControlValue, Dequeued, Direction, Function, Queue, VideoDevice};
+use dmaflow_v4l2::{ControlValue, Dequeued, Direction, Function, Queue, V4l2Error, VideoDevice};
 
 use crate::error::V4l2SrcError;
 use feed::{Feed, Halt, Requeue};
 use fit::{is_short, same_place};
-use refusal::refusal;
 use sequence::Sequence;
 use setup::Setup;
 use stamp::StampCheck;
@@ -135,6 +134,17 @@ impl V4l2Src {
         })
     }
 
+    /// Why there is no queue: a driver that imports nothing refuses every heap alike.
+    fn not_requested(&self, pool: &FramePool, error: V4l2Error) -> StageError {
+        // A queue may be refused for other reasons, with the same number.
+        if error.errno() == Some(Errno::EINVAL)
+            && self.device.imports(Direction::Capture) == Some(false)
+        {
+            return refusal::of_queue(self.device.to_string(), pool.heap().info()).into();
+        }
+        self.failed(error)
+    }
+
     /// Checks that the camera may write into frames of this pool as it is set up to.
     fn check(&self, setup: &Setup, pool: &FramePool) -> Result<(), V4l2SrcError> {
         if !same_place(&setup.layout, pool.layout()) {
@@ -179,6 +189,15 @@ impl Source for V4l2Src {
         self.device.to_string()
     }
 
+    fn key(&self) -> Option<DeviceKey> {
+        let known = self.device.capabilities();
+        Some(DeviceKey {
+            driver: known.driver.clone(),
+            bus: known.bus.clone(),
+            name: known.card.clone(),
+        })
+    }
+
     fn formats(&mut self) -> Result<Vec<Format>, StageError> {
         let candidates = setup::candidates(&self.device, &self.config);
         let candidates = candidates.map_err(|error| self.failed(error))?;
@@ -213,7 +232,7 @@ impl Source for V4l2Src {
         self.check(setup, pool)
             .map_err(|error| self.failed(error))?;
         let queue = Queue::request(&self.device, Direction::Capture, pool)
-            .map_err(|error| self.failed(error))?;
+            .map_err(|error| self.not_requested(pool, error))?;
         // Until it is kept, dropping it has the driver forget everything.
         let feed = Arc::new(Feed::new(queue));
         for (slot, buffers) in pool.buffers().enumerate() {
@@ -222,7 +241,7 @@ impl Source for V4l2Src {
                 errno => {
                     let importable = buffers.iter().all(|buffer| buffer.is_importable());
                     let info = pool.heap().info();
-                    refusal(self.device.to_string(), info, importable, errno).into()
+                    refusal::of_frame(self.device.to_string(), info, importable, errno).into()
                 }
             })?;
         }

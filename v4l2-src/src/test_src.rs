@@ -16,7 +16,9 @@ use dmaflow_core::frame::{
     CaptureStamp, Frame, FrameFlags, FrameMeta, FramePool, PoolError, StampPoint,
 };
 use dmaflow_core::layout::LayoutError;
-use dmaflow_core::stage::{Counter, ImportRefused, Source, SourcePlan, StageError, Stopper};
+use dmaflow_core::stage::{
+    Counter, DeviceKey, ImportRefused, Source, SourcePlan, StageError, Stopper,
+};
 use dmaflow_core::time::{Clock, Rate};
 
 use crate::stride::aligned_layout;
@@ -231,7 +233,7 @@ fn refusal(heap: &str, error: &DmaBufError) -> ImportRefused {
     ImportRefused {
         device: "test source".to_owned(),
         heap: heap.to_owned(),
-        call,
+        call: call.into(),
         errno,
         meaning: "it draws with the CPU, which has no sight of this memory".to_owned(),
         remedy: "use a heap that can be mapped, such as `system` or `memfd`".to_owned(),
@@ -241,6 +243,10 @@ fn refusal(heap: &str, error: &DmaBufError) -> ImportRefused {
 impl Source for TestSrc {
     fn device(&self) -> String {
         "test source".to_owned()
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        Some(DeviceKey::built_in("test-src", env!("CARGO_PKG_VERSION")))
     }
 
     fn imports(&self) -> bool {

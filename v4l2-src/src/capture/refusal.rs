@@ -6,8 +6,22 @@ use dmaflow_core::stage::ImportRefused;
 
 const CONTIGUOUS: &str = "use a contiguous heap, such as `default_cma_region`";
 
+/// The refusal of a whole queue at `VIDIOC_REQBUFS`: EINVAL is vb2's answer where a driver's
+/// queue lacks `VB2_DMABUF`, before it looks at any buffer (`vb2_verify_memory_type`).
+pub(super) fn of_queue(device: String, heap: &HeapInfo) -> ImportRefused {
+    ImportRefused {
+        device,
+        heap: heap.name.clone(),
+        call: "VIDIOC_REQBUFS".into(),
+        errno: Errno::EINVAL,
+        meaning: "this camera's driver imports no dma-bufs, from whichever heap".to_owned(),
+        remedy: "let the camera's own buffers be the heap (VIDIOC_EXPBUF), or use another camera"
+            .to_owned(),
+    }
+}
+
 /// The refusal of a frame at `VIDIOC_QBUF`.
-pub(super) fn refusal(
+pub(super) fn of_frame(
     device: String,
     heap: &HeapInfo,
     importable: bool,
@@ -17,7 +31,7 @@ pub(super) fn refusal(
     ImportRefused {
         device,
         heap: heap.name.clone(),
-        call: "VIDIOC_QBUF",
+        call: "VIDIOC_QBUF".into(),
         errno,
         meaning: meaning.to_owned(),
         remedy: remedy.to_owned(),
@@ -57,8 +71,9 @@ fn explain(heap: &HeapInfo, importable: bool, errno: Errno) -> (&'static str, &'
             "use one of the kernel's heaps, or `udmabuf`",
         ),
         Errno::EINVAL => (
-            "the driver found a buffer too short, or could not map it for the camera",
-            "try another heap",
+            "the driver found a buffer too short, or could not map it for the camera: its DMA \
+             does not reach the memory, or there is no room left to map it",
+            "try another heap, or fewer or smaller buffers",
         ),
         Errno::ENOMEM => (
             "there is no memory or address space left to map the buffers for the camera",
@@ -82,7 +97,7 @@ mod tests {
     #[test]
     fn scattered_memory_names_all_there_is_to_know() {
         let heap = heap("system", Contiguity::Scattered);
-        let text = refusal("cam".to_owned(), &heap, true, Errno::EFAULT).to_string();
+        let text = of_frame("cam".to_owned(), &heap, true, Errno::EFAULT).to_string();
         for part in [
             "cam",
             "`system`",
@@ -101,6 +116,20 @@ mod tests {
         let (meaning, remedy) = explain(&heap, true, Errno::EFAULT);
         assert!(!meaning.contains("scattered"), "{meaning}");
         assert!(!remedy.contains("default_cma_region"), "{remedy}");
+    }
+
+    #[test]
+    fn a_driver_that_imports_nothing_says_so_whatever_the_heap() {
+        let text = of_queue("cam".to_owned(), &heap("system", Contiguity::Scattered)).to_string();
+        for part in [
+            "`system`",
+            "VIDIOC_REQBUFS",
+            "EINVAL",
+            "no dma-bufs",
+            "EXPBUF",
+        ] {
+            assert!(text.contains(part), "no {part} in: {text}");
+        }
     }
 
     #[test]

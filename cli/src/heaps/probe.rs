@@ -1,0 +1,188 @@
+//! `dmaflow heaps probe`: which heaps devices take, by having them import.
+
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{Args, value_parser};
+use dmaflow_core::format::Format;
+use dmaflow_core::heap::{Heap, HeapRegistry};
+use dmaflow_core::layout::Layout;
+use dmaflow_core::stage::{Sink, StageError};
+use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
+use dmaflow_pipelines::description::{
+    Description, Override, SinkKind, SinkStage, SourceKind, SourceStage,
+};
+use dmaflow_pipelines::probe::{Answers, Probe, SinkImporter, Wanted, probe as ask};
+use dmaflow_pipelines::{Limits, PipelineError, PoolRequest, QueuePolicy};
+use dmaflow_v4l2_src::V4l2SrcConfig;
+
+use crate::failure::Failure;
+use crate::output;
+
+pub(crate) const EXAMPLES: &str = "\
+Buffers are allocated from every heap and really imported by every device: the camera queues them,
+the display makes framebuffers of them and tests a picture without showing it. Nothing is held
+afterwards. What devices answer is kept, below ~/.cache/dmaflow, for as long as kernel, device,
+layout and heap are the same.
+
+Examples:
+  dmaflow heaps probe camera-to-display.toml
+  dmaflow heaps probe --camera vivid --display vkms --format NV12 --size 1280x720
+  dmaflow heaps probe --camera /dev/video0 --json --fresh
+
+Exit status 1 means that no heap fits.";
+
+/// Frames where only a display is asked: one in view, one waiting for its flip, one being made.
+const DISPLAY_FRAMES: usize = 3;
+/// What displays are asked about unless a size is given.
+const DISPLAY_SIZE: (u32, u32) = (640, 480);
+/// What strides are made a multiple of: what every display's driver is known to take.
+const STRIDE_STEP: u32 = 256;
+
+#[derive(Args)]
+pub(crate) struct ProbeArgs {
+    /// A description, whose source and sink are asked
+    #[arg(value_name = "FILE", required_unless_present_any = ["camera", "display"])]
+    file: Option<PathBuf>,
+    /// Use this value instead of the file's; may be repeated
+    #[arg(long = "set", value_name = "STAGE.KEY=VALUE", value_parser = value_parser!(Override))]
+    #[arg(requires = "file")]
+    overrides: Vec<Override>,
+    /// Ask this camera: a path, or the name of a driver, card or bus
+    #[arg(long, value_name = "DEVICE", conflicts_with = "file")]
+    camera: Option<String>,
+    /// Ask this display: a node, a driver's name or a bus address
+    #[arg(long, value_name = "CARD", conflicts_with = "file")]
+    display: Option<String>,
+    /// The pixel format; otherwise the best that the devices have in common
+    #[arg(long, conflicts_with = "file")]
+    format: Option<Format>,
+    /// Width and height; otherwise what the camera is set to, or 640x480
+    #[arg(long, value_name = "WxH", value_parser = size, conflicts_with = "file")]
+    size: Option<(u32, u32)>,
+    /// Ask about this heap only, by its name; may be repeated
+    #[arg(long = "heap", value_name = "NAME")]
+    heaps: Vec<String>,
+    /// Ask everything anew, whatever was answered before
+    #[arg(long)]
+    fresh: bool,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parsed = text.split_once(['x', '×']).and_then(|(width, height)| {
+        let side = |text: &str| text.parse().ok().filter(|side| *side > 0);
+        Some((side(width)?, side(height)?))
+    });
+    parsed.ok_or_else(|| "a size is written as 1280x720".to_owned())
+}
+
+pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
+    let registry = dmaflow_heaps::registry();
+    let probes = output::failing(args.json, ask_devices(args, &registry))?;
+    if args.json {
+        output::json(&show::json(&probes, registry.refused()))?;
+    } else {
+        output::result(show::text(&probes, registry.refused()).as_bytes())?;
+    }
+    let fits = probes.last().is_some_and(|probe| probe.best().is_some());
+    if fits {
+        Ok(())
+    } else {
+        Err(Failure::Pipeline(
+            "no heap fits: each refusal above says what would help".to_owned(),
+        ))
+    }
+}
+
+fn ask_devices(args: &ProbeArgs, registry: &HeapRegistry) -> Result<Vec<Probe>, Failure> {
+    let heaps = candidates(args, registry)?;
+    let answers = match args.fresh {
+        true => Answers::of_user().fresh(),
+        false => Answers::of_user(),
+    };
+    let description = match (&args.file, &args.camera, &args.display) {
+        (Some(file), _, _) => Description::load(file, &args.overrides)?,
+        (None, None, Some(card)) => return Ok(vec![ask_display(args, card, &heaps, answers)?]),
+        (None, camera, display) => describe(args, camera.clone(), display.clone()),
+    };
+    Ok(description.build()?.answers(answers).probe(&heaps)?)
+}
+
+/// Every heap, also those that a description would not try, to tell why.
+fn candidates(args: &ProbeArgs, registry: &HeapRegistry) -> Result<Vec<Heap>, Failure> {
+    if args.heaps.is_empty() {
+        return Ok(registry.heaps().cloned().collect());
+    }
+    let opened = args.heaps.iter().map(|name| registry.open(name));
+    let opened = opened.collect::<Result<_, _>>();
+    opened.map_err(|error| Failure::Pipeline(error.to_string()))
+}
+
+fn describe(args: &ProbeArgs, camera: Option<String>, display: Option<String>) -> Description {
+    Description {
+        source: SourceStage {
+            name: "camera".to_owned(),
+            kind: SourceKind::V4l2(V4l2SrcConfig {
+                device: camera,
+                format: args.format,
+                size: args.size,
+                ..V4l2SrcConfig::default()
+            }),
+            pool: PoolRequest::default(),
+        },
+        filters: Vec::new(),
+        sink: SinkStage {
+            name: "display".to_owned(),
+            kind: display.map_or(SinkKind::Null, |card| SinkKind::Kms(on_card(&card))),
+            queue: QueuePolicy::default(),
+        },
+        limits: Limits::default(),
+    }
+}
+
+fn on_card(card: &str) -> KmsSinkConfig {
+    KmsSinkConfig {
+        card: Some(card.to_owned()),
+        ..KmsSinkConfig::default()
+    }
+}
+
+fn ask_display(
+    args: &ProbeArgs,
+    card: &str,
+    heaps: &[Heap],
+    mut answers: Answers,
+) -> Result<Probe, Failure> {
+    let failed = |source: StageError| PipelineError::Stage {
+        stage: "display".to_owned(),
+        source,
+    };
+    let mut display =
+        KmsSink::open(on_card(card)).map_err(|error| failed(StageError::failed(error)))?;
+    let formats = display.formats().map_err(failed)?.unwrap_or_default();
+    let format = args.format.or_else(|| formats.first().copied());
+    let format = format.ok_or_else(|| {
+        Failure::Pipeline(format!(
+            "{} shows no format that dmaflow knows",
+            display.device()
+        ))
+    })?;
+    let (width, height) = args.size.unwrap_or(DISPLAY_SIZE);
+    let row = format
+        .planes()
+        .first()
+        .and_then(|plane| plane.row_bytes(width));
+    let stride = row.and_then(|row| row.checked_next_multiple_of(STRIDE_STEP));
+    let layout = Layout::with_stride(format, width, height, stride.unwrap_or(0))
+        .map_err(|error| Failure::Pipeline(error.to_string()))?;
+    let wanted = Wanted {
+        layout,
+        buffers: DISPLAY_FRAMES,
+    };
+    let mut display = SinkImporter(&mut display);
+    Ok(ask(heaps, &mut [&mut display], &wanted, &mut answers))
+}
