@@ -49,6 +49,13 @@ pub(super) struct CpuCounters {
     copied: AtomicU64,
 }
 
+/// What the CPU needs of a buffer and devices do not.
+#[derive(Debug)]
+pub(super) struct CpuSide {
+    pub(super) mapping: sys::Mapping,
+    pub(super) counters: CpuCounters,
+}
+
 impl CpuCounters {
     fn count(&self, purpose: CpuUse, len: usize) {
         let counter = match purpose {
@@ -78,9 +85,10 @@ impl DmaBuf {
     /// [`DmaBufError::Busy`] while it is open for writing, [`DmaBufError::Map`] when the
     /// exporter shows no memory, [`DmaBufError::Sync`] when the kernel cannot begin access.
     pub fn read(&self, purpose: CpuUse) -> Result<CpuRead<'_>, DmaBufError> {
-        let bytes = self.mapping()?.try_read().ok_or(DmaBufError::Busy)?;
+        let side = self.cpu_side()?;
+        let bytes = side.mapping.try_read().ok_or(DmaBufError::Busy)?;
         self.sync_start(Access::Read)?;
-        self.cpu.count(purpose, self.len());
+        side.counters.count(purpose, self.len());
         Ok(CpuRead {
             buffer: self,
             bytes,
@@ -92,9 +100,10 @@ impl DmaBuf {
     /// # Errors
     /// As [`DmaBuf::read`]; [`DmaBufError::Busy`] while any other guard is alive.
     pub fn write(&self, purpose: CpuUse) -> Result<CpuWrite<'_>, DmaBufError> {
-        let bytes = self.mapping()?.try_write().ok_or(DmaBufError::Busy)?;
+        let side = self.cpu_side()?;
+        let bytes = side.mapping.try_write().ok_or(DmaBufError::Busy)?;
         self.sync_start(Access::Write)?;
-        self.cpu.count(purpose, self.len());
+        side.counters.count(purpose, self.len());
         Ok(CpuWrite {
             buffer: self,
             bytes,

@@ -1,0 +1,29 @@
+//! `dmaflow heaps`: what they are, what they hold, what they cost.
+
+mod bench;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct HeapsArgs {
+    #[command(subcommand)]
+    command: Option<HeapsCommand>,
+}
+
+#[derive(Subcommand)]
+enum HeapsCommand {
+    /// Measure what a buffer costs, from the bare ioctl up
+    #[command(after_long_help = bench::EXAMPLES)]
+    Bench(bench::BenchArgs),
+}
+
+pub(crate) fn heaps(args: HeapsArgs) -> Result<(), Failure> {
+    match args.command {
+        None => Ok(()),
+        Some(HeapsCommand::Bench(args)) => output::failing(args.json, bench::bench(&args)),
+    }
+}
