@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use dmaflow_pipelines::description::{Description, Override, duration};
 
 use crate::failure::Failure;
-use crate::heaps::HeapsCommand;
+use crate::heaps::HeapsArgs;
 
 const OVERVIEW: &str = "\
 Runs zero-copy video pipelines.
@@ -76,11 +76,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Look at heaps more closely
-    Heaps {
-        #[command(subcommand)]
-        command: HeapsCommand,
-    },
+    /// List heaps with what they can give now; below it, statistics and benchmarks
+    Heaps(HeapsArgs),
     /// Write a completion script, as in: dmaflow completions bash > /etc/bash_completion.d/dmaflow
     Completions {
         /// For which shell

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The pipeline could not be made, or did not go on.
     Pipeline(String),
+    /// Something is wrong with this machine, and the result has said what.
+    Found,
     /// Whoever reads our output has stopped reading.
     Reader,
 }
@@ -44,7 +46,7 @@ impl Failure {
                 };
                 format!("{red}error{plain}: {message}")
             }
-            Self::Reader => String::new(),
+            Self::Found | Self::Reader => String::new(),
         }
     }
 
@@ -65,13 +67,13 @@ impl Failure {
                 json!({ "diagnostics": list.collect::<Vec<_>>() })
             }
             Self::Usage(message) | Self::Pipeline(message) => json!({ "error": message }),
-            Self::Reader => Value::Null,
+            Self::Found | Self::Reader => Value::Null,
         }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Pipeline(_) => ExitCode::from(1),
+            Self::Pipeline(_) | Self::Found => ExitCode::from(1),
             Self::Description(_) | Self::Usage(_) => ExitCode::from(2),
             Self::Reader => ExitCode::SUCCESS,
         }

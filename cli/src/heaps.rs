@@ -1,21 +1,34 @@
-//! `dmaflow heaps`: heaps, looked at more closely.
+//! `dmaflow heaps`: what they are, what they hold, what they cost.
 
+mod bench;
 mod probe;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
-use probe::ProbeArgs;
+use crate::output;
 
-#[derive(Subcommand)]
-pub(crate) enum HeapsCommand {
-    /// Ask devices which heaps they take, and why not the others
-    #[command(after_long_help = probe::EXAMPLES)]
-    Probe(ProbeArgs),
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct HeapsArgs {
+    #[command(subcommand)]
+    command: Option<HeapsCommand>,
 }
 
-pub(crate) fn heaps(command: &HeapsCommand) -> Result<(), Failure> {
-    match command {
-        HeapsCommand::Probe(args) => probe::probe(args),
+#[derive(Subcommand)]
+enum HeapsCommand {
+    /// Measure what a buffer costs, from the bare ioctl up
+    #[command(after_long_help = bench::EXAMPLES)]
+    Bench(bench::BenchArgs),
+    /// Ask devices which heaps they take, and why not the others
+    #[command(after_long_help = probe::EXAMPLES)]
+    Probe(probe::ProbeArgs),
+}
+
+pub(crate) fn heaps(args: HeapsArgs) -> Result<(), Failure> {
+    match args.command {
+        None => Ok(()),
+        Some(HeapsCommand::Bench(args)) => output::failing(args.json, bench::bench(&args)),
+        Some(HeapsCommand::Probe(args)) => probe::probe(&args),
     }
 }

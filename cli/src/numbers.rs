@@ -1,5 +1,6 @@
 //! Numbers for people.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// A number with its digits in groups of three.
@@ -23,6 +24,28 @@ pub(crate) fn bytes(number: u64) -> String {
         .find(|&unit| number >> (10 * unit) > 0)
         .unwrap_or(0);
     format!("{} {}", number >> (10 * unit), UNITS[unit])
+}
+
+/// A length as people write it: `4096`, `4K`, `8MiB`, `1G`.
+pub(crate) fn parse_bytes(text: &str) -> Result<NonZeroUsize, String> {
+    const UNITS: [&str; 4] = ["K", "M", "G", "T"];
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = &text[digits.len()..];
+    let is = |known: &&str| {
+        unit.strip_prefix(*known)
+            .is_some_and(|rest| ["", "iB"].contains(&rest))
+    };
+    let powers = match unit {
+        "" => Some(0),
+        _ => UNITS.iter().position(is).map(|before| before + 1),
+    };
+    let number = digits.parse::<usize>().ok();
+    let bytes = number.zip(powers).and_then(|(number, powers)| {
+        (0..powers).try_fold(number, |bytes, _| bytes.checked_mul(1024))
+    });
+    bytes
+        .and_then(NonZeroUsize::new)
+        .ok_or_else(|| "a length is a number above 0, as 4096, 4K, 8MiB or 1G".to_owned())
 }
 
 /// Milliseconds with one digit behind the point.
@@ -65,6 +88,28 @@ mod tests {
             sizes,
             ["0 bytes", "1023 bytes", "1 KiB", "128 MiB", "16777215 TiB"]
         );
+    }
+
+    #[test]
+    fn lengths_are_read_with_their_unit() {
+        let read = |text| parse_bytes(text).map(NonZeroUsize::get).ok();
+        assert_eq!(read("4096"), Some(4096));
+        assert_eq!(read("4K"), Some(4096));
+        assert_eq!(read("8MiB"), Some(8 << 20));
+        assert_eq!(read("1G"), Some(1 << 30));
+        for wrong in [
+            "",
+            "0",
+            "K",
+            "4X",
+            "4iBK",
+            "-1",
+            "1.5M",
+            "99999999999999T",
+            "ä",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -29,7 +29,10 @@ impl Status {
     }
 
     pub(crate) fn show(&self, stages: &str, progress: &Progress<'_>) {
-        let line = line(stages, progress, progress.latency());
+        self.tell(line(stages, progress, progress.latency()));
+    }
+
+    pub(crate) fn tell(&self, line: String) {
         let text = match self {
             // Without wrapping, so that a narrow terminal shows less instead of more lines.
             Self::Line => format!("{CLEAR}\x1b[?7l{line}\x1b[?7h"),

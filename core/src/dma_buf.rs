@@ -12,7 +12,7 @@ pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};
 use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
@@ -20,7 +20,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::{Whence, lseek64};
 
 use crate::sys;
-use access::CpuCounters;
+use access::{CpuCounters, CpuSide};
 
 /// Why something could not be done with a dma-buf.
 #[derive(Debug, thiserror::Error)]
@@ -108,14 +108,16 @@ enum Backing {
 pub struct DmaBuf {
     fd: OwnedFd,
     len: NonZeroUsize,
-    id: OnceLock<BufferId>,
+    /// The inode, or 0 while nobody asked.
+    id: AtomicU64,
     backing: Backing,
     /// Whether anybody was given the descriptor, and may have kept what it leads to.
     lent: AtomicBool,
     /// Whether it was ever open for writing.
     written: AtomicBool,
-    mapping: OnceLock<Arc<sys::Mapping>>,
-    cpu: CpuCounters,
+    /// Apart from the rest: most buffers are seen by devices only, and a value that is short
+    /// costs less to hand on.
+    cpu: OnceLock<Box<CpuSide>>,
 }
 
 impl DmaBuf {
@@ -158,12 +160,11 @@ impl DmaBuf {
         Self {
             fd,
             len,
-            id: OnceLock::new(),
+            id: AtomicU64::new(0),
             backing,
             lent: AtomicBool::new(false),
             written: AtomicBool::new(false),
-            mapping: OnceLock::new(),
-            cpu: CpuCounters::default(),
+            cpu: OnceLock::new(),
         }
     }
 
@@ -180,9 +181,13 @@ impl DmaBuf {
     /// buffer has.)
     #[must_use]
     pub fn id(&self) -> BufferId {
-        *self
-            .id
-            .get_or_init(|| BufferId(fstat(&self.fd).map_or(0, |stat| stat.st_ino)))
+        let known = self.id.load(Ordering::Relaxed);
+        if known != 0 {
+            return BufferId(known);
+        }
+        let inode = fstat(&self.fd).map_or(0, |stat| stat.st_ino);
+        self.id.store(inode, Ordering::Relaxed);
+        BufferId(inode)
     }
 
     /// Whether devices can import it.
@@ -194,7 +199,8 @@ impl DmaBuf {
     /// How many bytes the CPU has been shown so far, and for what.
     #[must_use]
     pub fn cpu_counts(&self) -> CpuCounts {
-        self.cpu.counts()
+        let cpu = self.cpu.get();
+        cpu.map_or_else(CpuCounts::default, |cpu| cpu.counters.counts())
     }
 
     /// Sets the name that the kernel's listings show, at most 31 bytes.
@@ -244,16 +250,20 @@ impl DmaBuf {
         })
     }
 
-    fn mapping(&self) -> Result<&Arc<sys::Mapping>, DmaBufError> {
-        if let Some(mapping) = self.mapping.get() {
-            return Ok(mapping);
+    fn cpu_side(&self) -> Result<&CpuSide, DmaBufError> {
+        if let Some(side) = self.cpu.get() {
+            return Ok(side);
         }
-        let fresh = sys::Mapping::new(&self.fd, self.len).map_err(|source| DmaBufError::Map {
+        let mapping = sys::Mapping::new(&self.fd, self.len).map_err(|source| DmaBufError::Map {
             len: self.len.get(),
             source,
         })?;
+        let fresh = Box::new(CpuSide {
+            mapping: Arc::new(mapping),
+            counters: CpuCounters::default(),
+        });
         // Where two threads map at once, one mapping stays and the other is undone.
-        Ok(self.mapping.get_or_init(|| Arc::new(fresh)))
+        Ok(self.cpu.get_or_init(|| fresh))
     }
 }
 

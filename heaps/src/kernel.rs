@@ -3,7 +3,8 @@
 //! See the kernel's "Allocating dma-buf using heaps"
 //! (`Documentation/userspace-api/dma-buf-heaps.rst`).
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
@@ -39,6 +40,15 @@ impl KernelHeap {
     /// EACCES without permission (nodes are root's by default), ENOENT where there is none.
     pub fn open(node: &Path) -> Result<Self, Errno> {
         open(node, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map(|fd| Self(HeapFd(fd)))
+    }
+
+    /// Makes the ioctl and nothing else: what all the rest is measured against.
+    ///
+    /// # Errors
+    /// What the kernel answers: ENOMEM when its memory is full or too fragmented.
+    #[doc(alias = "DMA_HEAP_IOCTL_ALLOC")]
+    pub fn allocate_raw(&self, len: NonZeroUsize) -> Result<OwnedFd, Errno> {
+        self.0.alloc(len)
     }
 }
 

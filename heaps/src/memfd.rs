@@ -45,8 +45,9 @@ impl Exporter for Memfd {
 
 /// Rounds up to whole pages, unless that is too long for any memory.
 pub(crate) fn whole_pages(len: NonZeroUsize) -> Option<NonZeroUsize> {
-    let len = len.get().checked_next_multiple_of(page_size())?;
-    NonZeroUsize::new(len)
+    // A page is a power of two: there is no need to divide.
+    let below = page_size() - 1;
+    NonZeroUsize::new(len.get().checked_add(below)? & !below)
 }
 
 pub(crate) struct Sealed {

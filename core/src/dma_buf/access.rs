@@ -51,6 +51,13 @@ pub(super) struct CpuCounters {
     copied: AtomicU64,
 }
 
+/// What the CPU needs of a buffer and devices do not.
+#[derive(Debug)]
+pub(super) struct CpuSide {
+    pub(super) mapping: Arc<Mapping>,
+    pub(super) counters: CpuCounters,
+}
+
 impl CpuCounters {
     fn count(&self, purpose: CpuUse, len: usize) {
         let counter = match purpose {
@@ -80,10 +87,10 @@ impl DmaBuf {
     /// [`DmaBufError::Busy`] while it is open for writing, [`DmaBufError::Map`] when the
     /// exporter shows no memory, [`DmaBufError::Sync`] when the kernel cannot begin access.
     pub fn read(&self, purpose: CpuUse) -> Result<CpuRead<'_>, DmaBufError> {
-        let mapping = &**self.mapping()?;
-        let bytes = Mapping::try_read(mapping).ok_or(DmaBufError::Busy)?;
+        let side = self.cpu_side()?;
+        let bytes = Mapping::try_read(&*side.mapping).ok_or(DmaBufError::Busy)?;
         self.sync_start(Access::Read)?;
-        self.cpu.count(purpose, self.len());
+        side.counters.count(purpose, self.len());
         Ok(CpuRead {
             buffer: self,
             bytes,
@@ -95,11 +102,11 @@ impl DmaBuf {
     /// # Errors
     /// As [`DmaBuf::read`]; [`DmaBufError::Busy`] while any other guard is alive.
     pub fn write(&self, purpose: CpuUse) -> Result<CpuWrite<'_>, DmaBufError> {
-        let mapping = &**self.mapping()?;
-        let bytes = Mapping::try_write(mapping).ok_or(DmaBufError::Busy)?;
+        let side = self.cpu_side()?;
+        let bytes = Mapping::try_write(&*side.mapping).ok_or(DmaBufError::Busy)?;
         self.written.store(true, Ordering::Relaxed);
         self.sync_start(Access::Write)?;
-        self.cpu.count(purpose, self.len());
+        side.counters.count(purpose, self.len());
         Ok(CpuWrite {
             buffer: self,
             bytes,
@@ -114,7 +121,8 @@ impl DmaBuf {
         access: Access,
         purpose: CpuUse,
     ) -> Result<Lent, DmaBufError> {
-        let mapping = Arc::clone(self.mapping()?);
+        let side = self.cpu_side()?;
+        let mapping = Arc::clone(&side.mapping);
         let lent = match access {
             Access::Read => Mapping::try_read(mapping).map(Lent::Read),
             Access::Write => Mapping::try_write(mapping).map(Lent::Write),
@@ -124,7 +132,7 @@ impl DmaBuf {
             self.written.store(true, Ordering::Relaxed);
         }
         self.sync_start(access)?;
-        self.cpu.count(purpose, self.len());
+        side.counters.count(purpose, self.len());
         Ok(lent)
     }
 

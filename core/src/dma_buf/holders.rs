@@ -20,7 +20,7 @@ impl DmaBuf {
         if !self.lent.load(Ordering::Relaxed) {
             return true;
         }
-        let ours = 1 + u64::from(self.mapping.get().is_some());
+        let ours = 1 + u64::from(self.cpu.get().is_some());
         self.backing == Backing::Exported && self.references() == Some(ours)
     }
 
@@ -44,7 +44,9 @@ impl DmaBuf {
     ///
     /// For exporters that give a buffer out again, once it [is alone](DmaBuf::is_alone).
     pub fn renew(&mut self) {
-        self.cpu = CpuCounters::default();
+        if let Some(side) = self.cpu.get_mut() {
+            side.counters = CpuCounters::default();
+        }
         *self.lent.get_mut() = false;
         *self.written.get_mut() = false;
     }

@@ -73,7 +73,7 @@ impl fmt::Display for Limits<'_> {
             }
             (Some(bytes), None) => write!(f, "{bytes} bytes allowed"),
             (None, Some(buffers)) => write!(f, "{buffers} buffers allowed"),
-            (None, None) => f.write_str("any number allowed"),
+            (None, None) => f.write_str("all that can be counted"),
         }
     }
 }
@@ -150,8 +150,12 @@ impl Account {
     }
 
     /// Charges a buffer to it and all above, or to none.
+    #[inline(never)]
     pub(super) fn take(&self, len: usize) -> Result<(), OverBudget> {
-        let Some(over) = self.chain().find(|account| !account.0.counters.take(len)) else {
+        let Some(over) = self
+            .chain()
+            .find(|account| account.0.counters.take(len).is_none())
+        else {
             return Ok(());
         };
         for charged in self.chain().take_while(|account| !account.is(over)) {
@@ -195,6 +199,7 @@ impl Account {
         serial
     }
 
+    #[inline(never)]
     pub(super) fn give(&self, serial: u64, len: usize) {
         self.ledger().remove(&serial);
         for account in self.chain() {

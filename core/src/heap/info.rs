@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// How the pages of a heap's buffers lie in physical memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct HeapInfo {
     pub name: String,
     /// Other names of the same memory.
     pub aliases: Vec<String>,
+    /// Where it is opened, where it has a node.
+    pub node: Option<PathBuf>,
     /// How its pages lie.
     pub contiguity: Contiguity,
     /// The largest alignment in bytes that a request may ask for, a power of two: of where the
@@ -62,6 +66,7 @@ impl HeapInfo {
         Self {
             name: name.into(),
             aliases: Vec::new(),
+            node: None,
             contiguity: Contiguity::Unknown,
             alignment: page_size(),
             cached: None,
@@ -80,10 +85,12 @@ impl HeapInfo {
     }
 }
 
-/// The length of a page in bytes: what every buffer is a whole number of.
+/// The length of a page in bytes, a power of two: what every buffer is a whole number of.
 #[must_use]
 pub fn page_size() -> usize {
-    rustix::param::page_size()
+    // The C library is asked through a call of its own, and every allocation wants to know.
+    static PAGE: OnceLock<usize> = OnceLock::new();
+    *PAGE.get_or_init(rustix::param::page_size)
 }
 
 /// All the memory of this machine in bytes: what no buffer can be longer than.

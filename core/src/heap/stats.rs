@@ -40,13 +40,46 @@ pub(super) struct Counters {
     peak: AtomicU64,
     total: AtomicU64,
     failed: AtomicU64,
-    live_bytes: AtomicU64,
-    peak_bytes: AtomicU64,
     most: AtomicU64,
     most_bytes: AtomicU64,
 }
 
-/// How much may be on loan at once; `None` is without limit.
+/// Buffers and bytes in one word, so that they are counted together and no budget is passed
+/// even for a moment: bytes in the lower 44 bits, buffers above.
+#[derive(Clone, Copy)]
+struct Both(u64);
+
+impl Both {
+    const SHIFT: u32 = 44;
+    const BUFFER: u64 = 1 << Self::SHIFT;
+    /// More than a process may have descriptors, on a kernel that was not told otherwise
+    /// (`fs.nr_open`).
+    const MOST: u64 = u64::MAX >> Self::SHIFT;
+    /// Half of what fits: the other half is for exporters that give more than was asked for.
+    const MOST_BYTES: u64 = Self::BUFFER / 2;
+
+    const fn buffers(self) -> u64 {
+        self.0 >> Self::SHIFT
+    }
+
+    const fn bytes(self) -> u64 {
+        self.0 & (Self::BUFFER - 1)
+    }
+
+    /// One buffer of so many bytes.
+    const fn one(len: usize) -> u64 {
+        Self::BUFFER + len as u64
+    }
+
+    /// The more of each.
+    fn max(self, other: Self) -> u64 {
+        let buffers = self.buffers().max(other.buffers());
+        (buffers << Self::SHIFT) | self.bytes().max(other.bytes())
+    }
+}
+
+/// How much may be on loan at once; `None` is all that can be counted: 1,048,575 buffers of
+/// 8 TiB together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     /// Bytes.
@@ -62,56 +95,60 @@ impl Default for Counters {
             peak: AtomicU64::new(0),
             total: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            live_bytes: AtomicU64::new(0),
-            peak_bytes: AtomicU64::new(0),
-            most: AtomicU64::new(u64::MAX),
-            most_bytes: AtomicU64::new(u64::MAX),
+            most: AtomicU64::new(Both::MOST),
+            most_bytes: AtomicU64::new(Both::MOST_BYTES),
         }
     }
 }
 
-/// Adds without ever passing a limit, not even for a moment in which another would be refused
-/// for it.
-fn add_within(counter: &AtomicU64, amount: u64, limit: &AtomicU64) -> Option<u64> {
-    let most = limit.load(Ordering::Relaxed);
-    let add = |now: u64| now.checked_add(amount).filter(|&sum| sum <= most);
-    let before = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-    before.ok().map(|before| before + amount)
-}
-
-fn raise(peak: &AtomicU64, now: u64) {
-    // The peak is rarely passed, and looking is cheaper than writing.
-    if now > peak.load(Ordering::Relaxed) {
-        peak.fetch_max(now, Ordering::Relaxed);
-    }
-}
-
 impl Counters {
-    /// Counts a buffer of `len` bytes, unless the budget does not have it.
-    pub(super) fn take(&self, len: usize) -> bool {
-        let Some(bytes) = add_within(&self.live_bytes, len as u64, &self.most_bytes) else {
-            return false;
+    /// Counts a buffer of `len` bytes and gives its number, unless the budget does not have it.
+    pub(super) fn take(&self, len: usize) -> Option<u64> {
+        let most = self.most.load(Ordering::Relaxed);
+        let most_bytes = self.most_bytes.load(Ordering::Relaxed);
+        let add = |live: u64| {
+            let bytes = Both(live).bytes().saturating_add(len as u64);
+            let has = bytes <= most_bytes && Both(live).buffers() < most;
+            has.then(|| live + Both::one(len))
         };
-        let Some(live) = add_within(&self.live, 1, &self.most) else {
-            self.live_bytes.fetch_sub(len as u64, Ordering::Relaxed);
-            return false;
-        };
-        raise(&self.peak_bytes, bytes);
-        raise(&self.peak, live);
-        self.total.fetch_add(1, Ordering::Relaxed);
-        true
+        let before = self
+            .live
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .ok()?;
+        self.raise(Both(before + Both::one(len)));
+        Some(self.total.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn raise(&self, live: Both) {
+        // The peak is rarely passed, and looking is cheaper than writing.
+        let peak = Both(self.peak.load(Ordering::Relaxed));
+        if live.bytes() > peak.bytes() || live.buffers() > peak.buffers() {
+            self.raise_to(live);
+        }
+    }
+
+    #[cold]
+    fn raise_to(&self, live: Both) {
+        let mut peak = self.peak.load(Ordering::Relaxed);
+        while let Err(meanwhile) = self.peak.compare_exchange(
+            peak,
+            live.max(Both(peak)),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            peak = meanwhile;
+        }
     }
 
     /// Counts bytes that a buffer turned out to be longer.
     pub(super) fn lengthen(&self, len: usize) {
-        let bytes = self.live_bytes.fetch_add(len as u64, Ordering::Relaxed) + len as u64;
-        raise(&self.peak_bytes, bytes);
+        let before = self.live.fetch_add(len as u64, Ordering::Relaxed);
+        self.raise(Both(before + len as u64));
     }
 
     /// Counts a buffer that came back.
     pub(super) fn give(&self, len: usize) {
-        self.live.fetch_sub(1, Ordering::Relaxed);
-        self.live_bytes.fetch_sub(len as u64, Ordering::Relaxed);
+        self.live.fetch_sub(Both::one(len), Ordering::Relaxed);
     }
 
     /// Takes back what [`Counters::take`] counted: there was no buffer after all.
@@ -125,27 +162,34 @@ impl Counters {
     }
 
     pub(super) fn set_budget(&self, budget: Budget) {
-        let most = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
-        self.most.store(most(budget.buffers), Ordering::Relaxed);
-        self.most_bytes.store(most(budget.bytes), Ordering::Relaxed);
+        let most = |limit: Option<u64>, all: u64| limit.map_or(all, |limit| limit.min(all));
+        self.most
+            .store(most(budget.buffers, Both::MOST), Ordering::Relaxed);
+        self.most_bytes
+            .store(most(budget.bytes, Both::MOST_BYTES), Ordering::Relaxed);
     }
 
     pub(super) fn budget(&self) -> Budget {
-        let limit = |most: &AtomicU64| Some(most.load(Ordering::Relaxed)).filter(|&m| m < u64::MAX);
+        let limit = |most: &AtomicU64, all| {
+            let most = most.load(Ordering::Relaxed);
+            (most < all).then_some(most)
+        };
         Budget {
-            bytes: limit(&self.most_bytes),
-            buffers: limit(&self.most),
+            bytes: limit(&self.most_bytes, Both::MOST_BYTES),
+            buffers: limit(&self.most, Both::MOST),
         }
     }
 
     pub(super) fn usage(&self) -> Usage {
+        let live = Both(self.live.load(Ordering::Relaxed));
+        let peak = Both(self.peak.load(Ordering::Relaxed));
         Usage {
-            live: self.live.load(Ordering::Relaxed),
-            peak: self.peak.load(Ordering::Relaxed),
+            live: live.buffers(),
+            peak: peak.buffers(),
             total: self.total.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
-            live_bytes: self.live_bytes.load(Ordering::Relaxed),
-            peak_bytes: self.peak_bytes.load(Ordering::Relaxed),
+            live_bytes: live.bytes(),
+            peak_bytes: peak.bytes(),
         }
     }
 }
@@ -153,7 +197,16 @@ impl Counters {
 /// Powers of two of nanoseconds that are told apart: up to nine minutes.
 const POWERS: usize = 40;
 
+/// Buffers below this many bytes are short.
+const SHORT: usize = 64 << 10;
+
+/// One of so many allocations of short buffers is timed, and stands for all of them.
+const SAMPLE: u64 = 16;
+
 /// How long allocations took, in powers of two of nanoseconds.
+///
+/// Every buffer of 64 KiB and more is timed; of shorter ones, one of sixteen is, and counts for
+/// all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocTimes([u64; POWERS]);
 
@@ -164,7 +217,7 @@ impl Default for AllocTimes {
 }
 
 impl AllocTimes {
-    /// How many allocations were timed.
+    /// How many allocations they are of.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.iter().sum()
@@ -201,9 +254,21 @@ impl Default for Times {
 }
 
 impl Times {
-    pub(super) fn record(&self, nanos: u64) {
+    /// For how many allocations this one is timed, if it is.
+    ///
+    /// Reading the clock twice would be a percent of what a short buffer costs, and is nothing
+    /// beside the clearing of a long one.
+    pub(super) fn weight(len: usize, serial: u64) -> Option<u64> {
+        if len >= SHORT {
+            Some(1)
+        } else {
+            (serial % SAMPLE == 1).then_some(SAMPLE)
+        }
+    }
+
+    pub(super) fn record(&self, nanos: u64, weight: u64) {
         let power = (u64::BITS - nanos.leading_zeros()) as usize;
-        self.0[power.min(POWERS - 1)].fetch_add(1, Ordering::Relaxed);
+        self.0[power.min(POWERS - 1)].fetch_add(weight, Ordering::Relaxed);
     }
 
     pub(super) fn snapshot(&self) -> AllocTimes {
@@ -226,13 +291,13 @@ mod tests {
             bytes: Some(100),
             buffers: Some(2),
         });
-        assert!(!counters.take(101));
-        assert!(counters.take(60));
-        assert!(!counters.take(60));
-        assert!(counters.take(40));
+        assert_eq!(counters.take(101), None);
+        assert_eq!(counters.take(60), Some(1));
+        assert_eq!(counters.take(60), None);
+        assert_eq!(counters.take(40), Some(2));
         counters.give(40);
-        assert!(counters.take(1));
-        assert!(!counters.take(1), "a third buffer");
+        assert_eq!(counters.take(1), Some(3));
+        assert_eq!(counters.take(1), None, "a third buffer");
         let usage = counters.usage();
         assert_eq!(
             (usage.live, usage.live_bytes, usage.peak_bytes),
@@ -242,10 +307,40 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_counted_is_not_given() {
+        let counters = Counters::default();
+        assert_eq!(counters.take(usize::MAX), None);
+        assert_eq!(counters.take(1 << 43), Some(1));
+        assert_eq!(counters.take(1), None);
+        counters.lengthen(4096);
+        assert_eq!(counters.usage().peak_bytes, (1 << 43) + 4096);
+        counters.give((1 << 43) + 4096);
+        assert_eq!(counters.usage().live_bytes, 0);
+        let many = Budget {
+            bytes: Some(u64::MAX),
+            buffers: Some(u64::MAX),
+        };
+        counters.set_budget(many);
+        assert_eq!(counters.budget(), Budget::default());
+        for _buffer in 0..Both::MOST {
+            assert!(counters.take(1).is_some());
+        }
+        assert_eq!(counters.take(1), None);
+        assert_eq!(counters.usage().live_bytes, Both::MOST);
+    }
+
+    #[test]
+    fn one_of_sixteen_short_buffers_is_timed_for_all() {
+        let weights = |len| (1..=32).filter_map(move |serial| Times::weight(len, serial));
+        assert_eq!(weights(4096).collect::<Vec<_>>(), [16, 16]);
+        assert_eq!(weights(1 << 20).sum::<u64>(), 32);
+    }
+
+    #[test]
     fn times_fall_into_powers_of_two() {
         let times = Times::default();
         for nanos in [0, 1, 1000, 1000, u64::MAX] {
-            times.record(nanos);
+            times.record(nanos, 1);
         }
         let times = times.snapshot();
         assert_eq!(times.count(), 5);
@@ -271,8 +366,8 @@ mod loom_tests {
                 buffers: None,
             });
             let other = Arc::clone(&counters);
-            let taker = thread::spawn(move || other.take(6));
-            let mine = counters.take(6);
+            let taker = thread::spawn(move || other.take(6).is_some());
+            let mine = counters.take(6).is_some();
             let theirs = taker.join().unwrap();
             assert!(mine ^ theirs, "one of two gets it");
             assert_eq!(counters.usage().live_bytes, 6);

@@ -198,7 +198,8 @@ mod tests {
                             }
                             thread::yield_now();
                         }
-                        drop(Mapping::try_read(&mapping).map(|reader| reader[0]));
+                        let seen = Mapping::try_read(&mapping).map(|reader| reader[0]);
+                        std::hint::black_box(seen);
                     }
                 });
             }
