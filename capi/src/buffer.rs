@@ -74,6 +74,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "memfd_create is beyond miri")]
     fn readers_share_a_writer_is_alone_and_ends_match() {
         let (_heap, buffer) = buffer();
         let first = buffer.begin(DMAFLOW_READ).unwrap();
@@ -93,6 +94,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "memfd_create is beyond miri")]
     fn a_buffer_freed_while_open_goes_back_to_its_heap() {
         let (heap, buffer) = buffer();
         buffer.begin(DMAFLOW_READ).unwrap();

@@ -1,6 +1,7 @@
 //! Cargo, run on the checkout.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,7 +10,13 @@ use serde_json::Value;
 
 /// A cargo command in the checkout.
 pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    of(root, cargo, arguments)
+}
+
+/// A command in the checkout that runs cargo in the end.
+pub(crate) fn of(root: &Path, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(root).args(arguments);
     // What cargo set for xtask itself would make others build anew.
     for (name, _) in env::vars_os() {

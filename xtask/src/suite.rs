@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything, on this machine and on the board.
 
+mod models;
 mod tally;
 
 use std::fs::{self, File};
@@ -47,6 +48,10 @@ pub(crate) fn test(quick: bool, kernels: &[Choice]) -> Result<bool> {
         group("checks", || Ok(checks(&root)))?,
         group("this machine", || host_tests(&root))?,
     ];
+    if !quick {
+        groups.push(group("loom", || models::loom(&root))?);
+        groups.push(group("miri", || models::miri(&root))?);
+    }
     match board_programs(&root) {
         Ok(programs) => {
             for choice in kernels {
@@ -149,15 +154,18 @@ fn host_tests(root: &Path) -> Result<Tally> {
         ],
     ];
     for arguments in runs {
-        let (success, output) = watched(&mut cargo::cargo(root, arguments))?;
-        let counted = Tally::of(&output);
-        if !success && counted.failed.is_empty() {
-            tally.add(Tally::failure(format!(
-                "cargo {}: see above",
-                arguments.join(" ")
-            )));
-        }
-        tally.add(counted);
+        let name = format!("cargo {}", arguments.join(" "));
+        tally.add(counted(&mut cargo::cargo(root, arguments), &name)?);
+    }
+    Ok(tally)
+}
+
+/// Runs test programs and counts what they print; one that dies without a result is a failure.
+fn counted(command: &mut Command, name: &str) -> Result<Tally> {
+    let (success, output) = watched(command)?;
+    let mut tally = Tally::of(&output);
+    if !success && tally.failed.is_empty() {
+        tally.add(Tally::failure(format!("{name}: see above")));
     }
     Ok(tally)
 }

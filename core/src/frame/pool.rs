@@ -7,8 +7,8 @@
 //!    └────────────────────────┘ then the release hook
 //! ```
 
-#[cfg(all(test, loom))]
-mod models;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::fmt;

@@ -1,37 +1,15 @@
 //! Every order in which the ends of a link can meet.
 
-use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::format::Format;
-use dmaflow_core::frame::{FrameMeta, FramePool};
-use dmaflow_core::heap::{ExportError, Exporter, Heap, HeapInfo, Request};
-use dmaflow_core::layout::Layout;
+use dmaflow_core::frame::FramePool;
 use loom::thread;
 
+use super::frames::{numbered, pool};
 use super::*;
-
-/// Gives buffers that nobody looks into.
-struct Nothing;
-
-impl Exporter for Nothing {
-    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
-        let file = std::fs::File::open("/dev/null").unwrap();
-        Ok(DmaBuf::with_len(file.into(), request.len))
-    }
-}
 
 /// A pool and all its frames, numbered from 1.
 fn frames<const N: usize>() -> (FramePool, [Frame; N]) {
-    let layout = Layout::packed(Format::XRGB8888, 16, 16).unwrap();
-    let heap = Heap::new(HeapInfo::new("nothing"), Nothing);
-    let pool = FramePool::allocate(&heap, &layout, N).unwrap();
-    let frames = std::array::from_fn(|slot| {
-        let mut frame = pool.acquire_slot(slot).unwrap();
-        frame.set_meta(FrameMeta {
-            sequence: slot as u64 + 1,
-            ..FrameMeta::default()
-        });
-        frame
-    });
+    let pool = pool(N);
+    let frames = std::array::from_fn(|slot| numbered(&pool, slot as u64 + 1));
     (pool, frames)
 }
 

@@ -27,6 +27,14 @@ impl Tally {
         }
     }
 
+    /// One thing that could not be done.
+    pub(crate) fn skip(what: impl Into<String>) -> Self {
+        Self {
+            skipped: vec![what.into()],
+            ..Self::default()
+        }
+    }
+
     /// Counts the output of any number of libtest programs.
     ///
     /// A test that cannot do its work prints `SKIP name: reason`. Libtest then

@@ -1,0 +1,132 @@
+//! Tests under tools that find what running them cannot: a model checker and an interpreter.
+//!
+//! loom tries the orders in which threads can meet, in tests named for it. miri runs what needs
+//! no kernel, and watches every access to memory.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, ensure};
+
+use super::{counted, tally::Tally};
+use crate::cargo;
+use crate::workspace;
+
+/// What has lock-free parts.
+const MODELLED: [&str; 2] = ["dmaflow-core", "dmaflow-pipelines"];
+
+/// How often a thread is interrupted at most in one order. Bugs need few interruptions, and each
+/// one more multiplies the orders.
+const PREEMPTIONS: &str = "3";
+
+/// What has unsafe code or shares memory, and tests of it that need no kernel.
+const INTERPRETED: [&str; 4] = [
+    "dmaflow-core",
+    "dmaflow-heaps",
+    "dmaflow-pipelines",
+    "dmaflow-capi",
+];
+
+/// Tries the orders in which threads can meet.
+pub(super) fn loom(root: &Path) -> Result<Tally> {
+    let mut command = cargo::cargo(root, &["test", "--profile", "model", "--lib"]);
+    command.args(MODELLED.iter().flat_map(|name| ["--package", name]));
+    // A folder of its own: everything is compiled differently.
+    command
+        .arg("--target-dir")
+        .arg(workspace::target(root).join("loom"));
+    command.args(["--no-fail-fast", "loom"]);
+    command.env("RUSTFLAGS", "--cfg loom");
+    command.env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS);
+    let tally = counted(&mut command, "the models")?;
+    ensure!(tally.passed > 0 || !tally.failed.is_empty(), "no model ran");
+    Ok(tally)
+}
+
+/// Interprets the unit tests that need no kernel, where there is an interpreter.
+pub(super) fn miri(root: &Path) -> Result<Tally> {
+    if let Err(reason) = ready(root) {
+        println!("SKIP miri: {reason}");
+        return Ok(Tally::skip(format!("miri: {reason}")));
+    }
+    let mut command = nightly(root, &["miri", "test", "--lib", "--no-fail-fast"]);
+    command.args(INTERPRETED.iter().flat_map(|name| ["--package", name]));
+    command
+        .arg("--target-dir")
+        .arg(workspace::target(root).join("miri"));
+    // The tests ask for the time and open files; libc's futex takes a number for a pointer.
+    let flags = "-Zmiri-disable-isolation -Zmiri-permissive-provenance";
+    command.env("MIRIFLAGS", flags);
+    let tally = counted(&mut command, "miri")?;
+    ensure!(tally.passed > 0 || !tally.failed.is_empty(), "no test ran");
+    Ok(tally)
+}
+
+/// Cargo of the nightly toolchain.
+fn nightly(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = cargo::of(root, "rustup", &["run", "nightly", "cargo"]);
+    // What the toolchain that runs xtask set for its children.
+    command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+    command.args(arguments);
+    command
+}
+
+/// Has miri, installing it where there is a nightly toolchain; otherwise the reason why not.
+fn ready(root: &Path) -> Result<(), String> {
+    let toolchains = Command::new("rustup").args(["toolchain", "list"]).output();
+    let toolchains = toolchains.map_err(|error| format!("there is no rustup: {error}"))?;
+    if !has_nightly(&String::from_utf8_lossy(&toolchains.stdout)) {
+        return Err("no nightly toolchain; `rustup toolchain install nightly`".to_owned());
+    }
+    let components = [
+        "component",
+        "add",
+        "miri",
+        "rust-src",
+        "--toolchain",
+        "nightly",
+    ];
+    let steps = [
+        cargo::of(root, "rustup", &components),
+        nightly(root, &["miri", "setup"]),
+    ];
+    for mut step in steps {
+        let output = step.stdin(Stdio::null()).output();
+        let output = output.map_err(|error| format!("{step:?}: {error}"))?;
+        if !output.status.success() {
+            let words = String::from_utf8_lossy(&output.stderr);
+            let last = words.lines().rfind(|line| !line.trim().is_empty());
+            return Err(format!("{step:?} failed: {}", last.unwrap_or("no words")));
+        }
+    }
+    Ok(())
+}
+
+/// Whether rustup lists the toolchain that `+nightly` means.
+fn has_nightly(toolchains: &str) -> bool {
+    let mut names = toolchains.lines();
+    names.any(|name| {
+        let rest = name.strip_prefix("nightly");
+        // A date follows where it is that of one day.
+        rest.is_some_and(|rest| !rest.starts_with("-2"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nightly_of_a_day_is_not_the_nightly() {
+        assert!(has_nightly(
+            "stable-x86_64-unknown-linux-gnu (default)\nnightly-x86_64-unknown-linux-gnu\n"
+        ));
+        assert!(has_nightly("nightly-aarch64-unknown-linux-gnu (active)\n"));
+        assert!(!has_nightly(
+            "nightly-2026-01-01-x86_64-unknown-linux-gnu\n"
+        ));
+        assert!(!has_nightly(
+            "stable-x86_64-unknown-linux-gnu (active, default)\n"
+        ));
+    }
+}
