@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::thread;
+use std::time::Duration;
 
+use dmaflow_core::dma_buf::CpuUse;
+use dmaflow_core::heap::page_size;
 use proptest::prelude::*;
 
 use super::*;
+use crate::clearing::Clearing;
 use crate::shrinker::Reclaim;
 use crate::testing::{Counting, request, request_of};
 

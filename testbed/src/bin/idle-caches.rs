@@ -92,7 +92,7 @@ fn shrinker(watch: &str) -> Result<Option<Shrinker>> {
         other => bail!("cannot watch {other}"),
     };
     let config = ShrinkerConfig {
-        calm: Duration::from_secs(3),
+        calm: Duration::from_secs(10),
         ..config
     };
     Ok(Some(Shrinker::start(config)?))
