@@ -159,6 +159,8 @@ impl World {
         let bytes = live as u64 + idle.cached + idle.deferred;
         assert_eq!(self.inner.out_bytes(), bytes, "{idle:?}");
         assert!(idle.cached + idle.deferred <= self.pool.policy().most);
+        let kept = self.pool.0.figures.kept.bytes();
+        assert_eq!(kept, idle.cached + idle.deferred);
         assert!(idle.reclaimed >= self.reclaimed);
         self.reclaimed = idle.reclaimed;
     }
