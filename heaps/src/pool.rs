@@ -6,12 +6,15 @@
 mod class;
 mod figures;
 mod limbo;
+mod policy;
 mod reclaim;
+mod reuse;
 mod shelf;
 #[cfg(test)]
 mod tests;
 
 pub use figures::PoolStats;
+pub use policy::PoolPolicy;
 pub use reclaim::WeakPool;
 
 use std::collections::HashMap;
@@ -19,60 +22,17 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dmaflow_core::Errno;
-use dmaflow_core::dma_buf::{BufferId, CpuUse, DmaBuf, DmaBufError};
-use dmaflow_core::heap::{
-    Account, ClientId, ExportError, Exporter, HeapInfo, Idle, Request, page_size,
-};
+use dmaflow_core::dma_buf::{BufferId, DmaBuf};
+use dmaflow_core::heap::{Account, ClientId, ExportError, Exporter, Idle, Request};
 use nix::sys::resource::{Resource, getrlimit};
 
-use crate::clearing::Clearing;
-use crate::shrinker::{Bell, shortage};
+use crate::shrinker::Bell;
 use class::SizeClass;
 use figures::Figures;
 use shelf::{Kept, Shelves};
-
-/// What a pool keeps, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolPolicy {
-    /// When memory that is used again is cleared.
-    pub clearing: Clearing,
-    /// Bytes kept idle at most.
-    pub most: u64,
-    /// Bytes kept idle even under pressure and beyond `max_age`.
-    pub floor: u64,
-    /// How long a buffer may lie idle; `None` is for ever. Whoever next allocates or releases
-    /// sees to it, or a [`Shrinker`](crate::Shrinker) in time.
-    pub max_age: Option<Duration>,
-}
-
-impl Default for PoolPolicy {
-    /// Clears always, and keeps up to 64 MiB for a minute.
-    fn default() -> Self {
-        Self {
-            clearing: Clearing::Always,
-            most: 64 << 20,
-            floor: 0,
-            max_age: Some(Duration::from_secs(60)),
-        }
-    }
-}
-
-impl PoolPolicy {
-    /// What to register a pool with, from what its exporter is registered with alone.
-    ///
-    /// With [`Clearing::BetweenClients`] buffers are not zeroed: a client may find its own
-    /// old contents in them, and nobody else's.
-    #[must_use]
-    pub fn info(&self, inner: HeapInfo) -> HeapInfo {
-        HeapInfo {
-            zeroed: inner.zeroed && self.clearing == Clearing::Always,
-            ..inner
-        }
-    }
-}
 
 /// An exporter whose freed buffers are kept for reuse. Clones are the same pool.
 ///
@@ -235,94 +195,6 @@ impl<E: Exporter> Inner<E> {
     fn loans(&self) -> MutexGuard<'_, HashMap<BufferId, Loan>> {
         // Whoever panicked did so between whole operations on the map.
         self.loans.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a kept buffer that may be given for a request, cleared if need be.
-    fn reuse(&self, class: SizeClass, request: &Request) -> Option<Kept> {
-        loop {
-            let kept = self.take_idle(class, request).or_else(|| {
-                self.look_at_waiting(class);
-                self.take_idle(class, request)
-            })?;
-            if let Some(mut ready) = self.cleared_for(request.client, class, kept) {
-                self.take_from_cache(&ready);
-                ready.buffer.renew();
-                name(&ready.buffer, LENT_NAME);
-                return Some(ready);
-            }
-        }
-    }
-
-    /// Takes an idle buffer: the client's own rather than one to be cleared, and the latest,
-    /// which the processor's caches may still hold. It counts as cached until it is given.
-    fn take_idle(&self, class: SizeClass, request: &Request) -> Option<Kept> {
-        let clearable = !self.unclearable.load(Ordering::Relaxed);
-        let mut shelf = self.shelves.lock(class);
-        let latest = |may: &dyn Fn(&Kept) -> bool| {
-            let fits = |kept: &Kept| kept.suits(request) && may(kept);
-            shelf.idle.iter().rposition(fits)
-        };
-        let at = latest(&|kept| !self.must_clear(kept, request.client))
-            .or_else(|| latest(&|_other| clearable))?;
-        shelf.idle.remove(at)
-    }
-
-    fn must_clear(&self, kept: &Kept, client: ClientId) -> bool {
-        let may_see = match self.policy.clearing {
-            Clearing::Always => false,
-            Clearing::BetweenClients => kept.owner == client,
-        };
-        !(kept.clean || may_see)
-    }
-
-    /// Clears a buffer unless the client may see what is in it. No lock is held meanwhile. What
-    /// cannot be cleared goes back to the exporter.
-    fn cleared_for(&self, client: ClientId, class: SizeClass, kept: Kept) -> Option<Kept> {
-        if !self.must_clear(&kept, client) {
-            return Some(kept);
-        }
-        match kept.buffer.write(CpuUse::Clear).map(|mut all| all.fill(0)) {
-            Ok(()) => {
-                Figures::count(&self.figures.cleared);
-                Some(kept)
-            }
-            Err(error) => {
-                if let DmaBufError::Map { source, .. } = &error
-                    && *source != Errno::ENOMEM
-                {
-                    self.unclearable.store(true, Ordering::Relaxed);
-                }
-                tracing::debug!(%error, len = class.len(), "a buffer cannot be cleared for reuse");
-                self.give_back(kept);
-                None
-            }
-        }
-    }
-
-    /// Whether what is released now could ever be given again.
-    fn clearable_if_need_be(&self) -> bool {
-        self.policy.clearing != Clearing::Always || !self.unclearable.load(Ordering::Relaxed)
-    }
-
-    /// Asks the exporter: for a whole class, without idle memory in the way, and at last for
-    /// no more than was asked.
-    fn fresh(&self, class: SizeClass, request: &Request) -> Result<DmaBuf, ExportError> {
-        let rounded = Request {
-            len: class.len(),
-            ..*request
-        };
-        let mut outcome = self.exporter.allocate(&rounded);
-        if outcome.as_ref().is_err_and(shortage) {
-            // Another may have been quicker, so that what this frees says nothing.
-            self.trim(0, u64::MAX);
-            outcome = self.exporter.allocate(&rounded);
-        }
-        let slack = class.len().get() - request.len.get();
-        if slack < page_size() {
-            return outcome;
-        }
-        // The class may be longer than the longest buffer there is.
-        outcome.or_else(|first| self.exporter.allocate(request).map_err(|_second| first))
     }
 
     /// Makes room for a buffer to be kept, if need be in place of older ones.

@@ -16,6 +16,7 @@ pub use cgroup::Cgroup;
 pub use error::ShrinkerError;
 pub use reclaim::{Bell, Cost, Reclaim, Reclaimable};
 
+use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,7 +80,8 @@ pub struct ShrinkerConfig {
     /// How often that is looked at. The kernel tells nobody, so it must be asked; only while
     /// caches of the CMA hold anything.
     pub cma_every: Duration,
-    /// How long nothing must have happened before caches may grow again.
+    /// How long nothing must have happened before caches may grow again; at least two windows
+    /// of stalls, which are told of once in each.
     pub calm: Duration,
 }
 
@@ -97,9 +99,13 @@ impl Default for ShrinkerConfig {
 }
 
 impl ShrinkerConfig {
-    /// Watches what concerns this process, as far as this kernel tells: stalls of its control
-    /// group and of the system, the limits of its control group and of those above, and
+    /// Watches what concerns this process, as far as this kernel tells this user: stalls of its
+    /// control group and of the system, the limits of its control group and of those above, and
     /// whether less than an eighth of the CMA is free.
+    ///
+    /// Limits are told of at once. Stalls come later: above its `memory.high` a group's tasks
+    /// are slowed down whenever they take memory, even to read their own program again, and a
+    /// pipeline among them may have halted for seconds when the stalls have added up.
     #[must_use]
     pub fn of_this_process() -> Self {
         let cgroup = Cgroup::of_this_process()
@@ -107,7 +113,9 @@ impl ShrinkerConfig {
             .ok();
         let own = cgroup.as_ref().map(|cgroup| cgroup.file("memory.pressure"));
         let files = own.into_iter().chain([PathBuf::from(Stall::SYSTEM)]);
-        let stalls = files.filter(|file| file.exists()).map(Stall::of);
+        // A trigger is a write, for which a control group's file may not be open to everybody.
+        let writable = |file: &PathBuf| OpenOptions::new().write(true).open(file).is_ok();
+        let stalls = files.filter(writable).map(Stall::of);
         Self {
             stalls: stalls.collect(),
             cgroup,

@@ -238,7 +238,9 @@ fn caches_of_the_cma_go_when_it_runs_low_and_come_back() {
     println!("asleep: {asleep:?}\nat the end: {stats:?}");
     assert!(stats.cma_shortages > 0);
     assert_eq!(stats.pressures, 0);
-    assert_eq!((stats.trimmed, stats.refilled), (cached, cached));
+    // On a slow machine it was calm for long enough in between to grow and shrink once more.
+    assert!(stats.trimmed >= cached, "{stats:?}");
+    assert_eq!(stats.trimmed, stats.refilled);
     drop((shrinker, pool, scattered, others));
     assert_eq!(open_files(), files);
 }
@@ -258,11 +260,12 @@ fn what_is_too_old_goes_though_nobody_asks() {
     shrinker.add(Cost::Scattered, pool.weak());
     let heap = Heap::new(policy.info(Udmabuf::info()), pool.clone());
     thread::sleep(Duration::from_millis(500));
-    for _round in 0..3 {
+    for round in 1..=3 {
         let begun = shrinker.stats().wakeups;
         drop(heap.allocate(MIB).unwrap());
-        assert_eq!(pool.stats().cached, 1);
-        eventually("buffer too old", || pool.stats().cached == 0);
+        let gone = round * MIB as u64;
+        eventually("buffer too old", || pool.idle().reclaimed == gone);
+        assert_eq!(pool.stats().cached, 0);
         let woken = shrinker.stats().wakeups - begun;
         println!("woken {woken} times to let a buffer go");
         // It woke to hear of the buffer and to let it go, and sleeps now.

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::thread;
+use std::time::Duration;
 
+use dmaflow_core::dma_buf::CpuUse;
+use dmaflow_core::heap::page_size;
 use proptest::prelude::*;
 
 use super::*;
+use crate::clearing::Clearing;
 use crate::shrinker::Reclaim;
 use crate::testing::{Counting, request, request_of};
 
@@ -155,6 +159,8 @@ impl World {
         let bytes = live as u64 + idle.cached + idle.deferred;
         assert_eq!(self.inner.out_bytes(), bytes, "{idle:?}");
         assert!(idle.cached + idle.deferred <= self.pool.policy().most);
+        let kept = self.pool.0.figures.kept.bytes();
+        assert_eq!(kept, idle.cached + idle.deferred);
         assert!(idle.reclaimed >= self.reclaimed);
         self.reclaimed = idle.reclaimed;
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::calm::Calm;
 use super::relief::{Member, let_grow, relieve};
 use super::watch::Watches;
-use super::{Cost, Shared, ShrinkerConfig};
+use super::{Cgroup, Cost, Shared, ShrinkerConfig};
 use crate::kernel::meminfo;
 
 /// What the thread knows.
@@ -15,6 +15,8 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     watches: Watches,
     config: ShrinkerConfig,
+    /// Whose limits caches must leave room to when they grow.
+    group: Option<Cgroup>,
     memory: Calm,
     cma: Calm,
     cma_looked_at: Option<Instant>,
@@ -26,10 +28,15 @@ fn add(counter: &AtomicU64, amount: u64) {
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, watches: Watches, config: ShrinkerConfig) -> Self {
+        // A stall is told of once in its window at most: it is calm when two have passed.
+        let windows = config.stalls.iter().map(|stall| stall.window);
+        let silence = windows.max().unwrap_or_default().saturating_mul(2);
+        let group = config.cgroup.clone();
         Self {
             shared,
             watches,
-            memory: Calm::new(config.calm),
+            group: group.or_else(|| Cgroup::of_this_process().ok()),
+            memory: Calm::new(config.calm.max(silence)),
             cma: Calm::new(config.calm),
             cma_looked_at: None,
             config,
@@ -104,11 +111,8 @@ impl Worker {
     /// Half of the memory that could be taken now: to take all of it would be the next
     /// shortage.
     fn memory_room(&self) -> u64 {
-        let group = self.config.cgroup.as_ref();
-        let rooms = [
-            group.and_then(super::Cgroup::headroom),
-            meminfo("MemAvailable"),
-        ];
+        let group = self.group.as_ref();
+        let rooms = [group.and_then(Cgroup::headroom), meminfo("MemAvailable")];
         let room = rooms.into_iter().flatten().min();
         room.map_or(u64::MAX, |room| room / 2)
     }

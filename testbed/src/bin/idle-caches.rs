@@ -1,10 +1,11 @@
 //! The other processes of the test of memory pressure.
 //!
-//! `idle-caches keep stalls|limits|nothing` holds an idle pool, trimmed by a shrinker that watches
+//! `idle-caches keep all|stalls|nothing` holds an idle pool, trimmed by a shrinker that watches
 //! its control group so, and tells of it in a line of JSON for each line it reads.
 //! `idle-caches grow` takes a mebibyte for each line it reads, and tells how many it has.
 
 use std::io::{BufRead, Write};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use dmaflow_core::heap::Exporter;
@@ -26,7 +27,7 @@ fn main() -> Result<()> {
     match arguments[..] {
         ["keep", watch] => keep(watch),
         ["grow"] => grow(),
-        _ => bail!("usage: idle-caches keep stalls|limits|nothing, or idle-caches grow"),
+        _ => bail!("usage: idle-caches keep all|stalls|nothing, or idle-caches grow"),
     }
 }
 
@@ -77,21 +78,23 @@ fn keep(watch: &str) -> Result<()> {
 }
 
 fn shrinker(watch: &str) -> Result<Option<Shrinker>> {
-    let group = Cgroup::of_this_process()?;
-    let mut config = ShrinkerConfig {
-        calm: std::time::Duration::from_secs(1),
-        cgroup: Some(group.clone()),
-        ..ShrinkerConfig::default()
-    };
-    match watch {
-        "limits" => {}
+    let config = match watch {
+        "all" => ShrinkerConfig::of_this_process(),
         "stalls" => {
-            config.cgroup = None;
-            config.stalls = vec![Stall::of(group.directory().join("memory.pressure"))];
+            let group = Cgroup::of_this_process()?;
+            let file = group.directory().join("memory.pressure");
+            ShrinkerConfig {
+                stalls: vec![Stall::of(file)],
+                ..ShrinkerConfig::default()
+            }
         }
         "nothing" => return Ok(None),
         other => bail!("cannot watch {other}"),
-    }
+    };
+    let config = ShrinkerConfig {
+        calm: Duration::from_secs(10),
+        ..config
+    };
     Ok(Some(Shrinker::start(config)?))
 }
 
