@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use dmaflow_pipelines::description::{Description, Override, duration};
 
 use crate::failure::Failure;
+use crate::heaps::Heaps;
 
 const OVERVIEW: &str = "\
 Runs zero-copy video pipelines.
@@ -73,6 +74,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lend heaps to other processes
+    #[command(subcommand)]
+    Heaps(Heaps),
     /// Write a completion script, as in: dmaflow completions bash > /etc/bash_completion.d/dmaflow
     Completions {
         /// For which shell

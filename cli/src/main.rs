@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod devices;
 mod failure;
+mod heaps;
 mod log;
 mod numbers;
 mod output;
@@ -42,6 +43,7 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
         Command::Run(args) => run::run(&args, began),
         Command::Check(args) => check::check(&args),
         Command::Devices { json } => devices::devices(json),
+        Command::Heaps(command) => heaps::heaps(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "dmaflow", &mut script);

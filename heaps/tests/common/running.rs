@@ -1,11 +1,11 @@
 //! A server in a thread, with a node in a directory of its own.
-#![allow(dead_code, reason = "each test program uses a part")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::scratch::scratch;
 use dmaflow_core::heap::{Heap, HeapInfo};
 use dmaflow_heaps::Memfd;
 use dmaflow_heaps::remote::stats;
@@ -74,19 +74,6 @@ impl Drop for Running {
     }
 }
 
-/// A directory of its own for each test.
-pub(crate) fn scratch() -> PathBuf {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!(
-        "dmaflow-{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
-    let directory = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
 /// The node that a killed server leaves behind.
 pub(crate) fn dead_node(path: &Path) {
     use nix::sys::socket::{
@@ -105,8 +92,4 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < patience, "no {what} after 30 s");
         thread::sleep(Duration::from_millis(10));
     }
-}
-
-pub(crate) fn open_files() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
