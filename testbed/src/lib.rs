@@ -7,9 +7,12 @@
 mod board;
 mod buffers;
 pub mod conformance;
+pub mod hostile;
 pub mod peer;
 mod program;
+mod serving;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
-pub use program::{Run, dmaflow, dmaflow_as, reload_vivid};
+pub use program::{Run, as_user, dmaflow, dmaflow_as, reload_vivid};
+pub use serving::{Serving, eventually};
