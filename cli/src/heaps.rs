@@ -2,6 +2,7 @@
 
 mod bench;
 mod probe;
+mod serve;
 
 use clap::{Args, Subcommand};
 
@@ -23,6 +24,9 @@ enum HeapsCommand {
     /// Ask devices which heaps they take, and why not the others
     #[command(after_long_help = probe::EXAMPLES)]
     Probe(probe::ProbeArgs),
+    /// Lend heaps to other processes, each through a node of its own
+    #[command(after_long_help = serve::EXAMPLES)]
+    Serve(serve::ServeArgs),
 }
 
 pub(crate) fn heaps(args: HeapsArgs) -> Result<(), Failure> {
@@ -30,5 +34,6 @@ pub(crate) fn heaps(args: HeapsArgs) -> Result<(), Failure> {
         None => Ok(()),
         Some(HeapsCommand::Bench(args)) => output::failing(args.json, bench::bench(&args)),
         Some(HeapsCommand::Probe(args)) => probe::probe(&args),
+        Some(HeapsCommand::Serve(args)) => serve::serve(&args),
     }
 }

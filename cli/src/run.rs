@@ -16,7 +16,8 @@ use crate::status::Status;
 pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     let signals = Signals::take()?;
     let (mut pipeline, limits) = output::failing(args.json, prepare(args))?;
-    signals.stop(pipeline.stop_handle());
+    let handle = pipeline.stop_handle();
+    signals.stop(move || handle.stop());
 
     let stages = pipeline.stages().collect::<Vec<_>>().join(" ▶ ");
     let outcome = if args.quiet {

@@ -6,15 +6,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use dmaflow_pipelines::StopHandle;
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::failure::Failure;
 use crate::output;
 
+/// Stops something, as a signal asks for.
+type Stop = Box<dyn FnOnce() + Send>;
+
 /// What a signal stops.
 #[derive(Clone, Default)]
-pub(crate) struct Signals(Arc<Mutex<Option<StopHandle>>>);
+pub(crate) struct Signals(Arc<Mutex<Option<Stop>>>);
 
 impl Signals {
     /// Takes the signals from now on. To be called while there is one thread.
@@ -42,23 +44,23 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Has the next signal stop a pipeline instead of this program.
-    pub(crate) fn stop(&self, pipeline: StopHandle) {
-        *self.handle() = Some(pipeline);
+    /// Has the next signal stop a pipeline or a server instead of this program.
+    pub(crate) fn stop(&self, stop: impl FnOnce() + Send + 'static) {
+        *self.handle() = Some(Box::new(stop));
     }
 
-    fn handle(&self) -> std::sync::MutexGuard<'_, Option<StopHandle>> {
+    fn handle(&self) -> std::sync::MutexGuard<'_, Option<Stop>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait(&self, ours: SigSet) {
         while let Ok(signal) = ours.wait() {
-            let Some(pipeline) = self.handle().take() else {
+            let Some(stop) = self.handle().take() else {
                 output::tell(&format!("{signal}: ended at once"));
                 std::process::exit(128 + signal as i32);
             };
             tracing::info!(%signal, "stopping");
-            pipeline.stop();
+            stop();
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What a server sends is looked at before it is believed, and nothing of it is kept.
 //!
 //! Open files are counted, so that the tests of this program run one after the other.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
+#[path = "common/scratch.rs"]
+mod scratch;
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -26,6 +28,10 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
 /// What it says instead of an answer to the first request for a buffer.
 type Says = fn(&OwnedFd, u32, &HeapBuffer);
 
@@ -38,7 +44,7 @@ impl Hostile {
     /// Says hello as it should, to so many clients one after the other, and then something
     /// else.
     fn start(clients: usize, says: Says) -> Self {
-        let node = common::scratch().join("node");
+        let node = scratch::scratch().join("node");
         let kind = SockType::SeqPacket;
         let fd = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
         bind(fd.as_raw_fd(), &UnixAddr::new(&node).unwrap()).unwrap();
@@ -168,7 +174,7 @@ fn nothing_but_a_buffer_as_it_was_told_is_taken() {
         }),
     ];
     for (word, says) in tricks {
-        let files = common::open_files();
+        let files = open_files();
         let hostile = Hostile::start(1, says);
         let heap = Heap::open(&hostile.node).unwrap();
         let error = heap.allocate(4096).unwrap_err();
@@ -176,7 +182,7 @@ fn nothing_but_a_buffer_as_it_was_told_is_taken() {
         assert!(error.to_string().contains(word), "{word} in {error}");
         drop(heap);
         hostile.end();
-        assert_eq!(common::open_files(), files, "{word}");
+        assert_eq!(open_files(), files, "{word}");
     }
 }
 
@@ -230,12 +236,12 @@ fn a_server_that_hangs_up_is_tried_once_more() {
 #[test]
 fn a_server_without_clients_ends_with_nothing_left() {
     let _alone = alone();
-    let files = common::open_files();
+    let files = open_files();
     let server =
         dmaflow_heaps::server::Server::new(dmaflow_heaps::server::Limits::default()).unwrap();
     let stop = server.stopper();
     stop.stop();
     server.run().unwrap();
     drop(stop);
-    assert_eq!(common::open_files(), files);
+    assert_eq!(open_files(), files);
 }

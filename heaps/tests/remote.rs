@@ -1,10 +1,12 @@
 //! A server and its clients in one process, over real sockets.
 
-mod common;
+#[path = "common/running.rs"]
+mod running;
+#[path = "common/scratch.rs"]
+mod scratch;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use common::{Running, eventually};
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::heap::{Account, AllocError, AllocOptions, Budget, Heap};
@@ -12,6 +14,8 @@ use dmaflow_heaps::remote::protocol::{Label, Whose};
 use dmaflow_heaps::remote::stats;
 use dmaflow_heaps::server::{Access, Limits, Listener, Quotas};
 use dmaflow_heaps::{Memfd, OpenHeap};
+use running::{Running, dead_node, eventually};
+use scratch::scratch;
 
 #[test]
 fn a_socket_is_a_heap_like_any_other() {
@@ -183,7 +187,7 @@ fn nodes_are_made_with_their_permissions_and_not_over_others() {
     assert!(error.to_string().contains("remove it"), "{error}");
 
     let stale = running.node.with_file_name("stale");
-    common::dead_node(&stale);
+    dead_node(&stale);
     let error = Heap::open(&stale).unwrap_err();
     assert!(error.to_string().contains("start it again"), "{error}");
     drop(Listener::bind(&stale, &Access::default()).unwrap());
@@ -198,7 +202,7 @@ fn nodes_are_made_with_their_permissions_and_not_over_others() {
 
 #[test]
 fn a_listener_leaves_the_node_of_another_alone() {
-    let directory = common::scratch();
+    let directory = scratch();
     let node = directory.join("node");
     let first = Listener::bind(&node, &Access::default()).unwrap();
     std::fs::remove_file(&node).unwrap();

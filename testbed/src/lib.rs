@@ -8,10 +8,13 @@ mod board;
 mod buffers;
 pub mod conformance;
 mod faults;
+pub mod hostile;
 pub mod peer;
 mod program;
+mod serving;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
 pub use faults::Faults;
-pub use program::{Run, dmaflow, dmaflow_as, modprobe, reload_vivid};
+pub use program::{Run, as_user, dmaflow, dmaflow_as, modprobe, reload_vivid};
+pub use serving::{Serving, eventually};

@@ -58,11 +58,18 @@ pub fn dmaflow(arguments: &[&str]) -> Command {
 /// The same as another user, without root's rights.
 #[must_use]
 pub fn dmaflow_as(user: u32, arguments: &[&str]) -> Command {
+    as_user(user, Path::new("dmaflow"), arguments)
+}
+
+/// Any program as another user, without root's rights.
+#[must_use]
+pub fn as_user(user: u32, program: &Path, arguments: &[&str]) -> Command {
     let mut command = command("setpriv", &[]);
     command
         .arg(format!("--reuid={user}"))
         .arg(format!("--regid={user}"))
-        .args(["--clear-groups", "dmaflow"])
+        .arg("--clear-groups")
+        .arg(program)
         .args(arguments);
     command
 }

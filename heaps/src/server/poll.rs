@@ -245,19 +245,17 @@ fn hear(client: &Connection, node: &mut Node) -> Heard {
         Sent::Message(len) => len,
     };
     let outcome = node.message(client.session, message.get(..len).unwrap_or(&message));
-    if let Some(reply) = &outcome.reply
-        && let Err(errno) = send_reply(client.socket.as_fd(), reply, outcome.buffer)
-    {
-        return Heard::Over(match errno {
-            // It went away meanwhile.
-            Errno::PIPE | Errno::CONNRESET => None,
-            Errno::AGAIN => Some("it does not read its replies".to_owned()),
-            other => Some(format!("it cannot be replied to: {other}")),
-        });
-    }
-    match outcome.over {
-        None => Heard::On,
-        Some(over) => Heard::Over(Some(over.to_string())),
+    let sent = match &outcome.reply {
+        Some(reply) => send_reply(client.socket.as_fd(), reply, outcome.buffer),
+        None => Ok(()),
+    };
+    match (outcome.over, sent) {
+        (Some(over), _) => Heard::Over(Some(over.to_string())),
+        (None, Ok(())) => Heard::On,
+        // It went away meanwhile.
+        (None, Err(Errno::PIPE | Errno::CONNRESET)) => Heard::Over(None),
+        (None, Err(Errno::AGAIN)) => Heard::Over(Some("it does not read its replies".to_owned())),
+        (None, Err(errno)) => Heard::Over(Some(format!("it cannot be replied to: {errno}"))),
     }
 }
 

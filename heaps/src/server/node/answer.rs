@@ -70,13 +70,14 @@ impl Node {
             Err(error) => return Ok(Err(refusal(&error))),
         };
         let len = buffer.len() as u64;
-        Ok(session.hold(buffer).map(|id| (len, id)).map_err(|_twice| {
+        let Some(id) = session.hold(buffer) else {
             tracing::error!("a heap gave a buffer that is on loan");
-            Refusal {
+            return Ok(Err(Refusal {
                 errno: Errno::EIO,
                 reason: "the heap gave a buffer that is on loan".to_owned(),
-            }
-        }))
+            }));
+        };
+        Ok(Ok((len, id)))
     }
 
     fn take_back(&mut self, id: SessionId, buffer: u64) -> Result<(), Over> {

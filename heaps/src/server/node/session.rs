@@ -1,6 +1,7 @@
 //! A client's connection and what it holds.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::vec;
 
 use dmaflow_core::heap::{Account, Heap, HeapBuffer};
@@ -98,15 +99,17 @@ impl Session {
         all.filter_map(|(label, heap)| Some((label, heap.account()?)))
     }
 
-    /// Lends it a buffer, and returns how it is called; gives it back where it has one that is
-    /// called so.
-    pub(super) fn hold(&mut self, buffer: HeapBuffer) -> Result<u64, HeapBuffer> {
+    /// Lends it a buffer, and returns how it is called; the buffer goes back to the heap where
+    /// the session has one that is called so.
+    pub(super) fn hold(&mut self, buffer: HeapBuffer) -> Option<u64> {
         let id = buffer.id().inode();
-        if self.held.contains_key(&id) {
-            return Err(buffer);
+        match self.held.entry(id) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => {
+                place.insert(buffer);
+                Some(id)
+            }
         }
-        self.held.insert(id, buffer);
-        Ok(id)
     }
 
     pub(super) fn buffer(&self, id: u64) -> Option<&HeapBuffer> {

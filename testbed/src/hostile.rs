@@ -1,0 +1,149 @@
+//! Clients of a heap's server that mean harm.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs::File;
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+
+use dmaflow_heaps::remote::protocol::{Ask, Label, REPLY_LEN, REQUEST_LEN, Request};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send,
+    sendmsg, socket,
+};
+
+/// The most descriptors that one message can carry (`SCM_MAX_FD`).
+const SCM_MAX_FD: usize = 253;
+
+/// A connection without manners. `None` where the server does not let it in.
+fn connection(node: &Path) -> Option<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).ok()?;
+    connect(fd.as_raw_fd(), &UnixAddr::new(node).unwrap()).ok()?;
+    Some(fd)
+}
+
+fn says(fd: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+    send(fd.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)
+}
+
+fn request(ask: Ask) -> [u8; REQUEST_LEN] {
+    Request { serial: 1, ask }.encode()
+}
+
+fn hello() -> [u8; REQUEST_LEN] {
+    request(Ask::Hello {
+        program: Label::new("hostile"),
+    })
+}
+
+fn allocate(label: &str) -> [u8; REQUEST_LEN] {
+    request(Ask::Allocate {
+        len: 4096,
+        align: 1,
+        flags: 0,
+        label: Label::new(label),
+    })
+}
+
+/// Waits until the server hangs up; what it says before that is not kept.
+fn is_hung_up_on(fd: &OwnedFd) {
+    crate::serving::eventually("end of a hostile connection", || {
+        let mut bytes = [0; REPLY_LEN];
+        match recv(fd.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
+            Ok(0) | Err(Errno::ECONNRESET) => true,
+            Ok(_) | Err(_) => false,
+        }
+    });
+}
+
+/// Messages of every length that are none, before and after a hello.
+///
+/// # Panics
+/// When the server goes on talking.
+pub fn garbage(node: &Path) {
+    for len in (0..400).step_by(13).chain([REQUEST_LEN, 8192, 100_000]) {
+        for greets in [false, true] {
+            let Some(fd) = connection(node) else { continue };
+            if greets {
+                says(&fd, &hello()).unwrap();
+            }
+            let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            // A message may be longer than the socket takes.
+            if says(&fd, &bytes).is_ok() {
+                is_hung_up_on(&fd);
+            }
+        }
+    }
+    let mut second = connection(node).unwrap();
+    for twice in [hello(), allocate("")] {
+        says(&second, &twice).unwrap();
+        says(&second, &hello()).ok();
+        is_hung_up_on(&second);
+        second = connection(node).unwrap();
+    }
+}
+
+/// As many descriptors as a message carries, in every message, and without waiting.
+///
+/// # Panics
+/// When the server goes on talking.
+pub fn descriptors(node: &Path) {
+    let file = File::open("/dev/null").unwrap();
+    let fds = [file.as_raw_fd(); SCM_MAX_FD];
+    for _connection in 0..20 {
+        let Some(fd) = connection(node) else { continue };
+        says(&fd, &hello()).ok();
+        for _message in 0..50 {
+            let bytes = allocate("bomb");
+            let rights = [ControlMessage::ScmRights(&fds)];
+            let iov = [IoSlice::new(&bytes)];
+            let flags = MsgFlags::MSG_NOSIGNAL;
+            if sendmsg::<()>(fd.as_raw_fd(), &iov, &rights, flags, None).is_err() {
+                break;
+            }
+        }
+        is_hung_up_on(&fd);
+    }
+}
+
+/// Requests without end, none of whose replies is read; the connections stay open.
+///
+/// # Panics
+/// When nothing could be sent at all.
+#[must_use]
+pub fn never_reads(node: &Path) -> Vec<OwnedFd> {
+    let mut open = Vec::new();
+    let mut sent = 0;
+    for connection in (0..20).filter_map(|_| connection(node)) {
+        says(&connection, &hello()).ok();
+        for number in 0..2_000 {
+            match says(&connection, &allocate(&format!("flood {number}"))) {
+                Ok(_) => sent += 1,
+                Err(Errno::EAGAIN) => std::thread::yield_now(),
+                Err(_hung_up) => break,
+            }
+        }
+        open.push(connection);
+    }
+    assert!(sent > 0);
+    open
+}
+
+/// Connections by the thousand, some with a word, none with two; returns how many stood open
+/// at once.
+#[must_use]
+pub fn crowd(node: &Path) -> usize {
+    let mut most = 0;
+    for wave in 0..20 {
+        let open: Vec<_> = (0..200).filter_map(|_| connection(node)).collect();
+        if wave % 2 == 0 {
+            for fd in &open {
+                says(fd, &hello()).ok();
+            }
+        }
+        most = most.max(open.len());
+    }
+    most
+}
