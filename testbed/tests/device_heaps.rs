@@ -96,15 +96,15 @@ fn every_heap_of_a_device_conforms_and_leaves_nothing_behind() {
     let registry = registry();
     let mut conforming = HashSet::new();
     for heap in registry.heaps() {
-        // A decoder has no format before a stream, and no memory without one.
-        if let Err(error) = heap.allocate(1) {
-            println!("{error}");
+        // Further nodes of a driver allocate as its first one does; and a decoder has no format
+        // before a stream, and no memory without one.
+        let by_node = heap.info().aliases.is_empty();
+        if by_node || heap.allocate(1).is_err() {
             continue;
         }
         conformance::conforms(heap, Path::new(env!("CARGO_BIN_EXE_heap-peer")));
         conforming.insert(heap.name().to_owned());
     }
-    println!("{conforming:?}");
     let mut wanted = vec!["dumb:vkms", "gbm:vkms", "expbuf:vivid"];
     if board.is(&["pc"]) && board.kernel >= (6, 13) {
         wanted.extend(["dumb:bochs-drm", "gbm:bochs-drm"]);

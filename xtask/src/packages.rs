@@ -37,6 +37,7 @@ impl Purpose {
                 "busybox-static",
                 "cpio",
                 "kmod",
+                "libgl1-mesa-dri",
                 "qemu-system-x86",
                 "xz-utils",
             ],

@@ -11,7 +11,7 @@ use drm::buffer::Handle;
 use drm::control::Device as _;
 use drm::{Device, DriverCapability};
 
-use crate::card::{Opened, errno, is_master, nodes, retry};
+use crate::card::{Opened, is_master, nodes, retry};
 use crate::error::KmsSinkError;
 
 /// Drivers whose memory is that of `drivers/gpu/drm/drm_gem_shmem_helper.c`, mapped as it
@@ -103,10 +103,11 @@ impl HeapCard {
         SHMEM.contains(&self.0.driver.as_str())
     }
 
-    /// Whether the card went away since it was opened.
+    /// Whether the card went away since it was opened: Mesa does not always say.
+    #[cfg(feature = "gbm")]
     pub(super) fn is_gone(&self) -> bool {
         let answer = self.get_driver_capability(DriverCapability::Prime);
-        matches!(answer, Err(error) if errno(&error) == Errno::ENODEV)
+        matches!(answer, Err(error) if crate::card::errno(&error) == Errno::ENODEV)
     }
 
     /// Makes a dma-buf of a handle's memory. The CPU may write it too, which is what Mesa's

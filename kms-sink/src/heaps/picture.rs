@@ -276,6 +276,7 @@ impl Sheet {
     }
 
     /// Bytes of a row.
+    #[cfg(any(feature = "gbm", test))]
     pub(super) const fn row(self) -> u32 {
         self.columns * (self.bits / 8)
     }
