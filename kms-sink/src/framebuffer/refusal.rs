@@ -14,6 +14,8 @@ use crate::card::Card;
 const CONTIGUOUS: &str = "use a contiguous heap, such as `default_cma_region`";
 const OWN: &str = "let the card's own buffers be the heap (dumb buffers), use another display, \
                    or a newer kernel (bochs imports since Linux 6.13)";
+/// Drivers that import nothing (`DRM_GEM_VRAM_DRIVER`); of bochs, those before Linux 6.13.
+const OWN_MEMORY: [&str; 2] = ["bochs-drm", "vboxvideo"];
 const OTHER_LAYOUT: &str = "choose another format or size";
 
 /// What was to be made of the buffers.
@@ -28,7 +30,10 @@ pub(super) enum Made {
 /// The refusal of a frame's buffers.
 pub(super) fn refusal(by: &Importer<'_>, made: Made, errno: Errno) -> ImportRefused {
     let (call, (meaning, remedy)) = match made {
-        Made::Handle => ("PRIME_FD_TO_HANDLE", of_import(by.heap.info(), errno)),
+        Made::Handle => (
+            "PRIME_FD_TO_HANDLE",
+            of_import(by.heap.info(), by.card.driver(), errno),
+        ),
         Made::Framebuffer => {
             let sizes = Sizes::of(by.card);
             ("ADDFB2", of_framebuffer(by.layout, &sizes, errno))
@@ -54,12 +59,17 @@ type Explained = (String, &'static str);
 /// (`drm_gem_dma_prime_import_sg_table`); the memory cannot be mapped for the device
 /// (`dma_map_sgtable`, which also answers ENOMEM and EIO). ENODEV is virtio-gpu's, which
 /// imports from others only with blob resources (`virtgpu_gem_prime_import_sg_table`).
-fn of_import(heap: &HeapInfo, errno: Errno) -> Explained {
+fn of_import(heap: &HeapInfo, driver: &str, errno: Errno) -> Explained {
     let (meaning, remedy) = match errno {
         Errno::ENOMEM => ("the kernel has no memory or address space left", ""),
         _ if !heap.importable => (
             "its buffers are ordinary memory, no dma-bufs, which devices cannot import",
             "use a kernel heap, such as `system`, or `udmabuf`",
+        ),
+        Errno::EINVAL if OWN_MEMORY.contains(&driver) => (
+            "this driver's pictures lie in the card's own memory, and it imports no buffers of \
+             others",
+            OWN,
         ),
         Errno::EINVAL if heap.contiguity == Contiguity::Contiguous => (
             "the driver imports no buffers of others, or the card's DMA does not reach this memory",
@@ -161,12 +171,21 @@ mod tests {
     use dmaflow_core::format::Format;
 
     fn import(errno: Errno, importable: bool, contiguity: Contiguity) -> Explained {
+        import_to("tidss", errno, importable, contiguity)
+    }
+
+    fn import_to(
+        driver: &str,
+        errno: Errno,
+        importable: bool,
+        contiguity: Contiguity,
+    ) -> Explained {
         let heap = HeapInfo {
             importable,
             contiguity,
             ..HeapInfo::new("heap")
         };
-        of_import(&heap, errno)
+        of_import(&heap, driver, errno)
     }
 
     #[test]
@@ -179,6 +198,9 @@ mod tests {
         assert!(remedy.contains("default_cma_region"));
         let (meaning, remedy) = import(Errno::EINVAL, true, Contiguity::Contiguous);
         assert!(!meaning.contains("contiguous") && !remedy.contains("contiguous"));
+        let (meaning, remedy) = import_to("bochs-drm", Errno::EINVAL, true, Contiguity::Scattered);
+        assert!(meaning.contains("own memory"));
+        assert!(remedy.contains("6.13") && !remedy.contains("contiguous"));
         let (meaning, remedy) = import(Errno::ENODEV, true, Contiguity::Contiguous);
         assert!(meaning.contains("imports no buffers"));
         assert!(remedy.contains("dumb"));
