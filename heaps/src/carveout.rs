@@ -27,6 +27,12 @@
 //! false). The CPU zeroes through the piece's own dma-buf, within `DMA_BUF_IOCTL_SYNC`, so that
 //! devices see it on every architecture.
 //!
+//! **Kernels.** A driver that maps a piece for the CPU must be shown that piece and no other. In
+//! Linux 6.12, udmabuf shows it the first 4 KiB of a large page for all of it. So before Linux
+//! 6.16 a piece of huge pages has them for itself, whatever its length, and a carve-out of
+//! ordinary pages is refused where tmpfs gives large ones unasked. Drivers whose devices do the
+//! writing work with either; those whose CPU does get wrong pictures from huge pages there.
+//!
 //! Freeing is never put off to a worker here: that would only keep neighbours apart for longer.
 
 mod marks;
@@ -47,6 +53,7 @@ use dmaflow_core::heap::{
 
 use crate::clearing::Clearing;
 use crate::huge_udmabuf::pieces as huge_pieces;
+use crate::hugepages::may_be_mapped_wrongly;
 use pieces::{Buffer, Pieces, Taken, Want};
 use region::{Region, bytes, huge_page};
 
@@ -58,7 +65,7 @@ pub enum Pages {
     Normal,
     /// Huge pages of 2 MiB. A piece of up to 2 MiB lies within one, and is contiguous; a longer
     /// one is whole huge pages from its beginning on. Whether two of them are neighbours in
-    /// memory is chance.
+    /// memory is chance. Before Linux 6.16 no two pieces share one.
     Huge,
 }
 
@@ -106,6 +113,8 @@ pub struct CarveOut(Arc<Inner>);
 struct Inner {
     config: CarveOutConfig,
     region: Region,
+    /// Pieces are a whole number of so many pages.
+    grain: u64,
     state: Mutex<State>,
 }
 
@@ -120,23 +129,26 @@ impl CarveOut {
     ///
     /// # Errors
     /// [`ExportError::Refused`] with what to do: ENOMEM when there is too little memory or too
-    /// few huge pages, EOPNOTSUPP without huge pages, EINVAL for no bytes at all, ENOENT or
+    /// few huge pages, EOPNOTSUPP without huge pages and where the kernel would mix up those of
+    /// several pieces, EINVAL for no bytes at all, ENOENT or
     /// EACCES when `/dev/udmabuf` cannot be opened. Other errors are of the system calls.
     pub fn new(config: CarveOutConfig) -> Result<Self, ExportError> {
         let region = Region::set_aside(config.size, config.pages)?;
-        let coarsest = match config.pages {
-            Pages::Normal => 1,
-            Pages::Huge => huge_page(),
-        };
+        let coarsest = coarsest(config.pages);
         let space = Space::new(region::pages(region.len()), coarsest);
         let state = State {
             pieces: Pieces::new(space, config.clearing),
             refused_full: 0,
             refused_fragmented: 0,
         };
+        let grain = match config.pages {
+            Pages::Huge if may_be_mapped_wrongly() => huge_page(),
+            _ => 1,
+        };
         Ok(Self(Arc::new(Inner {
             config,
             region,
+            grain,
             state: Mutex::new(state),
         })))
     }
@@ -145,13 +157,12 @@ impl CarveOut {
     #[must_use]
     pub fn info(&self, name: impl Into<String>) -> HeapInfo {
         let Inner { config, region, .. } = &*self.0;
-        let (contiguity, alignment) = match config.pages {
-            Pages::Normal => (Contiguity::Scattered, 1),
-            Pages::Huge => (huge_pieces(), huge_page()),
-        };
         HeapInfo {
-            contiguity,
-            alignment: usize::try_from(bytes(alignment)).unwrap_or(page_size()),
+            contiguity: match config.pages {
+                Pages::Normal => Contiguity::Scattered,
+                Pages::Huge => huge_pieces(),
+            },
+            alignment: usize::try_from(bytes(coarsest(config.pages))).unwrap_or(page_size()),
             cached: Some(true),
             zeroed: config.clearing == Clearing::Always,
             largest: Some(region.largest()),
@@ -187,6 +198,8 @@ impl Inner {
     fn want(&self, request: &Request) -> Want {
         let page = page_size() as u64;
         let len = (request.len.get() as u64).div_ceil(page);
+        // Longer than any region, where that is too much.
+        let len = len.checked_next_multiple_of(self.grain).unwrap_or(u64::MAX);
         let natural = match self.config.pages {
             Pages::Normal => 1,
             // So that a piece crosses no more huge pages than it must.
@@ -285,6 +298,14 @@ impl Inner {
     }
 }
 
+/// The coarsest alignment that a region has, in pages.
+fn coarsest(pages: Pages) -> u64 {
+    match pages {
+        Pages::Normal => 1,
+        Pages::Huge => huge_page(),
+    }
+}
+
 /// Zeroes parts of a piece.
 fn clear(buffer: &DmaBuf, piece: Extent, dirty: &[Extent]) -> Result<(), ExportError> {
     let mut memory = buffer.write(CpuUse::Clear)?;
@@ -334,15 +355,12 @@ impl Exporter for CarveOut {
         let mut state = self.0.state();
         state.pieces.settle(usize::MAX);
         let space = &state.pieces.space;
-        let coarsest = match self.0.config.pages {
-            Pages::Normal => 1,
-            Pages::Huge => huge_page(),
-        };
+        let (grain, coarsest) = (self.0.grain, coarsest(self.0.config.pages));
         // A piece that is shorter than the coarsest alignment needs no more than its own.
-        let powers = (0..=coarsest.ilog2()).map(|power| 1 << power);
+        let powers = (grain.ilog2()..=coarsest.ilog2()).map(|power| 1 << power);
         let longest = powers.map(|align| match space.largest(align) {
             room if align < coarsest => room.min(align),
-            room => room,
+            room => room - room % grain,
         });
         let longest = bytes(longest.max().unwrap_or(0));
         Some(longest.min(self.0.region.largest()))

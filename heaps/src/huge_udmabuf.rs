@@ -22,6 +22,9 @@ use crate::udmabuf::{self, Udmabuf};
 /// IOMMU takes a picture of up to 2 MiB. Whether the next piece is the memory's next is chance:
 /// a longer picture may be refused. A buffer takes whole huge pages, however short it is;
 /// [`CarveOut`](crate::CarveOut) puts several into one.
+///
+/// Before Linux 6.16, drivers that write with the CPU (vb2-vmalloc, as of USB cameras) refuse
+/// huge pages or, in 6.12, write to the wrong ones of the same buffer: give them other memory.
 #[derive(Debug)]
 pub struct HugeUdmabuf(Udmabuf);
 

@@ -74,6 +74,38 @@ pub(crate) fn short(bytes: u64) -> ExportError {
     HugePages::now().map_or_else(none, |pages| pages.short(bytes.div_ceil(HUGE_PAGE)))
 }
 
+/// Whether a driver that maps a buffer for the CPU (`dma_buf_vmap`: vb2-vmalloc, shadow planes)
+/// may be shown another part of a large page than the buffer's.
+///
+/// In Linux 6.12, `vmap_udmabuf` takes the first 4 KiB of a large page for all of it, and such a
+/// driver writes there; until 6.16 it refuses instead. 7.3 maps what it should. Older kernels are
+/// taken for wrong, too.
+pub(crate) fn may_be_mapped_wrongly() -> bool {
+    let release = nix::sys::utsname::uname().ok();
+    let release = release.map(|name| name.release().to_string_lossy().into_owned());
+    release.is_none_or(|release| is_before_6_16(&release))
+}
+
+fn is_before_6_16(release: &str) -> bool {
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|word| word.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version < (6, 16)
+}
+
+/// Whether tmpfs may give memfds large pages unasked.
+pub(crate) fn tmpfs_gives_large_pages() -> bool {
+    let policy = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    policy.is_ok_and(|policy| is_unasked(&policy))
+}
+
+fn is_unasked(policy: &str) -> bool {
+    ["[always]", "[within_size]", "[force]"]
+        .iter()
+        .any(|word| policy.contains(word))
+}
+
 /// Why there are no huge pages at all.
 pub(crate) fn none() -> ExportError {
     let reason = "this kernel has no huge pages of 2 MiB; it needs CONFIG_HUGETLBFS and a \
@@ -81,13 +113,21 @@ pub(crate) fn none() -> ExportError {
     refused(Errno::EOPNOTSUPP, reason.to_owned())
 }
 
-const fn refused(errno: Errno, reason: String) -> ExportError {
+pub(crate) const fn refused(errno: Errno, reason: String) -> ExportError {
     ExportError::Refused { errno, reason }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kernels_and_policies_are_told_apart() {
+        assert!(is_before_6_16("6.12.107") && is_before_6_16("5.15-rc1") && is_before_6_16("?"));
+        assert!(!is_before_6_16("6.16.0-rt") && !is_before_6_16("7.3.4"));
+        assert!(is_unasked("[always] within_size advise never deny force"));
+        assert!(!is_unasked("always within_size advise [never] deny force"));
+    }
 
     #[test]
     fn a_shortage_names_the_number_to_set() {

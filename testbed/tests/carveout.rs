@@ -281,19 +281,25 @@ fn a_piece_that_a_camera_still_fills_is_not_lent_again() {
     else {
         return;
     };
-    let _huge = HugePages::reserve(4);
-    let (carve_out, heap) = carve_out(8 * MIB, Pages::Huge, Clearing::Always);
+    let _huge = HugePages::reserve(8);
+    let (carve_out, heap) = carve_out(16 * MIB, Pages::Huge, Clearing::Always);
+    // At the beginning of a huge page, where Linux 6.12 has a driver write that asks for the rest.
+    let first = heap.allocate(4096).unwrap();
     let (queue, pool) = queued(&heap).unwrap();
     queue.stream_on().unwrap();
-    let lent = heap.stats().usage.live_bytes;
+    let lent = heap.stats().usage.live_bytes - first.len() as u64;
     drop(pool);
-    assert_eq!(heap.stats().usage.live, 0, "as far as we know, all is back");
+    assert_eq!(heap.stats().usage.live, 1, "as far as we know, all is back");
     assert_eq!(carve_out.figures().waiting, lent);
     assert_eq!(heap.stats().idle.deferred, lent);
     // Whatever is lent now must not be where the camera writes.
-    let others = the_rest(&heap, 64 << 10);
+    let mut others = the_rest(&heap, 64 << 10);
+    others.push(first);
     let had: u64 = others.iter().map(|buffer| buffer.len() as u64).sum();
-    assert!(had > 0 && had <= 8 * MIB - lent, "{had} with {lent} held");
+    assert!(
+        had > 4 * MIB && had <= 16 * MIB - lent,
+        "{had} with {lent} held"
+    );
     let refused = message(&heap.allocate(64 << 10).unwrap_err());
     let told = format!("importers still hold {lent} bytes");
     assert!(refused.contains(&told), "{refused}");
@@ -307,8 +313,8 @@ fn a_piece_that_a_camera_still_fills_is_not_lent_again() {
     }
     assert!(others.iter().all(|other| is_all(other, 0x11)));
     drop((queue, others));
-    assert_eq!(heap.available(), Some(8 * MIB), "{carve_out:?}");
-    let whole = heap.allocate(8 << 20).unwrap();
+    assert_eq!(heap.available(), Some(16 * MIB), "{carve_out:?}");
+    let whole = heap.allocate(16 << 20).unwrap();
     assert!(is_all(&whole, 0), "pictures are shown to the next user");
 }
 
@@ -361,8 +367,10 @@ fn a_piece_that_a_display_imported_is_not_lent_again() {
     assert_eq!(heap.allocate(1 << 20).unwrap().len(), 1 << 20);
 }
 
-/// Whether the camera takes four pictures of this heap and fills them.
-fn camera_takes(heap: &Heap, size: (u32, u32)) -> Result<(), StageError> {
+/// Whether the camera takes four pictures of this heap and, where they can be `seen`, fills them.
+///
+/// vivid writes with the CPU, in Linux 6.12 to the wrong part of a huge page.
+fn camera_takes(heap: &Heap, size: (u32, u32), seen: bool) -> Result<(), StageError> {
     let mut camera = V4l2Src::open(V4l2SrcConfig {
         device: Some("vivid".to_owned()),
         format: Some(Format::XRGB8888),
@@ -378,7 +386,7 @@ fn camera_takes(heap: &Heap, size: (u32, u32)) -> Result<(), StageError> {
     for _frame in 0..8 {
         let frame = camera.next_frame().unwrap().unwrap();
         let bytes = frame.buffers()[0].read(CpuUse::Inspect).unwrap();
-        assert!(bytes.iter().any(|&byte| byte != 0), "an empty picture");
+        assert!(!seen || bytes.iter().rev().take(64).any(|&byte| byte != 0));
     }
     camera.stop().unwrap();
     Ok(())
@@ -391,17 +399,18 @@ fn a_camera_without_iommu_takes_huge_pages_only() {
     };
     let _huge = HugePages::reserve(16);
     let (_carve_out, huge) = carve_out(16 * MIB, Pages::Huge, Clearing::Always);
+    let right = board.kernel >= (6, 16);
     // Two pictures to a huge page, and pictures that fill more than half of one.
     for size in [(320, 180), (640, 360), (640, 480)] {
-        camera_takes(&huge, size).unwrap();
+        camera_takes(&huge, size, right).unwrap();
     }
     let single = Heap::new(HugeUdmabuf::info(), HugeUdmabuf::open().unwrap());
-    camera_takes(&single, (640, 480)).unwrap();
+    camera_takes(&single, (640, 480), right).unwrap();
 
     let (_, normal) = carve_out(16 * MIB, Pages::Normal, Clearing::Always);
     let scattered = Heap::new(Udmabuf::info(), Udmabuf::open().unwrap());
     for heap in [&normal, &scattered] {
-        let outcome = camera_takes(heap, (640, 480));
+        let outcome = camera_takes(heap, (640, 480), true);
         if board.is(&["ti"]) {
             let refused = outcome.unwrap_err();
             assert!(matches!(refused, StageError::Refused(_)), "{refused}");
@@ -414,7 +423,7 @@ fn a_camera_without_iommu_takes_huge_pages_only() {
 #[test]
 fn pieces_of_huge_pages_cross_no_more_of_them_than_they_must() {
     let name = "pieces_of_huge_pages_cross_no_more_of_them_than_they_must";
-    let Some(_board) = Board::for_test(name) else {
+    let Some(board) = Board::for_test(name) else {
         return;
     };
     let _huge = HugePages::reserve(8);
@@ -424,7 +433,13 @@ fn pieces_of_huge_pages_cross_no_more_of_them_than_they_must() {
         .map(|len| heap.allocate(len).unwrap())
         .collect();
     // 3 MiB begin a huge page; the others fit beside each other in two.
-    assert_eq!(carve_out.figures().largest_free, 10 * MIB - (1200 << 10));
+    let free = if board.kernel >= (6, 16) {
+        10 * MIB - (1200 << 10)
+    } else {
+        // Each has its own.
+        4 * MIB
+    };
+    assert_eq!(carve_out.figures().largest_free, free);
     let options = AllocOptions {
         align: 2 << 20,
         flags: 0,

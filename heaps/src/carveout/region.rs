@@ -11,7 +11,7 @@ use dmaflow_core::heap::{ExportError, page_size};
 use super::Pages;
 use super::space::Extent;
 use crate::huge_udmabuf::flush;
-use crate::hugepages::HUGE_PAGE;
+use crate::hugepages::{HUGE_PAGE, may_be_mapped_wrongly, refused, tmpfs_gives_large_pages};
 use crate::kernel::meminfo;
 use crate::memfd::{sealed, sealed_huge};
 use crate::refusal;
@@ -44,15 +44,14 @@ impl Region {
     /// are first read or mapped (`shmem_fallocate`), and udmabuf shows them without
     /// (`memfd_pin_folios`).
     pub(super) fn set_aside(size: u64, pages: Pages) -> Result<Self, ExportError> {
-        let udmabuf = Udmabuf::open().map_err(|errno| ExportError::Refused {
-            errno,
-            reason: refusal(Path::new(Udmabuf::NODE), errno),
-        })?;
+        let node = Path::new(Udmabuf::NODE);
+        let udmabuf = Udmabuf::open().map_err(|errno| refused(errno, refusal(node, errno)))?;
         let asked = usize::try_from(size).ok().and_then(NonZeroUsize::new);
         let asked = asked.ok_or_else(|| impossible(size))?;
         let memory = match pages {
             Pages::Normal => {
                 check_memory(size)?;
+                check_pages()?;
                 sealed(asked)
             }
             Pages::Huge => sealed_huge(asked),
@@ -129,22 +128,31 @@ pub(super) fn huge_page() -> u64 {
 }
 
 fn impossible(size: u64) -> ExportError {
-    ExportError::Refused {
-        errno: Errno::EINVAL,
-        reason: format!("no region of {size} bytes can be mapped"),
+    let reason = format!("no region of {size} bytes can be mapped");
+    refused(Errno::EINVAL, reason)
+}
+
+/// Refuses ordinary pages that may not be ordinary, where pieces could not share them.
+fn check_pages() -> Result<(), ExportError> {
+    if may_be_mapped_wrongly() && tmpfs_gives_large_pages() {
+        let reason = "before Linux 6.16, drivers may write to the wrong part of large pages, and \
+                      tmpfs gives them unasked; write `never` to \
+                      /sys/kernel/mm/transparent_hugepage/shmem_enabled";
+        return Err(refused(Errno::EOPNOTSUPP, reason.to_owned()));
     }
+    Ok(())
 }
 
 /// Refuses what the kernel would have to end other programs for.
 fn check_memory(size: u64) -> Result<(), ExportError> {
     match meminfo("MemAvailable") {
-        Some(available) if size > available => Err(ExportError::Refused {
-            errno: Errno::ENOMEM,
-            reason: format!(
+        Some(available) if size > available => Err(refused(
+            Errno::ENOMEM,
+            format!(
                 "{size} bytes were to be set aside, and {available} are available; take less, or \
                  end programs"
             ),
-        }),
+        )),
         _ => Ok(()),
     }
 }

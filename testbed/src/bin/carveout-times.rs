@@ -1,4 +1,4 @@
-//! Prints how long allocate + close takes: the system heap's ioctl beside a carve-out.
+//! Prints how long allocate + close takes, medians: the system heap's ioctl beside a carve-out.
 //!
 //! `cargo xtask vm -- carveout-times [COUNT]`, from a release build. Times on the emulated
 //! board compare within one run only.
@@ -15,28 +15,34 @@ use dmaflow_heaps::{CarveOut, CarveOutConfig, Clearing, KernelHeap, Pages};
 
 const LENS: [usize; 4] = [4 << 10, 1 << 20, 8 << 20, 32 << 20];
 
+/// What is done with a buffer before it is closed.
+type Meanwhile = fn(&HeapBuffer);
+
 /// No measurement goes on for longer: the kernel clears 32 MiB for a while.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The mean of so many allocations, each closed; what was done meanwhile.
-fn mean(heap: &Heap, len: usize, count: u32, meanwhile: fn(&HeapBuffer)) -> Result<(u128, u32)> {
-    let start = Instant::now();
-    let mut done = 0;
-    while done < count && start.elapsed() < PATIENCE {
+/// The median of so many allocations, each closed, and how many there were.
+fn median(heap: &Heap, len: usize, count: usize, meanwhile: Meanwhile) -> Result<(u128, usize)> {
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < count && begin.elapsed() < PATIENCE {
+        let start = Instant::now();
         let buffer = heap.allocate(len)?;
         meanwhile(&buffer);
         drop(buffer);
-        done += 1;
+        times.push(start.elapsed());
     }
-    Ok((start.elapsed().as_nanos() / u128::from(done.max(1)), done))
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    Ok((median.as_nanos(), times.len()))
 }
 
-fn row(name: &str, heap: &Heap, count: u32, meanwhile: fn(&HeapBuffer)) -> Result<()> {
-    let mut means = Vec::new();
+fn row(name: &str, heap: &Heap, count: usize, meanwhile: Meanwhile) -> Result<()> {
+    let mut medians = Vec::new();
     let mut text = format!("{name:<44}");
     for len in LENS {
-        let (nanos, done) = mean(heap, len, count, meanwhile)?;
-        means.push(nanos);
+        let (nanos, done) = median(heap, len, count, meanwhile)?;
+        medians.push(nanos);
         text += &format!(
             " {:>9}.{} µs{}",
             nanos / 1000,
@@ -48,7 +54,7 @@ fn row(name: &str, heap: &Heap, count: u32, meanwhile: fn(&HeapBuffer)) -> Resul
             }
         );
     }
-    let ratio = means[3] * 100 / means[0].max(1);
+    let ratio = medians[3] * 100 / medians[0].max(1);
     println!(
         "{text}   32 MiB / 4 KiB: {}.{:02}",
         ratio / 100,
@@ -102,14 +108,16 @@ fn main() -> Result<()> {
         row("  written, the same client", &heap, count, touch)?;
         // Others take its place meanwhile, so that each needs a dma-buf of its own.
         for len in LENS {
-            let start = Instant::now();
-            let few = count.min(500);
-            for _time in 0..few {
+            let mut times = Vec::new();
+            for _time in 0..count.min(300) {
+                let start = Instant::now();
                 drop(heap.allocate(len)?);
-                drop(heap.allocate(len + 4096)?);
+                times.push(start.elapsed());
+                drop(heap.allocate(len + (2 << 20))?);
             }
-            let each = start.elapsed().as_nanos() / u128::from(few) / 2;
-            println!("  a new dma-buf each time, {len:>8} bytes: {each} ns");
+            times.sort_unstable();
+            let median = times.get(times.len() / 2).copied().unwrap_or_default();
+            println!("  a new dma-buf each time, {len:>8} bytes: {median:?}");
         }
     }
     Ok(())
