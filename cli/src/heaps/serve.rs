@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dmaflow_heaps::server::{Limits, Listener, Said, ServeError, Server, inherited, notify};
+use dmaflow_heaps::{Shrinker, ShrinkerConfig};
 use dmaflow_pipelines::description::serving::Serving;
 
 use crate::failure::{Failure, with_causes};
@@ -25,6 +26,13 @@ FILE names heaps and who may have how much of them:
 
   [heap.camera.quota]
   per-uid = \"64MiB\"
+
+  [heap.camera.pool]             # keep freed buffers for reuse, until memory is short
+  keep = \"64MiB\"
+
+  [heap.scratch]
+  from = \"carve-out\"           # a region set aside when the server starts
+  size = \"64MiB\"
 
 Whoever may write to a node opens it like one of the kernel's: `heap = \"/run/dmaflow/heaps/camera\"`
 in a description, or `Heap::open` in a program. A client that dies gives back what it had.
@@ -65,7 +73,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<(), Failure> {
         };
     }
     let signals = Signals::take()?;
-    let (plan, server) = output::failing(args.json, start(args))?;
+    let (mut plan, server) = output::failing(args.json, start(args))?;
+    let _shrinker = shrinker(&mut plan)?;
     let stop = server.stopper();
     signals.stop(move || stop.stop());
     // The nodes are there, so that whoever waits for the result may open them.
@@ -114,6 +123,21 @@ fn start(args: &ServeArgs) -> Result<(Plan, Server), Failure> {
         server.add(node.heap.clone(), node.quotas, listener);
     }
     Ok((plan, server))
+}
+
+/// Has the pools, where there are any, give back what is idle when memory is short.
+fn shrinker(plan: &mut Plan) -> Result<Option<Shrinker>, Failure> {
+    let caches = plan.nodes.iter_mut().filter_map(|node| node.cache.take());
+    let caches: Vec<_> = caches.collect();
+    if caches.is_empty() {
+        return Ok(None);
+    }
+    let shrinker = Shrinker::start(ShrinkerConfig::of_this_process())
+        .map_err(|error| Failure::Pipeline(with_causes(&error)))?;
+    for (cost, cache) in caches {
+        shrinker.add(cost, cache);
+    }
+    Ok(Some(shrinker))
 }
 
 fn tell_manager(said: Said) {

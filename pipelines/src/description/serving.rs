@@ -7,6 +7,7 @@
 //!
 //! [heap.camera]                       # the node's name
 //! from = "default_cma_region"         # the heap it lends from
+//! deferred-free = false               # free buffers on a worker thread
 //! mode = "0660"                       # who may open it
 //! owner = "root"
 //! group = "video"
@@ -16,10 +17,25 @@
 //! per-uid = "64MiB"                   # on loan at once, to one user
 //! per-client = "32MiB"                # to one client
 //! buffers = 64                        # buffers, to one user
+//!
+//! [heap.camera.pool]                  # keep freed buffers for reuse
+//! keep = "64MiB"                      # idle at most
+//! floor = "8MiB"                      # idle under memory pressure at most
+//! max-age = "60s"                     # how long a buffer may lie idle
+//! clearing = "always"                 # or "between-clients": a client may find its own
+//! prewarm = { size = "4MiB", buffers = 4 }
+//!
+//! [heap.scratch]
+//! from = "carve-out"                  # a region set aside when the server starts
+//! size = "64MiB"
+//! pages = "normal"                    # or "huge": contiguous pieces of 2 MiB
+//! clearing = "always"
 //! ```
 
+mod memory;
 mod size;
 
+pub use memory::{Origin, ServedPool};
 pub use size::{NotASize, parse as parse_size};
 
 use std::borrow::Cow;
@@ -55,8 +71,12 @@ pub struct Serving {
 pub struct ServedHeap {
     /// The node's name.
     pub name: String,
-    /// The heap it lends from.
-    pub from: String,
+    /// Where its memory comes from.
+    pub from: Origin,
+    /// Buffers that it keeps when they are freed.
+    pub pool: Option<ServedPool>,
+    /// Whether buffers are freed on a worker thread.
+    pub deferred_free: bool,
     /// The node's permission bits.
     pub mode: u32,
     /// The user that the node is to belong to, by name or number.
@@ -161,13 +181,16 @@ fn heap(
         return None;
     };
     let mut reader = Reader::new(table, "a heap", named.clone(), findings);
-    let from = reader.required("from", "add `from = \"system\"`, or another heap's name");
+    let from = memory::origin(&mut reader);
+    let deferred_free = reader.optional("deferred-free");
+    let pool = reader.table("pool", "a table, as in `[heap.camera.pool]`");
     let mode: Option<Mode> = reader.optional("mode");
     let owner = reader.optional("owner");
     let group = reader.optional("group");
     let budget: Option<Size> = reader.optional("budget");
     let quota = reader.table("quota", "a table, as in `[heap.camera.quota]`");
     reader.finish(|_| None);
+    let pool = pool.map(|pool| memory::pool(pool, named.clone(), findings));
     let quota = quota.map(|quota| {
         let mut reader = Reader::new(quota, "a heap's quota", named, findings);
         let quota = Quota {
@@ -181,6 +204,8 @@ fn heap(
     Some(ServedHeap {
         name: name.to_owned(),
         from: from?,
+        pool,
+        deferred_free: deferred_free.unwrap_or(false),
         mode: mode.map_or(0o660, |mode| mode.0),
         owner,
         group,

@@ -105,7 +105,11 @@ where
 }
 
 /// One of a few words.
-fn one_of<T: Copy>(key: &str, value: &Value<'_>, words: &[(&str, T)]) -> Result<T, Finding> {
+pub(super) fn one_of<T: Copy>(
+    key: &str,
+    value: &Value<'_>,
+    words: &[(&str, T)],
+) -> Result<T, Finding> {
     let all = || words.iter().map(|(word, _)| *word);
     let choice = format!("one of: {}", listed(all()));
     let text = text(key, value, &choice)?;
@@ -123,6 +127,15 @@ impl FromToml for String {
         match text(key, value, "a string")? {
             "" => Err(empty(key, value).help(format!("leave `{key}` out to have one chosen"))),
             text => Ok(text.to_owned()),
+        }
+    }
+}
+
+impl FromToml for bool {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        match value.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(wrong_type(key, value, "true or false")),
         }
     }
 }

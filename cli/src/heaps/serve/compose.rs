@@ -1,16 +1,32 @@
 //! The heap that a server's file describes: an exporter, with the helpers that it asks for.
 
 use dmaflow_core::heap::{Budget, Exporter, Heap, HeapInfo};
-use dmaflow_pipelines::description::serving::ServedHeap;
+use dmaflow_heaps::shrinker::Cost;
+use dmaflow_heaps::{CarveOut, DeferredFree, PagePool, WeakPool};
+use dmaflow_pipelines::description::serving::{Origin, ServedHeap, ServedPool};
 
 use crate::failure::{Failure, with_causes};
 
 /// An exporter and what it says of itself.
 type Composed = (HeapInfo, Box<dyn Exporter>);
 
-/// Makes the heap.
-pub(super) fn heap(served: &ServedHeap) -> Result<Heap, Failure> {
-    let (mut info, exporter) = with_helpers(served, source(served)?);
+/// What a shrinker may take from, and how dear that is.
+pub(super) type Cache = (Cost, WeakPool<Box<dyn Exporter>>);
+
+/// Makes the heap, and tells of the cache it keeps, if it does.
+pub(super) fn heap(served: &ServedHeap) -> Result<(Heap, Option<Cache>), Failure> {
+    let (mut info, mut exporter) = source(served)?;
+    if served.deferred_free {
+        exporter = Box::new(DeferredFree::new(exporter));
+    }
+    let mut cache = None;
+    if let Some(served_pool) = &served.pool {
+        let pool = PagePool::new(exporter, served_pool.policy);
+        prewarm(served, served_pool, &pool)?;
+        cache = Some((Cost::of(&info), pool.weak()));
+        info = served_pool.policy.info(info);
+        exporter = Box::new(pool);
+    }
     info.name.clone_from(&served.name);
     info.aliases.clear();
     if let Some(budget) = served.budget {
@@ -22,20 +38,36 @@ pub(super) fn heap(served: &ServedHeap) -> Result<Heap, Failure> {
         bytes: served.budget,
         buffers: None,
     });
-    Ok(heap)
+    Ok((heap, cache))
 }
 
 /// Where the memory comes from.
 fn source(served: &ServedHeap) -> Result<Composed, Failure> {
-    dmaflow_heaps::exporter(&served.from).map_err(|error| {
-        Failure::Pipeline(format!("[heap.{}]: {}", served.name, with_causes(&error)))
-    })
+    match &served.from {
+        Origin::Heap(name) => {
+            dmaflow_heaps::exporter(name).map_err(|error| failure(served, &with_causes(&error)))
+        }
+        Origin::CarveOut(config) => {
+            let region = CarveOut::new(*config);
+            let region = region.map_err(|error| failure(served, &with_causes(&error)))?;
+            Ok((region.info(&*served.name), Box::new(region)))
+        }
+    }
 }
 
-/// Puts around the exporter what the file asks for, the innermost first.
-///
-/// A helper is one step that takes what there is and gives what it makes of it, with the
-/// information as it is then.
-fn with_helpers(_served: &ServedHeap, composed: Composed) -> Composed {
-    composed
+fn prewarm(
+    served: &ServedHeap,
+    wanted: &ServedPool,
+    pool: &PagePool<Box<dyn Exporter>>,
+) -> Result<(), Failure> {
+    let Some((size, buffers)) = wanted.prewarm else {
+        return Ok(());
+    };
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let warmed = pool.prewarm(size, buffers);
+    warmed.map_err(|error| failure(served, &format!("cannot prewarm: {}", with_causes(&error))))
+}
+
+fn failure(served: &ServedHeap, reason: &str) -> Failure {
+    Failure::Pipeline(format!("[heap.{}]: {reason}", served.name))
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use dmaflow_core::heap::{Budget, Heap};
 use dmaflow_heaps::server::{Access, Quotas};
-use dmaflow_pipelines::description::serving::{Quota, ServedHeap, Serving};
+use dmaflow_pipelines::description::serving::{Origin, Quota, ServedHeap, Serving};
 use nix::unistd::{Group, User};
 use serde_json::{Value, json};
 
-use super::compose;
+use super::compose::{self, Cache};
 use crate::failure::Failure;
 use crate::numbers::bytes;
 use crate::table::{Row, aligned};
@@ -26,6 +26,8 @@ pub(super) struct Planned {
     pub(super) path: PathBuf,
     pub(super) from: String,
     pub(super) heap: Heap,
+    /// What it keeps idle.
+    pub(super) cache: Option<Cache>,
     pub(super) access: Access,
     pub(super) quotas: Quotas,
     /// Whether it was made for us.
@@ -80,11 +82,16 @@ impl Planned {
             owner: number("user", &served.owner, &user)?,
             group: number("group", &served.group, &group)?,
         };
+        let (heap, cache) = compose::heap(served)?;
         Ok(Self {
             path: directory.join(&served.name),
             name: served.name.clone(),
-            from: served.from.clone(),
-            heap: compose::heap(served)?,
+            from: match &served.from {
+                Origin::Heap(name) => name.clone(),
+                Origin::CarveOut(config) => format!("a carve-out of {}", bytes(config.size)),
+            },
+            heap,
+            cache,
             access,
             quotas: quotas(served.quota),
             is_inherited: false,

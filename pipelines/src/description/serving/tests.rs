@@ -1,3 +1,8 @@
+use std::time::Duration;
+
+use dmaflow_heaps::carveout::{CarveOutConfig, Pages};
+use dmaflow_heaps::{Clearing, PoolPolicy};
+
 use super::*;
 
 fn mistakes(text: &str) -> String {
@@ -13,7 +18,17 @@ fn the_documented_file_says_all_there_is_to_say() {
     let serving = Serving::parse(&text.join("\n"), "docs").unwrap();
     let camera = ServedHeap {
         name: "camera".to_owned(),
-        from: "default_cma_region".to_owned(),
+        from: Origin::Heap("default_cma_region".to_owned()),
+        pool: Some(ServedPool {
+            policy: PoolPolicy {
+                clearing: Clearing::Always,
+                most: 64 << 20,
+                floor: 8 << 20,
+                max_age: Some(Duration::from_secs(60)),
+            },
+            prewarm: Some((4 << 20, 4)),
+        }),
+        deferred_free: false,
         mode: 0o660,
         owner: Some("root".to_owned()),
         group: Some("video".to_owned()),
@@ -24,11 +39,25 @@ fn the_documented_file_says_all_there_is_to_say() {
             buffers: Some(64),
         },
     };
+    let scratch = ServedHeap {
+        name: "scratch".to_owned(),
+        from: Origin::CarveOut(CarveOutConfig {
+            size: 64 << 20,
+            pages: Pages::Normal,
+            clearing: Clearing::Always,
+        }),
+        pool: None,
+        owner: None,
+        group: None,
+        budget: None,
+        quota: Quota::default(),
+        ..camera.clone()
+    };
     let expected = Serving {
         directory: DIRECTORY.into(),
         connections: Some(512),
         connections_per_uid: Some(64),
-        heaps: vec![camera],
+        heaps: vec![camera, scratch],
     };
     assert_eq!(serving, expected);
 }
@@ -77,6 +106,9 @@ from = \"system\"
         "did you mean `per-uid`?",
         "`from` is missing",
         "nobody could open this node",
+        "one of: `always`, `between-clients`",
+        "`size` is missing",
+        "did you mean `huge`?",
         "cannot be called `a/b`",
         "heaps.toml:6",
     ] {
