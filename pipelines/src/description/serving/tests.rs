@@ -89,6 +89,14 @@ per-uid = \"64MB\"
 buffers = 0
 per-uids = 1
 
+[heap.camera.pool]
+clearing = \"never\"
+prewarm = { buffers = 3 }
+
+[heap.region]
+from = \"carve-out\"
+pages = \"hug\"
+
 [heap.none]
 mode = \"0440\"
 
@@ -106,7 +114,7 @@ from = \"system\"
         "did you mean `per-uid`?",
         "`from` is missing",
         "nobody could open this node",
-        "one of: `always`, `between-clients`",
+        "one of: always, between-clients",
         "`size` is missing",
         "did you mean `huge`?",
         "cannot be called `a/b`",
