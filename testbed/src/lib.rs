@@ -16,5 +16,5 @@ mod serving;
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
 pub use faults::Faults;
-pub use program::{Run, as_user, dmaflow, dmaflow_as, modprobe, reload_vivid};
+pub use program::{Run, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid};
 pub use serving::{Serving, eventually};

@@ -93,7 +93,9 @@ pub fn modprobe(arguments: &[&str]) {
     assert!(modprobe.expect("modprobe").success(), "{arguments:?}");
 }
 
-fn command(program: &str, arguments: &[&str]) -> Command {
+/// Any program with its arguments, in the checkout.
+#[must_use]
+pub fn command(program: &str, arguments: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(program);
     command
