@@ -1,5 +1,4 @@
 //! That the header says what the library does.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::Path;

@@ -1,14 +1,17 @@
-//! The dma-buf ioctls and, below, memory mapping: the only unsafe code of this crate.
+//! The dma-buf ioctls and, below, memory mapping and an exchange of pointers: the only unsafe
+//! code of this crate.
 //!
 //! Definitions follow the kernel's `include/uapi/linux/dma-buf.h`.
 #![expect(
     unsafe_code,
-    reason = "ioctls and mmap have no safe form; every block names what makes it sound"
+    reason = "ioctls, mmap and raw pointers have no safe form; every block says why it is sound"
 )]
 
 mod mapping;
+mod place;
 
 pub(crate) use mapping::{Mapping, Readable, Writable};
+pub(crate) use place::ArcPlace;
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

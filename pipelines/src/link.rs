@@ -12,11 +12,11 @@ mod models;
 
 use std::sync::Arc;
 
-use dmaflow_core::frame::Frame;
+use dmaflow_core::frame::{Frame, FramePlace};
 
 use crate::bell::Bell;
 use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
-use crate::sync::{Place, Receiver, Sender, TrySendError, bounded};
+use crate::sync::{Receiver, Sender, TrySendError, bounded};
 
 /// Which frame a stage takes from its link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,17 +31,14 @@ pub enum QueuePolicy {
 /// Where frames wait. Both ends may take from it.
 enum Places {
     /// A channel cannot replace what waits in it; this is one exchange of pointers.
-    Latest(Place<Option<Frame>>),
+    Latest(FramePlace),
     Fifo(Sender<Frame>, Receiver<Frame>),
 }
-
-#[cfg(not(loom))]
-const _: () = assert!(Place::<Option<Frame>>::is_lock_free());
 
 impl Places {
     fn new(policy: QueuePolicy, frames: usize) -> Self {
         match policy {
-            QueuePolicy::Latest => Self::Latest(Place::new(None)),
+            QueuePolicy::Latest => Self::Latest(FramePlace::default()),
             QueuePolicy::Fifo => {
                 let (sender, receiver) = bounded(frames.max(1));
                 Self::Fifo(sender, receiver)
@@ -53,7 +50,7 @@ impl Places {
     #[inline]
     fn put(&self, frame: Frame) -> Option<Frame> {
         match self {
-            Self::Latest(place) => place.swap(Some(frame)),
+            Self::Latest(place) => place.put(frame),
             Self::Fifo(sender, receiver) => put_in_order(sender, receiver, frame),
         }
     }

@@ -9,12 +9,10 @@ mod model;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 #[cfg(loom)]
-pub(crate) use model::{Place, Receiver, Sender, TrySendError, Word, bounded};
+pub(crate) use model::{Receiver, Sender, TrySendError, Word, bounded};
 
 #[cfg(not(loom))]
 pub(crate) use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-#[cfg(not(loom))]
-pub(crate) use crossbeam_utils::atomic::AtomicCell as Place;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 #[cfg(not(loom))]

@@ -79,9 +79,7 @@ impl Slot {
     fn acquire(self: &Arc<Self>) -> Option<Frame> {
         self.users.acquire().then(|| {
             self.meta.set(FrameMeta::default());
-            Frame {
-                slot: Arc::clone(self),
-            }
+            Frame::of(Arc::clone(self))
         })
     }
 

@@ -60,24 +60,6 @@ impl Word {
     }
 }
 
-/// crossbeam's `AtomicCell`, of which only exchanges are used. They acquire and release, and so
-/// does a lock.
-pub(crate) struct Place<T>(Mutex<T>);
-
-impl<T: Default> Place<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(Mutex::new(value))
-    }
-
-    pub(crate) fn swap(&self, value: T) -> T {
-        std::mem::replace(&mut *locked(&self.0), value)
-    }
-
-    pub(crate) fn take(&self) -> T {
-        self.swap(T::default())
-    }
-}
-
 /// crossbeam's bounded channel as a queue behind a lock; both ends always live as long.
 pub(crate) struct Sender<T>(Arc<Queue<T>>);
 pub(crate) struct Receiver<T>(Arc<Queue<T>>);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::dma_buf::DmaBuf;
 use crate::format::Format;
+use crate::frame::FramePlace;
 use crate::heap::{ExportError, Exporter, HeapInfo, Request};
 
 /// Gives buffers that nobody looks into.
@@ -52,6 +53,26 @@ fn numbered(mut frame: Frame, sequence: u64) -> Frame {
 mod models {
     use super::*;
     use loom::thread;
+
+    #[test]
+    fn loom_a_place_gives_a_frame_to_one_with_all_that_is_known_of_it() {
+        loom::model(|| {
+            let (pool, released) = pool(2);
+            let place = Arc::new(FramePlace::default());
+            let frames = [1, 2].map(|sequence| numbered(pool.acquire().unwrap(), sequence));
+            let putting = Arc::clone(&place);
+            let putter = thread::spawn(move || {
+                let replaced = frames.map(|frame| putting.put(frame));
+                replaced.iter().flatten().count()
+            });
+            let taken = place.take().map(|frame| frame.meta().sequence);
+            let replaced = putter.join().unwrap();
+            let left = place.take().map(|frame| frame.meta().sequence);
+            assert_eq!(replaced, usize::from(taken != Some(1)));
+            assert_eq!(left, (taken != Some(2)).then_some(2));
+            assert_eq!((pool.free(), released.0.load(Ordering::Relaxed)), (2, 2));
+        });
+    }
 
     #[test]
     fn loom_threads_never_have_one_frame_and_each_release_is_told_once() {
@@ -123,6 +144,44 @@ mod threads {
         assert!(acquired > 0);
         assert_eq!(released.0.load(Ordering::Relaxed), acquired);
         assert_eq!(pool.free(), 2);
+    }
+
+    #[test]
+    fn a_place_holds_one_frame_and_lets_it_go() {
+        const TURNS: u64 = if cfg!(miri) { 50 } else { 10_000 };
+        let (pool, released) = pool(3);
+        let place = FramePlace::default();
+        let (sent, replaced, taken) = thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                let frames = (0..TURNS).filter_map(|turn| Some(numbered(pool.acquire()?, turn)));
+                let (mut sent, mut replaced) = (0, 0);
+                for frame in frames {
+                    sent += 1;
+                    replaced += u64::from(place.put(frame).is_some());
+                }
+                (sent, replaced)
+            });
+            let (mut taken, mut newest) = (0, None);
+            while !sending.is_finished() {
+                if let Some(frame) = place.take() {
+                    assert!(
+                        newest < Some(frame.meta().sequence),
+                        "an older frame came later"
+                    );
+                    newest = Some(frame.meta().sequence);
+                    taken += 1;
+                }
+                thread::yield_now();
+            }
+            let (sent, replaced) = sending.join().unwrap();
+            (sent, replaced, taken)
+        });
+        let left = u64::from(place.put(pool.acquire().unwrap()).is_some());
+        assert_eq!(sent, replaced + taken + left);
+        assert_eq!(pool.free(), 2);
+        drop(place);
+        assert_eq!(pool.free(), 3);
+        assert_eq!(released.0.load(Ordering::Relaxed), sent + 1);
     }
 
     #[test]
