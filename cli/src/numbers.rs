@@ -31,7 +31,10 @@ pub(crate) fn parse_bytes(text: &str) -> Result<NonZeroUsize, String> {
     const UNITS: [&str; 4] = ["K", "M", "G", "T"];
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = &text[digits.len()..];
-    let is = |known: &&str| unit.strip_prefix(*known).is_some_and(|rest| ["", "iB"].contains(&rest));
+    let is = |known: &&str| {
+        unit.strip_prefix(*known)
+            .is_some_and(|rest| ["", "iB"].contains(&rest))
+    };
     let powers = match unit {
         "" => Some(0),
         _ => UNITS.iter().position(is).map(|before| before + 1),
@@ -94,7 +97,17 @@ mod tests {
         assert_eq!(read("4K"), Some(4096));
         assert_eq!(read("8MiB"), Some(8 << 20));
         assert_eq!(read("1G"), Some(1 << 30));
-        for wrong in ["", "0", "K", "4X", "4iBK", "-1", "1.5M", "99999999999999T", "ä"] {
+        for wrong in [
+            "",
+            "0",
+            "K",
+            "4X",
+            "4iBK",
+            "-1",
+            "1.5M",
+            "99999999999999T",
+            "ä",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

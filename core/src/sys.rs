@@ -1,4 +1,4 @@
-//! The dma-buf ioctls and, below, memory mapping: the only unsafe code of this crate.
+//! The dma-buf ioctls and, below, descriptors and memory mapping: the only unsafe code of this crate.
 //!
 //! Definitions follow the kernel's `include/uapi/linux/dma-buf.h`.
 #![expect(
@@ -6,8 +6,10 @@
     reason = "ioctls and mmap have no safe form; every block names what makes it sound"
 )]
 
+mod descriptor;
 mod mapping;
 
+pub(crate) use descriptor::Descriptor;
 pub(crate) use mapping::{Mapping, Readable, Writable};
 
 use std::ffi::CStr;

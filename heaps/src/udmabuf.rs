@@ -63,4 +63,8 @@ impl Exporter for Udmabuf {
             })?;
         Ok(DmaBuf::with_len(exported, memory.len))
     }
+
+    fn only_closes(&self) -> bool {
+        true
+    }
 }

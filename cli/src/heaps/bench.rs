@@ -189,7 +189,11 @@ impl Told {
         }
         let Some(status) = &self.status else { return };
         self.last = Some(Instant::now());
-        let mut line = format!("{}   round {} of {rounds}", bytes(len.get() as u64), round + 1);
+        let mut line = format!(
+            "{}   round {} of {rounds}",
+            bytes(len.get() as u64),
+            round + 1
+        );
         if round > 0 {
             let left = elapsed.mul_f64(f64::from(rounds - round) / f64::from(round));
             line.push_str(&format!(", about {} s left", left.as_secs() + 1));

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Access, Backing, DmaBuf, DmaBufError};
+use super::{Access, DmaBuf, DmaBufError};
 use crate::sys;
 
 /// What the CPU wants with the pixels. Only [`CpuUse::Copy`] is a copy.
@@ -111,16 +111,14 @@ impl DmaBuf {
     }
 
     fn sync_start(&self, access: Access) -> Result<(), DmaBufError> {
-        match self.backing {
-            Backing::Memory => Ok(()),
-            Backing::Exported => {
-                sys::sync_start(self.fd.as_fd(), access.flags()).map_err(DmaBufError::Sync)
-            }
+        if !self.is_importable() {
+            return Ok(());
         }
+        sys::sync_start(self.fd.as_fd(), access.flags()).map_err(DmaBufError::Sync)
     }
 
     fn sync_end(&self, access: Access) {
-        if self.backing == Backing::Exported
+        if self.is_importable()
             && let Err(errno) = sys::sync_end(self.fd.as_fd(), access.flags())
         {
             tracing::warn!(%errno, "cannot end CPU access of a dma-buf");

@@ -152,7 +152,10 @@ impl Account {
     /// Charges a buffer to it and all above, or to none.
     #[inline(never)]
     pub(super) fn take(&self, len: usize) -> Result<(), OverBudget> {
-        let Some(over) = self.chain().find(|account| account.0.counters.take(len).is_none()) else {
+        let Some(over) = self
+            .chain()
+            .find(|account| account.0.counters.take(len).is_none())
+        else {
             return Ok(());
         };
         for charged in self.chain().take_while(|account| !account.is(over)) {

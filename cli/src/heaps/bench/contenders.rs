@@ -9,6 +9,8 @@ use dmaflow_core::heap::{Exporter, Heap, HeapInfo};
 use dmaflow_heaps::KernelHeap;
 use dmaflow_heaps::kernel::KernelNode;
 
+use crate::sys::RawHeap;
+
 /// A way to a buffer.
 pub(super) struct Contender {
     pub(super) name: &'static str,
@@ -21,10 +23,10 @@ pub(super) struct Contender {
 pub(super) const CONTENDERS: &[Contender] = &[
     Contender {
         name: "raw",
-        about: "DMA_HEAP_IOCTL_ALLOC and close, nothing else",
+        about: "DMA_HEAP_IOCTL_ALLOC and close as a C program calls them",
         enter: |node| {
-            let heap = opened(node)?;
-            Ok(each(move |len| heap.allocate_raw(len)))
+            let heap = RawHeap::open(&node.path).map_err(|error| closed(node, &error))?;
+            Ok(each(move |len| heap.allocate(len)))
         },
     },
     Contender {
@@ -36,7 +38,10 @@ pub(super) const CONTENDERS: &[Contender] = &[
 
 /// The names of those that --only can choose.
 pub(super) fn names() -> PossibleValuesParser {
-    CONTENDERS[1..].iter().map(|contender| contender.name).into()
+    CONTENDERS[1..]
+        .iter()
+        .map(|contender| contender.name)
+        .into()
 }
 
 /// A contender at work.
@@ -77,6 +82,9 @@ fn heap(info: HeapInfo, exporter: impl Exporter + 'static) -> Box<dyn Entrant> {
 }
 
 fn opened(node: &KernelNode) -> Result<KernelHeap, String> {
-    KernelHeap::open(&node.path)
-        .map_err(|errno| format!("{} cannot be opened: {errno}", node.path.display()))
+    KernelHeap::open(&node.path).map_err(|errno| closed(node, &errno))
+}
+
+fn closed(node: &KernelNode, error: &dyn Display) -> String {
+    format!("{} cannot be opened: {error}", node.path.display())
 }

@@ -64,7 +64,10 @@ mod tests {
     fn figures_are_per_buffer() {
         let spread = series(&[10, 2, 4, 8, 6]).spread().unwrap();
         assert_eq!((spread.min, spread.median), (1000.0, 3000.0));
-        assert_eq!((spread.p25, spread.p75, spread.p90), (2000.0, 4000.0, 5000.0));
+        assert_eq!(
+            (spread.p25, spread.p75, spread.p90),
+            (2000.0, 4000.0, 5000.0)
+        );
         assert_eq!(Series::default().spread(), None);
     }
 

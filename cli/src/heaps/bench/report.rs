@@ -78,9 +78,9 @@ fn figures(series: &Series, raw: Option<&Series>) -> Value {
             "p90": spread.p90 / 1000.0,
         })
     });
-    let ratio = raw.and_then(|raw| series.ratio(raw)).map(|ratio| {
-        json!({ "p25": ratio.p25, "median": ratio.median, "p75": ratio.p75 })
-    });
+    let ratio = raw
+        .and_then(|raw| series.ratio(raw))
+        .map(|ratio| json!({ "p25": ratio.p25, "median": ratio.median, "p75": ratio.p75 }));
     json!({ "us": spread, "ratio_to_raw": ratio })
 }
 
