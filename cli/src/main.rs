@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod signals;
 mod status;
+mod sys;
 mod table;
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};
 use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
@@ -97,24 +97,36 @@ impl Access {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backing {
-    Exported,
-    Memory,
+/// What is to be remembered of a buffer, a bit each. A byte without values to spare: where an
+/// `Option` of a buffer is moved, it is then moved in whole words.
+#[derive(Debug)]
+struct Flags(AtomicU8);
+
+impl Flags {
+    /// It is no dma-buf, but a memfd in its place.
+    const MEMORY: u8 = 1;
+    /// Somebody was given the descriptor, and may have kept what it leads to.
+    const LENT: u8 = 2;
+    /// It was open for writing.
+    const WRITTEN: u8 = 4;
+
+    fn has(&self, flag: u8) -> bool {
+        self.0.load(Ordering::Relaxed) & flag != 0
+    }
+
+    fn set(&self, flag: u8) {
+        self.0.fetch_or(flag, Ordering::Relaxed);
+    }
 }
 
 /// An owned descriptor of a dma-buf, with its length and identity.
 #[derive(Debug)]
 pub struct DmaBuf {
-    fd: OwnedFd,
+    fd: sys::Descriptor,
     len: NonZeroUsize,
     /// The inode, or 0 while nobody asked.
     id: AtomicU64,
-    backing: Backing,
-    /// Whether anybody was given the descriptor, and may have kept what it leads to.
-    lent: AtomicBool,
-    /// Whether it was ever open for writing.
-    written: AtomicBool,
+    flags: Flags,
     /// Apart from the rest: most buffers are seen by devices only, and a value that is short
     /// costs less to hand on.
     cpu: OnceLock<Box<CpuSide>>,
@@ -127,7 +139,7 @@ impl DmaBuf {
     /// [`DmaBufError::Measure`] when the descriptor cannot be sought to its end, as every
     /// dma-buf can; [`DmaBufError::Empty`] when it holds nothing.
     pub fn new(fd: OwnedFd) -> Result<Self, DmaBufError> {
-        Self::with_backing(fd, Backing::Exported)
+        Self::measured(fd, 0)
     }
 
     /// Takes ordinary shared memory (a memfd) that stands where a dma-buf would.
@@ -138,32 +150,30 @@ impl DmaBuf {
     /// # Errors
     /// As [`DmaBuf::new`].
     pub fn from_memory(fd: OwnedFd) -> Result<Self, DmaBufError> {
-        Self::with_backing(fd, Backing::Memory)
+        Self::measured(fd, Flags::MEMORY)
     }
 
     /// Takes a dma-buf of which the exporter knows the length, without asking the kernel.
     #[must_use]
     pub fn with_len(fd: OwnedFd, len: NonZeroUsize) -> Self {
-        Self::assemble(fd, len, Backing::Exported)
+        Self::assemble(fd, len, 0)
     }
 
-    fn with_backing(fd: OwnedFd, backing: Backing) -> Result<Self, DmaBufError> {
+    fn measured(fd: OwnedFd, flags: u8) -> Result<Self, DmaBufError> {
         let end = lseek64(&fd, 0, Whence::SeekEnd).map_err(DmaBufError::Measure)?;
         let len = usize::try_from(end)
             .ok()
             .and_then(NonZeroUsize::new)
             .ok_or(DmaBufError::Empty)?;
-        Ok(Self::assemble(fd, len, backing))
+        Ok(Self::assemble(fd, len, flags))
     }
 
-    fn assemble(fd: OwnedFd, len: NonZeroUsize, backing: Backing) -> Self {
+    fn assemble(fd: OwnedFd, len: NonZeroUsize, flags: u8) -> Self {
         Self {
-            fd,
+            fd: fd.into(),
             len,
             id: AtomicU64::new(0),
-            backing,
-            lent: AtomicBool::new(false),
-            written: AtomicBool::new(false),
+            flags: Flags(AtomicU8::new(flags)),
             cpu: OnceLock::new(),
         }
     }
@@ -193,7 +203,7 @@ impl DmaBuf {
     /// Whether devices can import it.
     #[must_use]
     pub fn is_importable(&self) -> bool {
-        self.backing == Backing::Exported
+        !self.flags.has(Flags::MEMORY)
     }
 
     /// How many bytes the CPU has been shown so far, and for what.
@@ -269,7 +279,7 @@ impl DmaBuf {
 
 impl AsFd for DmaBuf {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.lent.store(true, Ordering::Relaxed);
+        self.flags.set(Flags::LENT);
         self.fd.as_fd()
     }
 }

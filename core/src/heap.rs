@@ -26,6 +26,7 @@ pub use stats::{AllocTimes, Budget, HeapStats, Usage};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::dma_buf::{BufferId, DmaBuf};
@@ -68,15 +69,22 @@ impl Default for AllocOptions {
 
 /// A registered heap, open for allocation. Clones are the same heap.
 #[derive(Clone)]
-pub struct Heap {
+pub struct Heap(Arc<Opened>);
+
+/// A registered heap with whom it allocates for: one thing, so that a buffer keeps one count of
+/// references.
+struct Opened {
     registered: Arc<Registered>,
     account: Option<Account>,
+    client: ClientId,
 }
 
 struct Registered {
     info: HeapInfo,
     name: Arc<str>,
     exporter: Box<dyn Exporter>,
+    /// Whether all that happens to a buffer at its end is that it is closed.
+    closes: AtomicBool,
     counters: Counters,
     times: Times,
     observer: OnceLock<Box<dyn ReleaseObserver>>,
@@ -87,57 +95,60 @@ impl Heap {
     /// Makes a heap of an exporter without registering it anywhere.
     #[must_use]
     pub fn new(info: HeapInfo, exporter: impl Exporter + 'static) -> Self {
-        Self {
-            registered: Arc::new(Registered {
-                name: info.name.as_str().into(),
-                info,
-                exporter: Box::new(exporter),
-                counters: Counters::default(),
-                times: Times::default(),
-                observer: OnceLock::new(),
-                accounts: Mutex::default(),
-            }),
+        let registered = Registered {
+            name: info.name.as_str().into(),
+            info,
+            closes: AtomicBool::new(exporter.only_closes()),
+            exporter: Box::new(exporter),
+            counters: Counters::default(),
+            times: Times::default(),
+            observer: OnceLock::new(),
+            accounts: Mutex::default(),
+        };
+        Self(Arc::new(Opened {
+            registered: Arc::new(registered),
             account: None,
-        }
+            client: ClientId::PROCESS,
+        }))
     }
 
     /// What its exporter says of it.
     #[must_use]
     pub fn info(&self) -> &HeapInfo {
-        &self.registered.info
+        &self.0.registered.info
     }
 
     /// The name it was registered under.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.registered.info.name
+        &self.0.registered.info.name
     }
 
     /// What was allocated from it through this process's handles.
     #[must_use]
     pub fn stats(&self) -> HeapStats {
         HeapStats {
-            usage: self.registered.counters.usage(),
-            idle: self.registered.exporter.idle(),
-            times: self.registered.times.snapshot(),
+            usage: self.0.registered.counters.usage(),
+            idle: self.0.registered.exporter.idle(),
+            times: self.0.registered.times.snapshot(),
         }
     }
 
     /// The longest buffer it could give now, in bytes, where its exporter can tell.
     #[must_use]
     pub fn available(&self) -> Option<u64> {
-        self.registered.exporter.available()
+        self.0.registered.exporter.available()
     }
 
     /// Sets how much of it may be on loan at once; what is on loan stays.
     pub fn set_budget(&self, budget: Budget) {
-        self.registered.counters.set_budget(budget);
+        self.0.registered.counters.set_budget(budget);
     }
 
     /// How much of it may be on loan at once.
     #[must_use]
     pub fn budget(&self) -> Budget {
-        self.registered.counters.budget()
+        self.0.registered.counters.budget()
     }
 
     /// Has `observer` told of each release.
@@ -145,8 +156,9 @@ impl Heap {
     /// # Errors
     /// [`AlreadyObserved`] when there is one already, which stays.
     pub fn observe(&self, observer: impl ReleaseObserver + 'static) -> Result<(), AlreadyObserved> {
-        let observers = &self.registered.observer;
+        let observers = &self.0.registered.observer;
         let set = observers.set(Box::new(observer));
+        self.0.registered.closes.store(false, Ordering::Relaxed);
         set.map_err(|_refused| AlreadyObserved)
     }
 
@@ -161,16 +173,17 @@ impl Heap {
         accounts.retain(|known| known.usage().live > 0 && !known.is(account));
         accounts.push(account.clone());
         drop(accounts);
-        Self {
-            registered: Arc::clone(&self.registered),
+        Self(Arc::new(Opened {
+            registered: Arc::clone(&self.0.registered),
             account: Some(account.clone()),
-        }
+            client: account.client(),
+        }))
     }
 
     /// The account it allocates for.
     #[must_use]
-    pub const fn account(&self) -> Option<&Account> {
-        self.account.as_ref()
+    pub fn account(&self) -> Option<&Account> {
+        self.0.account.as_ref()
     }
 
     /// What is on loan, and to whom.
@@ -180,7 +193,7 @@ impl Heap {
         let mut named = Vec::new();
         for account in accounts {
             let ours = account.held().into_iter();
-            let ours = ours.filter(|held| Arc::ptr_eq(&held.heap, &self.registered.name));
+            let ours = ours.filter(|held| Arc::ptr_eq(&held.heap, &self.0.registered.name));
             named.extend(ours.map(|held| Loan {
                 heap: self.name().to_owned(),
                 account: account.name().to_owned(),
@@ -189,7 +202,7 @@ impl Heap {
                 age: held.since.elapsed(),
             }));
         }
-        let usage = self.registered.counters.usage();
+        let usage = self.0.registered.counters.usage();
         let bytes: usize = named.iter().map(|loan| loan.len).sum();
         let buffers = usage.live.saturating_sub(named.len() as u64);
         let rest = usage.live_bytes.saturating_sub(bytes as u64);
@@ -201,7 +214,7 @@ impl Heap {
     }
 
     fn accounts_known(&self) -> std::sync::MutexGuard<'_, Vec<Account>> {
-        let accounts = &self.registered.accounts;
+        let accounts = &self.0.registered.accounts;
         accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -210,6 +223,7 @@ impl Heap {
     ///
     /// # Errors
     /// [`AllocError`], each case counted in [`Usage::failed`].
+    #[inline]
     pub fn allocate(&self, len: usize) -> Result<HeapBuffer, AllocError> {
         self.allocate_with(len, AllocOptions::default())
     }
@@ -218,6 +232,7 @@ impl Heap {
     ///
     /// # Errors
     /// [`AllocError`], each case counted in [`Usage::failed`].
+    #[inline]
     pub fn allocate_with(
         &self,
         len: usize,
@@ -227,40 +242,37 @@ impl Heap {
             Some(len) if self.takes(len, options) => self.export(&Request {
                 len,
                 align: options.align,
-                client: self.client(),
+                client: self.0.client,
             }),
             _ => Err(self.failed(self.wrong(len, options))),
         }
     }
 
+    #[inline]
     fn takes(&self, len: NonZeroUsize, options: AllocOptions) -> bool {
         let info = self.info();
         info.largest
             .is_none_or(|largest| len.get() as u64 <= largest)
-            && options.align.is_power_of_two()
-            && options.align <= info.alignment
+            && (options.align == 1
+                || options.align.is_power_of_two() && options.align <= info.alignment)
             && options.flags == 0
     }
 
-    fn client(&self) -> ClientId {
-        let account = self.account.as_ref();
-        account.map_or(ClientId::PROCESS, Account::client)
-    }
-
     /// Charges the request before it is made, so that budgets hold whoever asks at once.
+    #[inline]
     fn export(&self, request: &Request) -> Result<HeapBuffer, AllocError> {
-        let registered = &*self.registered;
+        let registered = &*self.0.registered;
         let asked = request.len.get();
         let Some(serial) = registered.counters.take(asked) else {
             return Err(self.failed(self.over_budget(asked)));
         };
-        if let Some(account) = &self.account
+        if let Some(account) = &self.0.account
             && let Err(over) = account.take(asked)
         {
             registered.counters.undo(asked);
             return Err(self.failed(self.over(asked, over)));
         }
-        let account = self.account.as_ref();
+        let account = self.0.account.as_ref();
         let outcome = match Times::weight(asked, serial) {
             None => registered.ask(request, account),
             Some(weight) => registered.timed(request, account, weight),
@@ -271,10 +283,13 @@ impl Heap {
                 if longer > 0 {
                     registered.counters.lengthen(longer);
                 }
-                let loan = account.map(|account| registered.lend(&buffer, longer, account));
+                let loan = match account {
+                    None => 0,
+                    Some(account) => registered.lend(&buffer, longer, account),
+                };
                 Ok(HeapBuffer {
                     heap: self.clone(),
-                    loan: loan.unwrap_or_default(),
+                    loan,
                     buffer: Some(buffer),
                 })
             }
@@ -282,21 +297,26 @@ impl Heap {
         }
     }
 
-    fn take_back(&self, buffer: DmaBuf, loan: u64) {
-        let len = buffer.len();
-        self.registered.exporter.release(buffer, self.client());
-        self.registered.counters.give(len);
-        if let Some(account) = &self.account {
-            account.give(loan, len);
-        }
-    }
-
     #[inline(never)]
-    fn take_back_observed(&self, buffer: DmaBuf, loan: u64, observer: &dyn ReleaseObserver) {
-        observer.before_release(&buffer);
-        let (id, len) = (buffer.id(), buffer.len());
-        self.take_back(buffer, loan);
-        observer.after_release(id, len);
+    fn take_back(&self, buffer: Option<DmaBuf>, loan: u64) {
+        let Some(buffer) = buffer else { return };
+        let Opened {
+            registered, client, ..
+        } = &*self.0;
+        let len = buffer.len();
+        match registered.observer.get() {
+            None => {
+                registered.exporter.release(buffer, *client);
+                self.0.given_back(len, loan);
+            }
+            Some(observer) => {
+                observer.before_release(&buffer);
+                let id = buffer.id();
+                registered.exporter.release(buffer, *client);
+                self.0.given_back(len, loan);
+                observer.after_release(id, len);
+            }
+        }
     }
 
     // What follows is for requests that come to nothing. It stands apart so that the way of
@@ -304,8 +324,8 @@ impl Heap {
 
     #[cold]
     fn failed(&self, error: AllocError) -> AllocError {
-        self.registered.counters.fail();
-        if let Some(account) = &self.account {
+        self.0.registered.counters.fail();
+        if let Some(account) = &self.0.account {
             account.fail();
         }
         error
@@ -338,7 +358,7 @@ impl Heap {
         let over = OverBudget {
             whose: "it".to_owned(),
             budget: self.budget(),
-            usage: self.registered.counters.usage(),
+            usage: self.0.registered.counters.usage(),
         };
         self.over(asked, over)
     }
@@ -355,14 +375,14 @@ impl Heap {
     #[cold]
     fn useless(&self, request: &Request, outcome: Result<DmaBuf, ExportError>) -> AllocError {
         let (heap, asked) = (self.name().to_owned(), request.len.get());
-        self.registered.counters.undo(asked);
-        if let Some(account) = &self.account {
+        self.0.registered.counters.undo(asked);
+        if let Some(account) = &self.0.account {
             account.undo(asked);
         }
         match outcome {
             Ok(short) => {
                 let given = short.len();
-                self.registered.exporter.release(short, request.client);
+                self.0.registered.exporter.release(short, request.client);
                 AllocError::Short { heap, asked, given }
             }
             Err(source) => AllocError::Exporter {
@@ -370,6 +390,15 @@ impl Heap {
                 asked,
                 source,
             },
+        }
+    }
+}
+
+impl Opened {
+    fn given_back(&self, len: usize, loan: u64) {
+        self.registered.counters.give(len);
+        if let Some(account) = &self.account {
+            account.give(loan, len);
         }
     }
 }
@@ -453,12 +482,15 @@ impl Deref for HeapBuffer {
 
 impl Drop for HeapBuffer {
     fn drop(&mut self) {
-        let Some(buffer) = self.buffer.take() else {
+        let opened = &*self.heap.0;
+        if !opened.registered.closes.load(Ordering::Relaxed) {
+            return self.heap.take_back(self.buffer.take(), self.loan);
+        }
+        let Some(len) = self.buffer.as_ref().map(|buffer| buffer.len()) else {
             return;
         };
-        match self.heap.registered.observer.get() {
-            None => self.heap.take_back(buffer, self.loan),
-            Some(observer) => self.heap.take_back_observed(buffer, self.loan, &**observer),
-        }
+        // Closed where it is: moving it to its exporter first would cost as much again.
+        self.buffer = None;
+        opened.given_back(len, self.loan);
     }
 }

@@ -1,5 +1,5 @@
-//! The dma-buf ioctls and, below, memory mapping and an exchange of pointers: the only unsafe
-//! code of this crate.
+//! The dma-buf ioctls and, below, descriptors, memory mapping and an exchange of pointers: the
+//! only unsafe code of this crate.
 //!
 //! Definitions follow the kernel's `include/uapi/linux/dma-buf.h`.
 #![expect(
@@ -7,9 +7,11 @@
     reason = "ioctls, mmap and raw pointers have no safe form; every block says why it is sound"
 )]
 
+mod descriptor;
 mod mapping;
 mod place;
 
+pub(crate) use descriptor::Descriptor;
 pub(crate) use mapping::{Mapping, Readable, Writable};
 pub(crate) use place::ArcPlace;
 

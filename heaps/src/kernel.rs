@@ -3,8 +3,7 @@
 //! See the kernel's "Allocating dma-buf using heaps"
 //! (`Documentation/userspace-api/dma-buf-heaps.rst`).
 
-use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
@@ -41,15 +40,6 @@ impl KernelHeap {
     pub fn open(node: &Path) -> Result<Self, Errno> {
         open(node, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map(|fd| Self(HeapFd(fd)))
     }
-
-    /// Makes the ioctl and nothing else: what all the rest is measured against.
-    ///
-    /// # Errors
-    /// What the kernel answers: ENOMEM when its memory is full or too fragmented.
-    #[doc(alias = "DMA_HEAP_IOCTL_ALLOC")]
-    pub fn allocate_raw(&self, len: NonZeroUsize) -> Result<OwnedFd, Errno> {
-        self.0.alloc(len)
-    }
 }
 
 impl AsFd for KernelHeap {
@@ -70,6 +60,10 @@ impl Exporter for KernelHeap {
         let fd = self.0.alloc(len).map_err(refused)?;
         // `dma_heap_buffer_alloc` rounds up to whole pages as we have done.
         Ok(DmaBuf::with_len(fd, len))
+    }
+
+    fn only_closes(&self) -> bool {
+        true
     }
 }
 

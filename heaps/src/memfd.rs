@@ -41,6 +41,10 @@ impl Exporter for Memfd {
         let memory = sealed(request.len)?.fd;
         Ok(DmaBuf::from_memory(memory)?)
     }
+
+    fn only_closes(&self) -> bool {
+        true
+    }
 }
 
 /// Rounds up to whole pages, unless that is too long for any memory.

@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 
 /// `struct dma_heap_allocation_data`.
 #[repr(C)]
@@ -38,7 +39,8 @@ const _: () = assert!(size_of::<UdmabufCreate>() == 24);
 
 const UDMABUF_FLAGS_CLOEXEC: u32 = 1;
 
-nix::ioctl_readwrite!(ioctl_heap_alloc, b'H', 0, DmaHeapAllocationData);
+const DMA_HEAP_IOCTL_ALLOC: Opcode = opcode::read_write::<DmaHeapAllocationData>(b'H', 0);
+
 nix::ioctl_write_ptr!(ioctl_udmabuf_create, b'u', 0x42, UdmabufCreate);
 
 /// An open node of a kernel dma-heap.
@@ -68,11 +70,13 @@ impl HeapFd {
             heap_flags: 0,
         };
         loop {
-            // SAFETY: `data` is a live `struct dma_heap_allocation_data`.
-            match unsafe { ioctl_heap_alloc(self.0.as_raw_fd(), &raw mut data) } {
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-                Ok(_) => break,
+            // SAFETY: the number is that of the heaps driver's ioctl on this structure.
+            let call = unsafe { Updater::<DMA_HEAP_IOCTL_ALLOC, _>::new(&mut data) };
+            // SAFETY: by the type's invariant the heaps driver answers.
+            match unsafe { ioctl(&self.0, call) } {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(Errno::from_raw(errno.raw_os_error())),
+                Ok(()) => break,
             }
         }
         // SAFETY: on success the kernel has stored a new descriptor that nobody else owns.
@@ -106,7 +110,7 @@ impl UdmabufFd {
 mod tests {
     #[test]
     fn numbers_are_those_of_the_headers() {
-        assert_eq!(nix::request_code_readwrite!(b'H', 0, 24), 0xc018_4800);
+        assert_eq!(super::DMA_HEAP_IOCTL_ALLOC, 0xc018_4800);
         assert_eq!(nix::request_code_write!(b'u', 0x42, 24), 0x4018_7542);
     }
 }

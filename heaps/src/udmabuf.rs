@@ -89,4 +89,8 @@ impl Exporter for Udmabuf {
         let exported = export(&self.0, &memory.fd, 0, memory.len)?;
         Ok(DmaBuf::with_len(exported, memory.len))
     }
+
+    fn only_closes(&self) -> bool {
+        true
+    }
 }

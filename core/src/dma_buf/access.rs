@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Access, Backing, DmaBuf, DmaBufError};
+use super::{Access, DmaBuf, DmaBufError, Flags};
 use crate::sys::{self, Mapping, Readable, Writable};
 
 /// What the CPU wants with the pixels. Only [`CpuUse::Copy`] is a copy.
@@ -104,7 +104,7 @@ impl DmaBuf {
     pub fn write(&self, purpose: CpuUse) -> Result<CpuWrite<'_>, DmaBufError> {
         let side = self.cpu_side()?;
         let bytes = Mapping::try_write(&*side.mapping).ok_or(DmaBufError::Busy)?;
-        self.written.store(true, Ordering::Relaxed);
+        self.flags.set(Flags::WRITTEN);
         self.sync_start(Access::Write)?;
         side.counters.count(purpose, self.len());
         Ok(CpuWrite {
@@ -129,7 +129,7 @@ impl DmaBuf {
         };
         let lent = lent.ok_or(DmaBufError::Busy)?;
         if access == Access::Write {
-            self.written.store(true, Ordering::Relaxed);
+            self.flags.set(Flags::WRITTEN);
         }
         self.sync_start(access)?;
         side.counters.count(purpose, self.len());
@@ -141,16 +141,14 @@ impl DmaBuf {
     }
 
     fn sync_start(&self, access: Access) -> Result<(), DmaBufError> {
-        match self.backing {
-            Backing::Memory => Ok(()),
-            Backing::Exported => {
-                sys::sync_start(self.fd.as_fd(), access.flags()).map_err(DmaBufError::Sync)
-            }
+        if !self.is_importable() {
+            return Ok(());
         }
+        sys::sync_start(self.fd.as_fd(), access.flags()).map_err(DmaBufError::Sync)
     }
 
     fn sync_end(&self, access: Access) {
-        if self.backing == Backing::Exported
+        if self.is_importable()
             && let Err(errno) = sys::sync_end(self.fd.as_fd(), access.flags())
         {
             tracing::warn!(%errno, "cannot end CPU access of a dma-buf");

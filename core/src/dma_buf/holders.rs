@@ -5,10 +5,9 @@
 //! (`dma_buf_show_fdinfo` in `drivers/dma-buf/dma-buf.c`, since Linux 5.3, no rights needed).
 //! While it is ours alone, nobody can get another but from us.
 
-use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
+use std::os::fd::{AsFd, AsRawFd};
 
-use super::{Backing, DmaBuf};
+use super::{DmaBuf, Flags};
 use crate::dma_buf::access::CpuCounters;
 
 impl DmaBuf {
@@ -17,16 +16,16 @@ impl DmaBuf {
     /// dma-buf once its descriptor was lent.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        if !self.lent.load(Ordering::Relaxed) {
+        if !self.flags.has(Flags::LENT) {
             return true;
         }
         let ours = 1 + u64::from(self.cpu.get().is_some());
-        self.backing == Backing::Exported && self.references() == Some(ours)
+        self.is_importable() && self.references() == Some(ours)
     }
 
     /// The references of the open file behind the descriptor.
     fn references(&self) -> Option<u64> {
-        let path = format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd());
+        let path = format!("/proc/self/fdinfo/{}", self.fd.as_fd().as_raw_fd());
         count(&std::fs::read_to_string(path).ok()?)
     }
 
@@ -36,7 +35,7 @@ impl DmaBuf {
     /// For exporters that need not clear what nobody touched.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
-        !self.lent.load(Ordering::Relaxed) && !self.written.load(Ordering::Relaxed)
+        !self.flags.has(Flags::LENT) && !self.flags.has(Flags::WRITTEN)
     }
 
     /// Begins the life of a buffer in another's hands: what the CPU was shown is counted anew,
@@ -47,8 +46,7 @@ impl DmaBuf {
         if let Some(side) = self.cpu.get_mut() {
             side.counters = CpuCounters::default();
         }
-        *self.lent.get_mut() = false;
-        *self.written.get_mut() = false;
+        *self.flags.0.get_mut() &= !(Flags::LENT | Flags::WRITTEN);
     }
 }
 

@@ -70,6 +70,12 @@ pub trait Exporter: Send + Sync {
         drop(buffer);
     }
 
+    /// Whether releasing a buffer is closing it, as the default does. The core then closes
+    /// buffers where it is, which makes short-lived ones cheaper.
+    fn only_closes(&self) -> bool {
+        false
+    }
+
     /// The memory it keeps though nobody uses it; none by default.
     fn idle(&self) -> Idle {
         Idle::default()
@@ -92,6 +98,10 @@ impl<E: Exporter + ?Sized> Exporter for Box<E> {
 
     fn release(&self, buffer: DmaBuf, client: ClientId) {
         (**self).release(buffer, client);
+    }
+
+    fn only_closes(&self) -> bool {
+        (**self).only_closes()
     }
 
     fn idle(&self) -> Idle {

@@ -37,11 +37,10 @@ pub struct HeapStats {
 #[derive(Debug)]
 pub(super) struct Counters {
     live: AtomicU64,
-    peak: AtomicU64,
     total: AtomicU64,
     failed: AtomicU64,
+    peak: AtomicU64,
     most: AtomicU64,
-    most_bytes: AtomicU64,
 }
 
 /// Buffers and bytes in one word, so that they are counted together and no budget is passed
@@ -52,11 +51,14 @@ struct Both(u64);
 impl Both {
     const SHIFT: u32 = 44;
     const BUFFER: u64 = 1 << Self::SHIFT;
-    /// More than a process may have descriptors, on a kernel that was not told otherwise
-    /// (`fs.nr_open`).
-    const MOST: u64 = u64::MAX >> Self::SHIFT;
-    /// Half of what fits: the other half is for exporters that give more than was asked for.
-    const MOST_BYTES: u64 = Self::BUFFER / 2;
+    /// All that is counted: more buffers than a process may have descriptors, on a kernel that
+    /// was not told otherwise (`fs.nr_open`), and half of the bytes that fit; the other half is
+    /// for exporters that give more than was asked for.
+    const ALL: Self = Self::of(u64::MAX >> Self::SHIFT, Self::BUFFER / 2);
+
+    const fn of(buffers: u64, bytes: u64) -> Self {
+        Self((buffers << Self::SHIFT) | bytes)
+    }
 
     const fn buffers(self) -> u64 {
         self.0 >> Self::SHIFT
@@ -71,10 +73,17 @@ impl Both {
         Self::BUFFER + len as u64
     }
 
+    /// Whether neither is more than the other's. (Both are compared before there is a branch.)
+    const fn within(self, other: Self) -> bool {
+        (self.buffers() <= other.buffers()) & (self.bytes() <= other.bytes())
+    }
+
     /// The more of each.
-    fn max(self, other: Self) -> u64 {
-        let buffers = self.buffers().max(other.buffers());
-        (buffers << Self::SHIFT) | self.bytes().max(other.bytes())
+    fn max(self, other: Self) -> Self {
+        Self::of(
+            self.buffers().max(other.buffers()),
+            self.bytes().max(other.bytes()),
+        )
     }
 }
 
@@ -92,11 +101,10 @@ impl Default for Counters {
     fn default() -> Self {
         Self {
             live: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
             total: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            most: AtomicU64::new(Both::MOST),
-            most_bytes: AtomicU64::new(Both::MOST_BYTES),
+            peak: AtomicU64::new(0),
+            most: AtomicU64::new(Both::ALL.0),
         }
     }
 }
@@ -104,40 +112,31 @@ impl Default for Counters {
 impl Counters {
     /// Counts a buffer of `len` bytes and gives its number, unless the budget does not have it.
     pub(super) fn take(&self, len: usize) -> Option<u64> {
-        let most = self.most.load(Ordering::Relaxed);
-        let most_bytes = self.most_bytes.load(Ordering::Relaxed);
+        let most = Both(self.most.load(Ordering::Relaxed));
         let add = |live: u64| {
             let bytes = Both(live).bytes().saturating_add(len as u64);
-            let has = bytes <= most_bytes && Both(live).buffers() < most;
+            let has = (bytes <= most.bytes()) & (Both(live).buffers() < most.buffers());
             has.then(|| live + Both::one(len))
         };
-        let before = self
-            .live
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
-            .ok()?;
+        let relaxed = Ordering::Relaxed;
+        let before = self.live.fetch_update(relaxed, relaxed, add).ok()?;
         self.raise(Both(before + Both::one(len)));
         Some(self.total.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     fn raise(&self, live: Both) {
         // The peak is rarely passed, and looking is cheaper than writing.
-        let peak = Both(self.peak.load(Ordering::Relaxed));
-        if live.bytes() > peak.bytes() || live.buffers() > peak.buffers() {
+        if !live.within(Both(self.peak.load(Ordering::Relaxed))) {
             self.raise_to(live);
         }
     }
 
     #[cold]
     fn raise_to(&self, live: Both) {
-        let mut peak = self.peak.load(Ordering::Relaxed);
-        while let Err(meanwhile) = self.peak.compare_exchange(
-            peak,
-            live.max(Both(peak)),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        ) {
-            peak = meanwhile;
-        }
+        let relaxed = Ordering::Relaxed;
+        let raised = |peak| Some(live.max(Both(peak)).0);
+        // It is never refused.
+        self.peak.fetch_update(relaxed, relaxed, raised).ok();
     }
 
     /// Counts bytes that a buffer turned out to be longer.
@@ -163,20 +162,19 @@ impl Counters {
 
     pub(super) fn set_budget(&self, budget: Budget) {
         let most = |limit: Option<u64>, all: u64| limit.map_or(all, |limit| limit.min(all));
-        self.most
-            .store(most(budget.buffers, Both::MOST), Ordering::Relaxed);
-        self.most_bytes
-            .store(most(budget.bytes, Both::MOST_BYTES), Ordering::Relaxed);
+        let most = Both::of(
+            most(budget.buffers, Both::ALL.buffers()),
+            most(budget.bytes, Both::ALL.bytes()),
+        );
+        self.most.store(most.0, Ordering::Relaxed);
     }
 
     pub(super) fn budget(&self) -> Budget {
-        let limit = |most: &AtomicU64, all| {
-            let most = most.load(Ordering::Relaxed);
-            (most < all).then_some(most)
-        };
+        let most = Both(self.most.load(Ordering::Relaxed));
+        let limit = |most: u64, all: u64| (most < all).then_some(most);
         Budget {
-            bytes: limit(&self.most_bytes, Both::MOST_BYTES),
-            buffers: limit(&self.most, Both::MOST),
+            bytes: limit(most.bytes(), Both::ALL.bytes()),
+            buffers: limit(most.buffers(), Both::ALL.buffers()),
         }
     }
 
@@ -322,11 +320,11 @@ mod tests {
         };
         counters.set_budget(many);
         assert_eq!(counters.budget(), Budget::default());
-        for _buffer in 0..Both::MOST {
+        for _buffer in 0..Both::ALL.buffers() {
             assert!(counters.take(1).is_some());
         }
         assert_eq!(counters.take(1), None);
-        assert_eq!(counters.usage().live_bytes, Both::MOST);
+        assert_eq!(counters.usage().live_bytes, Both::ALL.buffers());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use dmaflow_heaps::{CarveOut, CarveOutConfig, Clearing, KernelHeap, PagePool, Pa
 /// What carve-outs set aside: the longest buffer that udmabuf makes unless told otherwise.
 const REGION: u64 = 64 << 20;
 
+use crate::sys::RawHeap;
+
 /// A way to a buffer.
 pub(super) struct Contender {
     pub(super) name: &'static str,
@@ -25,10 +27,10 @@ pub(super) struct Contender {
 pub(super) const CONTENDERS: &[Contender] = &[
     Contender {
         name: "raw",
-        about: "DMA_HEAP_IOCTL_ALLOC and close, nothing else",
+        about: "DMA_HEAP_IOCTL_ALLOC and close as a C program calls them",
         enter: |node| {
-            let heap = opened(node)?;
-            Ok(each(move |len| heap.allocate_raw(len)))
+            let heap = RawHeap::open(&node.path).map_err(|error| closed(node, &error))?;
+            Ok(each(move |len| heap.allocate(len)))
         },
     },
     Contender {
@@ -139,6 +141,9 @@ fn carve_out(pages: Pages, clearing: Clearing) -> Result<Box<dyn Entrant>, Strin
 }
 
 fn opened(node: &KernelNode) -> Result<KernelHeap, String> {
-    KernelHeap::open(&node.path)
-        .map_err(|errno| format!("{} cannot be opened: {errno}", node.path.display()))
+    KernelHeap::open(&node.path).map_err(|errno| closed(node, &errno))
+}
+
+fn closed(node: &KernelNode, error: &dyn Display) -> String {
+    format!("{} cannot be opened: {error}", node.path.display())
 }
