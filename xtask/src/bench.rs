@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: dmaflow beside its limit and its alternative.
 
 mod contender;
+mod heaps;
 mod table;
 
 use std::fs;
@@ -22,16 +23,37 @@ use table::Row;
 /// Times are of use only beside others of the same boot, so there is one.
 const TIME_LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Compares on the board, unless only the `micro` benchmarks are asked for,
-/// which run on this machine.
-pub(crate) fn bench(micro: bool) -> Result<()> {
+/// A part of the benchmarks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Camera to display beside a bare loop and GStreamer, on the board
+    Pipeline,
+    /// Heaps beside the raw ioctl, on the board
+    Heaps,
+    /// Micro-benchmarks, on this machine
+    Micro,
+}
+
+/// Runs the parts asked for, or all.
+pub(crate) fn bench(only: &[Part]) -> Result<()> {
     let root = workspace::root()?;
     ensure_installed(&[Purpose::Workspace])?;
-    if !micro {
+    let wanted = |part| only.is_empty() || only.contains(&part);
+    if wanted(Part::Pipeline) {
         compare(&root)?;
     }
+    if wanted(Part::Heaps) {
+        heaps::measure(&root)?;
+    }
+    if wanted(Part::Micro) {
+        micro(&root)?;
+    }
+    Ok(())
+}
+
+fn micro(root: &Path) -> Result<()> {
     println!("\nmicro-benchmarks on this machine");
-    let status = cargo::cargo(&root, &["bench", "--workspace", "--bench", "*"])
+    let status = cargo::cargo(root, &["bench", "--workspace", "--bench", "*"])
         .status()
         .context("cannot run cargo")?;
     ensure!(status.success(), "cargo bench failed");

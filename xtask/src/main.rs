@@ -55,11 +55,11 @@ enum Task {
     Demo,
     /// Everything: layout, lints, documentation, tests here and on the board
     Test(TestArgs),
-    /// Compares dmaflow with a bare loop and with GStreamer on the board
+    /// Compares dmaflow with the least there can be and with its alternatives
     Bench {
-        /// Only the micro-benchmarks, on this machine
+        /// Only this part; may be repeated
         #[arg(long)]
-        micro: bool,
+        only: Vec<bench::Part>,
     },
     /// Compiles the board's kernels, or fetches Debian's, into the cache
     Kernel(KernelArgs),
@@ -136,7 +136,7 @@ fn main() -> ExitCode {
         Task::Vm(args) => vm(&args),
         Task::Demo => demo::demo().map(|()| 0),
         Task::Test(args) => suite::test(args.quick, &args.kernel).map(|passed| u8::from(!passed)),
-        Task::Bench { micro } => bench::bench(micro).map(|()| 0),
+        Task::Bench { only } => bench::bench(&only).map(|()| 0),
         Task::Measure { report, command } => measure::measure(&report, &command),
         Task::Kernel(args) => kernels(&args).map(|()| 0),
         Task::Header => workspace::root()
