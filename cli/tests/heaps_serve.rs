@@ -1,4 +1,5 @@
 //! `dmaflow heaps serve` as its users meet it: files, nodes, signals, sockets from systemd.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

@@ -79,7 +79,12 @@ impl ServeError {
     fn os(doing: &'static str) -> impl Fn(rustix::io::Errno) -> Self {
         move |errno| Self::Os {
             doing,
-            errno: Errno::from_raw(errno.raw_os_error()),
+            errno: self::errno(errno),
         }
     }
+}
+
+/// What the system says, as the core calls it.
+fn errno(errno: rustix::io::Errno) -> Errno {
+    Errno::from_raw(errno.raw_os_error())
 }

@@ -6,58 +6,25 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "accounting/check.rs"]
+mod check;
+#[path = "accounting/deeds.rs"]
+mod deeds;
+#[path = "accounting/world.rs"]
+mod world;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use deeds::{Deed, deeds};
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{
-    Account, Budget, ClientId, ExportError, Exporter, Heap, Request as Wanted, page_size,
-};
+use dmaflow_core::heap::{Account, Budget, Heap, page_size};
 use dmaflow_heaps::Memfd;
-use dmaflow_heaps::remote::protocol::{Answer, Ask, Label, REQUEST_LEN, Reply, Request, Whose};
+use dmaflow_heaps::remote::protocol::{Answer, Ask, Label, REQUEST_LEN, Reply, Request};
 use dmaflow_heaps::server::{Node, Peer, Quotas, SessionId};
 use proptest::prelude::*;
-
-/// What the exporter and the kernel would know.
-#[derive(Default)]
-struct World {
-    /// Buffers that the exporter gave and has not back.
-    out: BTreeSet<u64>,
-    /// Buffers that somebody else still has.
-    elsewhere: BTreeSet<u64>,
-    /// Buffers released twice, or while somebody else had them.
-    wrong: Vec<u64>,
-    /// Whether the exporter's memory is full.
-    is_full: bool,
-}
-
-#[derive(Clone)]
-struct Fake(Arc<Mutex<World>>);
-
-impl Exporter for Fake {
-    fn allocate(&self, request: &Wanted) -> Result<DmaBuf, ExportError> {
-        if self.0.lock().unwrap().is_full {
-            return Err(ExportError::Os {
-                call: "the fake",
-                source: Errno::ENOMEM,
-            });
-        }
-        let buffer = Memfd.allocate(request)?;
-        let id = buffer.id().inode();
-        assert!(self.0.lock().unwrap().out.insert(id), "given twice");
-        Ok(buffer)
-    }
-
-    fn release(&self, buffer: DmaBuf, _client: ClientId) {
-        let id = buffer.id().inode();
-        let mut world = self.0.lock().unwrap();
-        let is_in_use = world.elsewhere.contains(&id);
-        if !world.out.remove(&id) || is_in_use {
-            world.wrong.push(id);
-        }
-    }
-}
+use world::{Fake, World};
 
 const PER_USER: Budget = Budget {
     bytes: Some(12 * 4096),
@@ -75,70 +42,6 @@ const SERVER: Budget = Budget {
     bytes: None,
     buffers: Some(14),
 };
-
-#[derive(Clone, Debug)]
-enum Deed {
-    Connect {
-        uid: u32,
-    },
-    Allocate {
-        client: usize,
-        len: u64,
-        label: u8,
-    },
-    Wrong {
-        client: usize,
-        align: u64,
-        flags: u64,
-    },
-    Release {
-        client: usize,
-        buffer: usize,
-        keep: bool,
-    },
-    NotTheirs {
-        client: usize,
-    },
-    Garbage {
-        client: usize,
-        bytes: Vec<u8>,
-    },
-    HangUp {
-        client: usize,
-        keep: usize,
-    },
-    LetGo {
-        buffer: usize,
-    },
-    Look,
-    Stats {
-        client: usize,
-    },
-    Full {
-        is_full: bool,
-    },
-}
-
-fn deeds() -> impl Strategy<Value = Deed> {
-    let client = || 0..12_usize;
-    prop_oneof![
-        3 => (0..4_u32).prop_map(|uid| Deed::Connect { uid }),
-        12 => (client(), 0..5 * 4096_u64, any::<u8>())
-            .prop_map(|(client, len, label)| Deed::Allocate { client, len, label }),
-        1 => (client(), any::<u64>(), 0..2_u64)
-            .prop_map(|(client, align, flags)| Deed::Wrong { client, align, flags }),
-        6 => (client(), 0..8_usize, any::<bool>())
-            .prop_map(|(client, buffer, keep)| Deed::Release { client, buffer, keep }),
-        1 => client().prop_map(|client| Deed::NotTheirs { client }),
-        1 => (client(), prop::collection::vec(any::<u8>(), 0..140))
-            .prop_map(|(client, bytes)| Deed::Garbage { client, bytes }),
-        2 => (client(), 0..4_usize).prop_map(|(client, keep)| Deed::HangUp { client, keep }),
-        3 => (0..8_usize).prop_map(|buffer| Deed::LetGo { buffer }),
-        2 => Just(Deed::Look),
-        1 => client().prop_map(|client| Deed::Stats { client }),
-        1 => any::<bool>().prop_map(|is_full| Deed::Full { is_full }),
-    ]
-}
 
 #[derive(Default)]
 struct Client {
@@ -399,54 +302,6 @@ impl Pair {
             (_, None) => {}
         }
         self.check();
-    }
-
-    fn check(&self) {
-        let (buffers, bytes) = self.of_all();
-        let usage = self.node.heap().stats().usage;
-        assert_eq!((usage.live, usage.live_bytes), (buffers, bytes));
-        let usage = self.server.usage();
-        assert_eq!((usage.live, usage.live_bytes), (buffers, bytes));
-        assert!(usage.peak <= SERVER.buffers.unwrap());
-        let world = self.world.lock().unwrap();
-        assert_eq!((world.out.len() as u64, world.wrong.len()), (buffers, 0));
-        drop(world);
-        assert_eq!(self.node.lingering(), self.lingering.len());
-        assert_eq!(self.node.sessions(), self.clients.len());
-        let mut clients = self.clients.iter();
-        let mut pipelines = (0, 0);
-        for figures in self.node.figures() {
-            let usage = figures.usage;
-            let has = (usage.live, usage.live_bytes);
-            match figures.whose {
-                Whose::Heap { .. } => {
-                    assert_eq!(has, (buffers, bytes));
-                    assert!(usage.peak_bytes <= IN_ALL.bytes.unwrap());
-                }
-                Whose::User { uid } => {
-                    assert_eq!(has, self.of_user(uid));
-                    assert!(usage.peak_bytes <= PER_USER.bytes.unwrap());
-                    assert!(usage.peak <= PER_USER.buffers.unwrap());
-                    let lingering = self.lingering.values();
-                    let lingering = lingering.filter(|left| left.uid == uid);
-                    let bytes: u64 = lingering.map(|left| left.len).sum();
-                    assert_eq!(figures.lingering, bytes);
-                }
-                Whose::Client { uid, .. } => {
-                    let (&id, client) = clients.next().unwrap();
-                    assert_eq!(uid, client.uid);
-                    assert_eq!(has, self.of_client(id));
-                    assert!(usage.peak_bytes <= PER_CLIENT.bytes.unwrap());
-                    assert!(usage.peak <= PER_CLIENT.buffers.unwrap());
-                    pipelines = has;
-                }
-                Whose::Pipeline { .. } => {
-                    assert!(has.0 <= pipelines.0 && has.1 <= pipelines.1);
-                    pipelines = (pipelines.0 - has.0, pipelines.1 - has.1);
-                }
-            }
-        }
-        assert!(clients.next().is_none());
     }
 
     fn ends(mut self) {

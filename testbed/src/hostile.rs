@@ -69,7 +69,7 @@ pub fn garbage(node: &Path) {
             if greets {
                 says(&fd, &hello()).unwrap();
             }
-            let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let bytes: Vec<u8> = (0..=250).cycle().take(len).collect();
             // A message may be longer than the socket takes.
             if says(&fd, &bytes).is_ok() {
                 is_hung_up_on(&fd);

@@ -14,5 +14,5 @@ mod serving;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
-pub use program::{Run, as_user, dmaflow, dmaflow_as, reload_vivid};
+pub use program::{Run, as_user, command, dmaflow, dmaflow_as, reload_vivid};
 pub use serving::{Serving, eventually};

@@ -86,7 +86,9 @@ pub fn reload_vivid() {
     }
 }
 
-fn command(program: &str, arguments: &[&str]) -> Command {
+/// Any program with its arguments, in the checkout.
+#[must_use]
+pub fn command(program: &str, arguments: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(program);
     command

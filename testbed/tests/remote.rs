@@ -1,6 +1,8 @@
 //! Heaps that are lent to other processes, by their nodes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "remote/activated.rs"]
+mod activated;
 #[path = "remote/client.rs"]
 mod client;
 
@@ -9,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use activated::Activated;
 use client::Client;
 use dmaflow_core::heap::{Account, Budget, Contiguity, Heap};
 use dmaflow_heaps::server::Quotas;
@@ -203,6 +206,25 @@ fn statistics_are_roots_and_the_servers() {
         assert!(figures.contains(word), "{word} in {figures}");
     }
     client.ends();
+}
+
+#[test]
+fn systemd_starts_the_server_for_the_first_client() {
+    let Some(_board) = Board::for_test("systemd_starts_the_server_for_the_first_client") else {
+        return;
+    };
+    let _alone = alone();
+    let bufs = DmaBufs::now();
+    let activated = Activated::start();
+    assert!(activated.program().starts_with("systemd"));
+    let heap = Heap::open(activated.node()).unwrap();
+    assert_eq!(activated.program(), "dmaflow");
+    let held = heap.allocate(1 << 20).unwrap();
+    assert!(held.is_importable());
+    drop(activated);
+    assert!(heap.allocate(1).is_err(), "the server is killed");
+    drop(held);
+    bufs.assert_none_since();
 }
 
 /// An honest client allocates all the time while others do their worst.

@@ -111,6 +111,7 @@ fn start(args: &ServeArgs) -> Result<(Plan, Server), Failure> {
             None => Listener::bind(&node.path, &node.access)?,
         };
         node.is_inherited = passed.is_some();
+        node.path = listener.path().unwrap_or_default();
         server.add(node.heap.clone(), node.quotas, listener);
     }
     Ok((plan, server))

@@ -1,14 +1,10 @@
 //! Sockets that were made before this process began, see `sd_listen_fds(3)`.
 
 use std::env;
-use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use dmaflow_core::Errno;
 use rustix::io::{FdFlags, fcntl_getfd};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, getsockname, sockopt};
+use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::{Listener, ServeError};
 use crate::sys;
@@ -70,29 +66,24 @@ fn adopt(name: &str, fd: OwnedFd) -> Result<(String, Listener), ServeError> {
         && sockopt::socket_domain(&fd) == Ok(AddressFamily::UNIX)
         && sockopt::socket_type(&fd) == Ok(SocketType::SEQPACKET)
         && sockopt::socket_acceptconn(&fd) == Ok(true);
-    let name = node_name(name, &fd);
-    match name {
-        Some(name) if listens => Ok((name, Listener::inherited(fd)?)),
-        name => Err(ServeError::Inherited {
-            name: name.unwrap_or_default(),
-        }),
+    let refused = || ServeError::Inherited {
+        name: name.to_owned(),
+    };
+    if !listens {
+        return Err(refused());
     }
+    let listener = Listener::inherited(fd)?;
+    let name = node_name(name, &listener).ok_or_else(refused)?;
+    Ok((name, listener))
 }
 
 /// systemd calls descriptors after their unit, or `unknown`, where it was told nothing better.
-fn node_name(name: &str, fd: &OwnedFd) -> Option<String> {
+fn node_name(name: &str, listener: &Listener) -> Option<String> {
     if !["", "unknown"].contains(&name) && !name.ends_with(".socket") {
         return Some(name.to_owned());
     }
-    let address = SocketAddrUnix::try_from(getsockname(fd).ok()?).ok()?;
-    let path = OsStr::from_bytes(address.path_bytes()?);
-    let name = Path::new(path).file_name()?;
-    Some(name.to_string_lossy().into_owned())
-}
-
-/// Used by [`Listener::inherited`] and here: what the system says, as the core calls it.
-pub(super) fn errno(errno: rustix::io::Errno) -> Errno {
-    Errno::from_raw(errno.raw_os_error())
+    let path = listener.path()?;
+    Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

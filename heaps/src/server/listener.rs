@@ -1,8 +1,10 @@
 //! A node in the file system: a listening socket with permissions like a device's.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,11 +14,11 @@ use rustix::fs::{
 };
 use rustix::io::ioctl_fionbio;
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen,
+    socket_with,
 };
 
-use super::ServeError;
-use super::activation::errno;
+use super::{ServeError, errno};
 
 /// How many may wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -104,6 +106,13 @@ impl Listener {
         chmodat(CWD, &path, mode, AtFlags::empty()).map_err(failed("set the mode of"))?;
         listen(&listener.socket, BACKLOG).map_err(failed("listen at"))?;
         Ok(listener)
+    }
+
+    /// Where it is opened, as far as it has a place in the file system.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        let address = SocketAddrUnix::try_from(getsockname(&self.socket).ok()?).ok()?;
+        Some(PathBuf::from(OsStr::from_bytes(address.path_bytes()?)))
     }
 
     /// Takes over a socket that listens already.
