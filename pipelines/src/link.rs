@@ -221,7 +221,8 @@ impl Drop for Inlet {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::frames::{numbered, pool};
     use super::*;

@@ -141,7 +141,8 @@ impl<M: Keeper> Drop for Writable<M> {
 }
 
 /// Memory that needs no file, so that what checks memory accesses can run these.
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use super::*;
     use nix::sys::mman::mmap_anonymous;
