@@ -39,6 +39,7 @@ impl Udmabuf {
         HeapInfo {
             contiguity: Contiguity::Scattered,
             cached: Some(true),
+            node: Some(Self::NODE.into()),
             largest: size_limit(Path::new(Self::LIMIT)),
             ..HeapInfo::new(Self::NAME)
         }
