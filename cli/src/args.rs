@@ -7,8 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use dmaflow_pipelines::description::{Description, Override, duration};
 
+use crate::doctor::{self, DoctorArgs};
 use crate::failure::Failure;
-use crate::heaps::HeapsArgs;
+use crate::heaps::{self, HeapsArgs};
 
 const OVERVIEW: &str = "\
 Runs zero-copy video pipelines.
@@ -20,7 +21,7 @@ copies.";
 const STATUS: &str = "\
 Exit status:
   0  all went well
-  1  the pipeline could not be made, or its run failed
+  1  the pipeline could not be made, its run failed, or `doctor` found a problem
   2  the command line or the description is wrong
   128 + N  a second signal N ended the run at once
 
@@ -76,8 +77,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List heaps with what they can give now; below it, statistics and benchmarks
+    /// List heaps with what they can give now; its subcommands watch and measure them
+    #[command(after_long_help = heaps::EXAMPLES)]
     Heaps(HeapsArgs),
+    /// Look for what keeps pipelines from running, and say what to do about it
+    #[command(after_long_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Write a completion script, as in: dmaflow completions bash > /etc/bash_completion.d/dmaflow
     Completions {
         /// For which shell
@@ -127,4 +132,15 @@ pub(crate) struct CheckArgs {
     /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

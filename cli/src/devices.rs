@@ -1,13 +1,13 @@
 //! `dmaflow devices`: what this machine has, and why something cannot be used.
 
 mod displays;
-mod heaps;
 mod video;
 
 use dmaflow_v4l2::Function;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::heaps::listing;
 use crate::output;
 use crate::table::{self, Row};
 
@@ -24,7 +24,7 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
     let cards = dmaflow_kms_sink::displays();
     if json {
         return output::json(&json!({
-            "heaps": heaps::json(&registry),
+            "heaps": listing::json(&registry),
             "cameras": video::json(&videos, Function::Camera),
             "codecs": video::json(&videos, Function::Converter),
             "displays": displays::json(&cards),
@@ -34,7 +34,7 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
         Section {
             title: "heaps",
             empty: "none",
-            rows: heaps::rows(&registry),
+            rows: listing::rows(&registry),
         },
         Section {
             title: "cameras",

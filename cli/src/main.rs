@@ -6,9 +6,12 @@
 mod args;
 mod check;
 mod devices;
+mod doctor;
 mod failure;
 mod heaps;
 mod log;
+mod memory;
+mod node;
 mod numbers;
 mod output;
 mod report;
@@ -44,6 +47,7 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
         Command::Run(args) => run::run(&args, began),
         Command::Check(args) => check::check(&args),
         Command::Devices { json } => devices::devices(json),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Heaps(args) => heaps::heaps(args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,40 +1,15 @@
 //! The program as its users meet it: words, files, exit statuses.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
-
-fn dmaflow(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dmaflow"));
-    command.args(arguments);
-    command.env_remove("DMAFLOW_LOG");
-    command.env("DMAFLOW_CACHE", "");
-    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    command
-}
-
-fn output(arguments: &[&str]) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = dmaflow(arguments).output().expect("dmaflow runs");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    (
-        status.code().expect("no signal"),
-        text(stdout),
-        text(stderr),
-    )
-}
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).expect("JSON")
-}
+use support::{dmaflow, json, output};
 
 /// A description in a directory of its own, which is removed at the end.
 struct Scratch(PathBuf);
@@ -80,6 +55,7 @@ fn help_teaches() {
         "check",
         "devices",
         "heaps",
+        "doctor",
         "completions",
         "DMAFLOW_CACHE",
         "Exit status",

@@ -95,9 +95,14 @@ pub fn list(directory: &Path) -> std::io::Result<Vec<KernelNode>> {
         .filter(|name| !CMA_NAMES.contains(&name.as_str()))
         .map(String::as_str)
         .chain(cma.copied())
-        .map(|name| KernelNode {
-            path: directory.join(name),
-            info: describe(name),
+        .map(|name| {
+            let path = directory.join(name);
+            let node = Some(path.clone());
+            let info = HeapInfo {
+                node,
+                ..describe(name)
+            };
+            KernelNode { path, info }
         })
         .collect();
     nodes.sort_by_key(|node| {

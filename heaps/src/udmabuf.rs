@@ -41,6 +41,7 @@ impl Udmabuf {
         HeapInfo {
             contiguity: Contiguity::Scattered,
             cached: Some(true),
+            node: Some(Self::NODE.into()),
             largest: limit(),
             ..HeapInfo::new(Self::NAME)
         }

@@ -1,0 +1,107 @@
+//! Copies inside the kernel that nothing of ours counts.
+//!
+//! Where a device cannot reach memory, the kernel lets it use a buffer of its own and copies
+//! (`kernel/dma/swiotlb.c`).
+
+use std::fs;
+
+use super::{Finding, Verdict};
+
+const ABOUT: &str = "hidden copies";
+const DEBUGFS: &str = "/sys/kernel/debug/swiotlb";
+
+/// What the kernel's command line can hold that has every transfer copied, and why.
+const FORCED: [(&str, &str); 3] = [
+    ("swiotlb=force", "copies every transfer"),
+    ("iommu=soft", "copies where an IOMMU could translate"),
+    ("mem_encrypt=on", "copies out of encrypted memory"),
+];
+
+pub(super) fn look() -> Finding {
+    let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    if let Some((word, what)) = forced(&command_line) {
+        return Finding::bad(
+            ABOUT,
+            Verdict::Warning,
+            format!("`{word}` on the kernel's command line {what}"),
+            format!("boot without `{word}`"),
+        );
+    }
+    let number = |file: &str| {
+        let text = fs::read_to_string(format!("{DEBUGFS}/{file}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    used(number("io_tlb_used"), number("io_tlb_used_hiwater"))
+}
+
+fn forced(command_line: &str) -> Option<(&'static str, &'static str)> {
+    let mut words = command_line.split_whitespace();
+    words.find_map(|word| {
+        let known = |(forced, _): &&(&str, &str)| {
+            word.strip_prefix(forced)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
+        };
+        FORCED.iter().find(known).copied()
+    })
+}
+
+/// By how many slots (of 2 KiB) are in use, and were at most.
+fn used(now: Option<u64>, most: Option<u64>) -> Finding {
+    const SLOT_KIB: u64 = 2;
+    let Some(now) = now else {
+        return if fs::metadata("/sys/kernel/debug").is_ok()
+            && fs::read_dir("/sys/kernel/debug").is_ok()
+        {
+            Finding::ok(ABOUT, "the kernel keeps no bounce buffers (SWIOTLB)")
+        } else {
+            Finding::bad(
+                ABOUT,
+                Verdict::Unknown,
+                "whether SWIOTLB is in use is told to root only",
+                "run `sudo dmaflow doctor`",
+            )
+        };
+    };
+    if now == 0 {
+        let most = most.filter(|&most| most > 0);
+        let was = most.map_or_else(String::new, |most| {
+            format!("; at most {} KiB were since the start", most * SLOT_KIB)
+        });
+        return Finding::ok(ABOUT, format!("no bounce buffer (SWIOTLB) is in use{was}"));
+    }
+    Finding::bad(
+        ABOUT,
+        Verdict::Warning,
+        format!(
+            "{} KiB of bounce buffers (SWIOTLB) are in use: the kernel copies what a device \
+             cannot reach, unseen by any counter of ours",
+            now * SLOT_KIB
+        ),
+        "switch the IOMMU on, or take memory that the device reaches: the CMA's heap, or \
+         `cma=…@0-4G` for devices of 32 bits; the trace event `swiotlb_bounced` names the device",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_command_line_are_whole() {
+        let forced = |line| forced(line).map(|(word, _)| word);
+        assert_eq!(forced("quiet swiotlb=force"), Some("swiotlb=force"));
+        assert_eq!(forced("swiotlb=force,65536\n"), Some("swiotlb=force"));
+        assert_eq!(forced("iommu=soft"), Some("iommu=soft"));
+        assert_eq!(forced("intel_iommu=off swiotlb=65536 iommu=softer"), None);
+    }
+
+    #[test]
+    fn slots_in_use_are_copies() {
+        let finding = used(Some(3), Some(9));
+        assert_eq!(finding.verdict, Verdict::Warning);
+        assert!(finding.found.starts_with("6 KiB"), "{finding:?}");
+        let finding = used(Some(0), Some(9));
+        assert_eq!(finding.verdict, Verdict::Ok);
+        assert!(finding.found.contains("18 KiB"), "{finding:?}");
+    }
+}

@@ -1,0 +1,195 @@
+//! Whether there is memory for the pipeline, contiguous memory above all.
+
+use dmaflow_core::format::Format;
+use dmaflow_core::heap::{Contiguity, HeapRegistry};
+use dmaflow_core::layout::Layout;
+use dmaflow_pipelines::description::{Description, SourceKind};
+use dmaflow_pipelines::{Agreement, HeapRequest};
+
+use super::{Finding, Verdict};
+use crate::failure::with_causes;
+use crate::memory::Memory;
+use crate::numbers::bytes;
+
+/// What a pipeline takes where its description leaves it open: what camera and display keep,
+/// and one on its way.
+const USUAL_BUFFERS: usize = 5;
+
+pub(super) fn look(description: Option<&Description>, memory: &Memory) -> Vec<Finding> {
+    let Some(description) = description else {
+        return vec![general(memory)];
+    };
+    let registry = dmaflow_heaps::registry();
+    let prepared = description
+        .build()
+        .and_then(|builder| builder.prepare(&registry));
+    match prepared {
+        Ok(pipeline) => vec![planned(pipeline.agreement())],
+        Err(error) => {
+            let asked = Asked::of(description, &registry);
+            let short = asked.and_then(|asked| asked.short(memory));
+            let refused = Finding::bad(
+                "pipeline",
+                Verdict::Problem,
+                with_causes(&error),
+                "see the findings above, and `dmaflow check` once they are mended",
+            );
+            short.into_iter().chain([refused]).collect()
+        }
+    }
+}
+
+fn general(memory: &Memory) -> Finding {
+    match memory.cma_total {
+        Some(total) if total > 0 => Finding::ok("contiguous memory", memory.cma()),
+        _ => Finding::bad(
+            "contiguous memory",
+            Verdict::Warning,
+            "there is no CMA: devices without an IOMMU find no memory",
+            "boot with `cma=64M` or more, on a kernel with CONFIG_DMA_CMA",
+        ),
+    }
+}
+
+fn planned(agreement: &Agreement) -> Finding {
+    let lens = agreement.plan.layout.buffer_lens().iter();
+    let frame: u64 = lens.map(|&len| u64::from(len)).sum();
+    let found = format!(
+        "{} frames of {} each lie in heap `{}`",
+        agreement.buffers,
+        bytes(frame),
+        agreement.heap
+    );
+    Finding::ok("pipeline", found)
+}
+
+/// What a description asks for, as far as it says so itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    bytes: u64,
+    buffers: u64,
+    /// Whether no heap will do that is not contiguous.
+    contiguous_only: bool,
+}
+
+impl Asked {
+    /// `None` where it gives no size.
+    fn of(description: &Description, registry: &HeapRegistry) -> Option<Self> {
+        let source = &description.source;
+        let (format, (width, height)) = match &source.kind {
+            SourceKind::V4l2(config) => (config.format, config.size?),
+            SourceKind::Test(config) => (Some(config.format), (config.width, config.height)),
+        };
+        let buffers = source.pool.buffers.unwrap_or(USUAL_BUFFERS) as u64;
+        let names = match &source.pool.heaps {
+            HeapRequest::Any => &[][..],
+            HeapRequest::Names(names) => names,
+        };
+        let is_contiguous = |name: &String| {
+            let heap = registry.open(name);
+            heap.is_ok_and(|heap| heap.info().contiguity == Contiguity::Contiguous)
+        };
+        Some(Self {
+            bytes: frame_len(format, width, height)?.checked_mul(buffers)?,
+            buffers,
+            contiguous_only: !names.is_empty() && names.iter().all(is_contiguous),
+        })
+    }
+
+    /// Says so where the CMA does not have it.
+    fn short(self, memory: &Memory) -> Option<Finding> {
+        let total = memory.cma_total.unwrap_or(0);
+        let free = memory.cma_free.unwrap_or(0);
+        let needs = format!(
+            "{} buffers take {} of contiguous memory",
+            self.buffers,
+            bytes(self.bytes)
+        );
+        // Only memory that is contiguous has to come from there.
+        let verdict = if self.contiguous_only {
+            Verdict::Problem
+        } else {
+            Verdict::Warning
+        };
+        let (found, remedy) = if self.bytes > total {
+            let found = format!("{needs}, and the CMA has {} in all", bytes(total));
+            let cma = suggested(self.bytes);
+            (
+                found,
+                format!("boot with `cma={cma}M`, or ask for fewer or smaller buffers"),
+            )
+        } else if self.bytes > free {
+            let found = format!("{needs}, and of the CMA {} are free", bytes(free));
+            let remedy = "see with `dmaflow heaps stat` who has the rest".to_owned();
+            (found, remedy)
+        } else {
+            return None;
+        };
+        Some(Finding::bad("contiguous memory", verdict, found, remedy))
+    }
+}
+
+/// The bytes of a frame; without a format, of the longest that is usual.
+fn frame_len(format: Option<Format>, width: u32, height: u32) -> Option<u64> {
+    let layout = Layout::packed(format.unwrap_or(Format::XRGB8888), width, height).ok()?;
+    let lens = layout.buffer_lens().iter();
+    Some(lens.map(|&len| u64::from(len)).sum())
+}
+
+/// A CMA for so many bytes, in MiB: half as much again for other users and for fragments, in
+/// whole 32 MiB.
+fn suggested(needed: u64) -> u64 {
+    let mebibytes = (needed + needed / 2).div_ceil(1 << 20);
+    mebibytes.next_multiple_of(32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(total: u64, free: u64) -> Memory {
+        Memory {
+            cma_total: Some(total << 20),
+            cma_free: Some(free << 20),
+            ..Memory::default()
+        }
+    }
+
+    #[test]
+    fn a_small_cma_is_told_with_the_one_it_takes() {
+        let asked = Asked {
+            bytes: 96 << 20,
+            buffers: 8,
+            contiguous_only: true,
+        };
+        assert!(asked.short(&memory(128, 100)).is_none());
+        let short = asked.short(&memory(64, 60)).unwrap();
+        assert_eq!(short.verdict, Verdict::Problem);
+        assert!(
+            short.found.contains("96 MiB") && short.found.contains("64 MiB"),
+            "{short:?}"
+        );
+        assert!(short.remedy.unwrap().contains("`cma=160M`"));
+        let used = asked.short(&memory(128, 60)).unwrap();
+        assert!(used.found.contains("60 MiB are free"), "{used:?}");
+        let any = Asked {
+            contiguous_only: false,
+            ..asked
+        };
+        assert_eq!(any.short(&memory(0, 0)).unwrap().verdict, Verdict::Warning);
+    }
+
+    #[test]
+    fn a_description_tells_what_it_takes() {
+        let text = "links = [\"a -> b\"]\n[stage.a]\nkind = \"test-src\"\nwidth = 1920\n\
+                    height = 1080\nbuffers = 4\n[stage.b]\nkind = \"null-sink\"\n";
+        let description = Description::parse(text, "test", &[]).unwrap();
+        let asked = Asked::of(&description, &dmaflow_heaps::registry()).unwrap();
+        let expected = Asked {
+            bytes: 4 * 1920 * 1080 * 4,
+            buffers: 4,
+            contiguous_only: false,
+        };
+        assert_eq!(asked, expected);
+    }
+}

@@ -1,0 +1,167 @@
+//! The longest buffer that a heap can give now.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use dmaflow_core::Errno;
+use dmaflow_core::heap::{AllocError, Contiguity, Heap, page_size};
+use serde_json::{Value, json};
+
+use crate::memory::Memory;
+use crate::numbers::bytes;
+
+/// How long a buffer can be, and how that is known.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Largest {
+    /// Its exporter says so.
+    Told(u64),
+    /// It was allocated, and given back. A 64th longer did not go, or time was up.
+    Tried { len: u64, tries: u32, exact: bool },
+    /// What the kernel calls available, of which others may take some.
+    Estimated(u64),
+    /// Trying it failed for a reason of its own.
+    Failed(String),
+    /// Neither told nor tried.
+    Unknown,
+}
+
+const MOST_TRIES: u32 = 16;
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Finds out, by trying where that takes contiguous memory only: that is a region of its own,
+/// and a machine that has none left goes on.
+pub(super) fn largest_now(heap: &Heap, memory: &Memory, may_try: bool) -> Largest {
+    let limit = |bytes: u64| heap.info().largest.map_or(bytes, |most| most.min(bytes));
+    if let Some(told) = heap.available() {
+        return Largest::Told(told);
+    }
+    match heap.info().contiguity {
+        Contiguity::Scattered => memory.available.map_or(Largest::Unknown, |available| {
+            Largest::Estimated(limit(available))
+        }),
+        Contiguity::Contiguous if may_try => {
+            let free = memory.cma_free.map(limit).or(heap.info().largest);
+            free.map_or(Largest::Unknown, |free| tried(heap, free))
+        }
+        _ => Largest::Unknown,
+    }
+}
+
+fn tried(heap: &Heap, ceiling: u64) -> Largest {
+    let began = Instant::now();
+    let fits = |len: u64| match usize::try_from(len).map(|len| heap.allocate(len)) {
+        Ok(Ok(buffer)) => {
+            drop(buffer);
+            Ok(true)
+        }
+        Ok(Err(error)) if error.errno() == Errno::ENOMEM => Ok(false),
+        Ok(Err(error)) => Err(error),
+        // Longer than any address space.
+        Err(_too_long) => Ok(false),
+    };
+    match search(ceiling, || began.elapsed() < PATIENCE, fits) {
+        Ok(found) => found,
+        Err(error) => Largest::Failed(error.to_string()),
+    }
+}
+
+/// Halves what is between the longest that fits and the shortest that does not.
+fn search(
+    ceiling: u64,
+    mut has_time: impl FnMut() -> bool,
+    mut fits: impl FnMut(u64) -> Result<bool, AllocError>,
+) -> Result<Largest, AllocError> {
+    let page = page_size() as u64;
+    let whole = |len: u64| len / page * page;
+    let (mut fitting, mut failing) = (0, whole(ceiling) + page);
+    let (mut len, mut tries) = (whole(ceiling), 0);
+    let close = |fitting: u64, failing: u64| failing - fitting <= page.max(fitting / 64);
+    while !close(fitting, failing) && tries < MOST_TRIES && has_time() {
+        tries += 1;
+        if fits(len)? {
+            fitting = len;
+        } else {
+            failing = len;
+        }
+        len = whole(fitting + (failing - fitting) / 2).max(page);
+    }
+    Ok(Largest::Tried {
+        len: fitting,
+        tries,
+        exact: close(fitting, failing),
+    })
+}
+
+impl Largest {
+    pub(super) fn json(&self) -> Value {
+        match self {
+            Self::Told(len) => json!({ "bytes": len, "how": "exporter" }),
+            Self::Tried { len, tries, exact } => {
+                json!({ "bytes": len, "how": "tried", "tries": tries, "exact": exact })
+            }
+            Self::Estimated(len) => json!({ "bytes": len, "how": "estimate" }),
+            Self::Failed(reason) => json!({ "bytes": null, "how": "failed", "reason": reason }),
+            Self::Unknown => json!({ "bytes": null, "how": "unknown" }),
+        }
+    }
+}
+
+impl fmt::Display for Largest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(len) => f.write_str(&bytes(*len)),
+            Self::Tried {
+                len, exact: true, ..
+            } => write!(f, "{}, tried", bytes(*len)),
+            Self::Tried { len, .. } => write!(f, "{} or more, tried", bytes(*len)),
+            Self::Estimated(len) => write!(f, "about {}, estimated", bytes(*len)),
+            Self::Failed(reason) => f.write_str(reason),
+            Self::Unknown => f.write_str("not known"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn searched(ceiling: u64, truth: u64) -> (u64, u32, bool) {
+        let found = search(ceiling, || true, |len| Ok(len <= truth)).unwrap();
+        let Largest::Tried { len, tries, exact } = found else {
+            panic!("{found:?}");
+        };
+        (len, tries, exact)
+    }
+
+    #[test]
+    fn a_search_finds_the_longest_to_a_64th() {
+        assert_eq!(searched(128 << 20, u64::MAX), (128 << 20, 1, true));
+        for truth in [4096, 100_000, 1 << 20, 50 << 20, 127 << 20] {
+            let (len, tries, exact) = searched(128 << 20, truth);
+            assert!(exact && tries <= MOST_TRIES, "{truth}: {tries}");
+            assert!(
+                len <= truth && truth - len <= (len / 64).max(4096),
+                "{truth}: {len}"
+            );
+        }
+        let (none, tries, exact) = searched(128 << 20, 0);
+        assert!(none == 0 && exact && tries <= MOST_TRIES);
+        assert_eq!(searched(0, 0), (0, 0, true));
+    }
+
+    #[test]
+    fn without_time_it_says_so() {
+        let mut left = 3;
+        let has_time = || {
+            left -= 1;
+            left > 0
+        };
+        let found = search(128 << 20, has_time, |len| Ok(len <= 70 << 20)).unwrap();
+        let expected = Largest::Tried {
+            len: 64 << 20,
+            tries: 2,
+            exact: false,
+        };
+        assert_eq!(found, expected);
+    }
+}
