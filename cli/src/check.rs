@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::args::CheckArgs;
 use crate::failure::Failure;
 use crate::output;
+use crate::registry;
 use crate::table::{Row, aligned};
 
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
@@ -24,8 +25,9 @@ fn prepare(args: &CheckArgs) -> Result<Pipeline, Failure> {
     let description = args.description.load()?;
     // Nothing is passed over, so that every reason is today's.
     let answers = Answers::of_user().fresh();
+    let registry = registry::of_description(&description);
     let builder = description.build()?.answers(answers);
-    Ok(builder.prepare(&dmaflow_heaps::registry())?)
+    Ok(builder.prepare(&registry)?)
 }
 
 fn text(pipeline: &Pipeline) -> String {

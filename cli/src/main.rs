@@ -14,6 +14,7 @@ mod memory;
 mod node;
 mod numbers;
 mod output;
+mod registry;
 mod report;
 mod run;
 mod signals;

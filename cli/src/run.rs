@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::time::Timestamp;
 use dmaflow_pipelines::probe::Answers;
 use dmaflow_pipelines::{Limits, Pipeline};
@@ -9,13 +10,18 @@ use dmaflow_pipelines::{Limits, Pipeline};
 use crate::args::RunArgs;
 use crate::failure::{Failure, with_causes};
 use crate::output;
+use crate::registry;
 use crate::report;
 use crate::signals::Signals;
 use crate::status::Status;
 
 pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     let signals = Signals::take()?;
-    let (mut pipeline, limits) = output::failing(args.json, prepare(args))?;
+    let Prepared {
+        mut pipeline,
+        limits,
+        registry,
+    } = output::failing(args.json, prepare(args))?;
     let handle = pipeline.stop_handle();
     signals.stop(move || handle.stop());
 
@@ -49,11 +55,28 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     } else {
         written = output::result(report::text(&report).as_bytes());
     }
+    drop(pipeline);
+    tell_leaks(&registry);
     // Whether or not anybody reads the report, the run's failure comes first.
     failure.map_or(written, Err)
 }
 
-fn prepare(args: &RunArgs) -> Result<(Pipeline, Limits), Failure> {
+/// A pipeline that is ready to run.
+struct Prepared {
+    pipeline: Pipeline,
+    limits: Limits,
+    registry: HeapRegistry,
+}
+
+/// Tells what the pipeline took and did not give back: a defect of a stage.
+fn tell_leaks(registry: &HeapRegistry) {
+    let loans = registry.loans();
+    if !loans.is_empty() {
+        tracing::warn!("memory was not given back: {loans}");
+    }
+}
+
+fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
     let description = args.description.load()?;
     let mut limits = description.limits;
     if args.time.is_some() || args.frames.is_some() {
@@ -62,7 +85,12 @@ fn prepare(args: &RunArgs) -> Result<(Pipeline, Limits), Failure> {
             frames: args.frames,
         };
     }
+    let registry = registry::of_description(&description);
     let builder = description.build()?.answers(Answers::of_user());
-    let pipeline = builder.prepare(&dmaflow_heaps::registry())?;
-    Ok((pipeline, limits))
+    let pipeline = builder.prepare(&registry)?;
+    Ok(Prepared {
+        pipeline,
+        limits,
+        registry,
+    })
 }

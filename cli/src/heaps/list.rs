@@ -10,6 +10,7 @@ use crate::memory::Memory;
 use crate::node::{For, Node};
 use crate::numbers::bytes;
 use crate::output;
+use crate::registry;
 use crate::table::{Row, aligned};
 
 #[derive(Args)]
@@ -17,13 +18,20 @@ pub(crate) struct ListArgs {
     /// Allocate nothing: tell the longest buffer only where the exporter knows it
     #[arg(long)]
     no_try: bool,
+    /// List the heaps of displays, cameras and codecs too, by whose names they are asked for
+    #[arg(long)]
+    devices: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn list(args: &ListArgs) -> Result<(), Failure> {
-    let registry = dmaflow_heaps::registry();
+    let registry = if args.devices {
+        registry::with_devices()
+    } else {
+        dmaflow_heaps::registry()
+    };
     let memory = Memory::now();
     let described: Vec<_> = listed(&registry)
         .map(|heap| Described::of(heap, &memory, !args.no_try))

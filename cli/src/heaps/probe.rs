@@ -19,6 +19,7 @@ use dmaflow_v4l2_src::V4l2SrcConfig;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::registry;
 
 pub(crate) const EXAMPLES: &str = "\
 Buffers are allocated from every heap and really imported by every device: the camera queues them,
@@ -81,7 +82,7 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 }
 
 pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
-    let registry = dmaflow_heaps::registry();
+    let registry = registry::of_names(&args.heaps);
     let probes = output::failing(args.json, ask_devices(args, &registry))?;
     if args.json {
         output::json(&show::json(&probes, registry.refused()))?;
