@@ -86,7 +86,6 @@ fn a_wrong_command_line_ends_with_2() {
         &["run", "file", "--for", "10"],
         &["run", "file", "--frames", "0"],
         &["completions", "tcl"],
-        &["heaps"],
         &["heaps", "probe"],
         &["heaps", "probe", "file", "--camera", "vivid"],
         &["heaps", "probe", "--camera", "vivid", "--size", "0x480"],

@@ -26,7 +26,8 @@ fn find<'v>(list: &'v Value, key: &str, wanted: impl Into<Value>) -> &'v Value {
     let wanted = wanted.into();
     let mut entries = list.as_array().unwrap().iter();
     let found = entries.find(|entry| entry[key] == wanted);
-    found.unwrap_or_else(|| panic!("no {key} {wanted} in {list}"))
+    assert!(found.is_some(), "no {key} {wanted} in {list}");
+    found.unwrap()
 }
 
 #[test]
