@@ -7,9 +7,11 @@
 mod board;
 mod buffers;
 pub mod conformance;
+mod huge_pages;
 pub mod peer;
 mod program;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
+pub use huge_pages::HugePages;
 pub use program::{Run, dmaflow, dmaflow_as, reload_vivid};
