@@ -35,11 +35,13 @@
 //!
 //! Freeing is never put off to a worker here: that would only keep neighbours apart for longer.
 
+mod figures;
 mod marks;
 mod pieces;
 mod region;
 mod space;
 
+pub use figures::CarveOutFigures;
 pub use space::{Extent, Space};
 
 use std::fmt;
@@ -78,29 +80,6 @@ pub struct CarveOutConfig {
     pub pages: Pages,
     /// When memory that was used is zeroed.
     pub clearing: Clearing,
-}
-
-/// How the memory of a carve-out is used now, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CarveOutFigures {
-    /// All of it.
-    pub size: u64,
-    /// In free pieces.
-    pub free: u64,
-    /// The longest free piece.
-    pub largest_free: u64,
-    /// How many free pieces there are.
-    pub free_pieces: usize,
-    /// How much of what is free cannot be had in one piece: 1 - largest / free.
-    pub fragmentation: f64,
-    /// Of that, in pieces whose dma-bufs are kept.
-    pub ready: u64,
-    /// In pieces that were released and that an importer still has.
-    pub waiting: u64,
-    /// Requests refused because too little was free.
-    pub refused_full: u64,
-    /// Requests refused though enough was free, but in too small pieces.
-    pub refused_fragmented: u64,
 }
 
 /// A region set aside once, whose pieces are lent as dma-bufs. Clones are the same region.
@@ -174,19 +153,7 @@ impl CarveOut {
     /// How its memory is used now.
     #[must_use]
     pub fn figures(&self) -> CarveOutFigures {
-        let state = self.0.state();
-        let space = &state.pieces.space;
-        CarveOutFigures {
-            size: bytes(space.len()),
-            free: bytes(space.free()),
-            largest_free: bytes(space.largest(1)),
-            free_pieces: space.pieces(),
-            fragmentation: space.fragmentation(),
-            ready: bytes(state.pieces.ready()),
-            waiting: bytes(state.pieces.waiting()),
-            refused_full: state.refused_full,
-            refused_fragmented: state.refused_fragmented,
-        }
+        CarveOutFigures::of(&self.0.state())
     }
 }
 
@@ -218,45 +185,7 @@ impl Inner {
         if let Some(taken) = state.pieces.take(want) {
             return Ok(taken);
         }
-        Err(self.refuse(&mut state, want))
-    }
-
-    /// Tells a full region from a fragmented one.
-    fn refuse(&self, state: &mut State, want: Want) -> ExportError {
-        let space = &state.pieces.space;
-        let (free, waiting) = (bytes(space.free()), bytes(state.pieces.waiting()));
-        let full = space.free() < want.len;
-        let why = if full {
-            "it is full"
-        } else {
-            "it is fragmented"
-        };
-        let remedy = if full {
-            "free some, or make it larger"
-        } else {
-            "free the buffers between them, allocate long buffers before short ones, or make it \
-             larger"
-        };
-        let held = if waiting > 0 {
-            format!("; importers still hold {waiting} bytes that were released")
-        } else {
-            String::new()
-        };
-        let reason = format!(
-            "{why}: {free} of its {} bytes are free, at most {} of them in one piece for this \
-             request{held}; {remedy}",
-            self.region.len(),
-            bytes(space.largest(want.align)),
-        );
-        if full {
-            state.refused_full += 1;
-        } else {
-            state.refused_fragmented += 1;
-        }
-        ExportError::Refused {
-            errno: Errno::ENOMEM,
-            reason,
-        }
+        Err(state.refuse(want))
     }
 
     /// Makes what was taken a buffer to lend; frees the piece where that fails.
@@ -333,6 +262,13 @@ impl Exporter for CarveOut {
 
     fn release(&self, buffer: DmaBuf, client: ClientId) {
         let alone = buffer.is_alone();
+        // Nobody's now; heaps name what they lend to accounts only.
+        if alone
+            && client != ClientId::PROCESS
+            && let Err(error) = buffer.set_name(region::NAME)
+        {
+            tracing::debug!(%error, "a kept buffer keeps its last user's name");
+        }
         let stranger = self.0.state().pieces.put(buffer, client, alone);
         if let Some(buffer) = stranger {
             tracing::error!(id = ?buffer.id(), "a buffer of another heap was released to a carve-out");

@@ -1,57 +1,17 @@
-//! Carve-outs and buffers of huge pages on the board, with real importers.
+//! Carve-outs and buffers of huge pages on the board.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::Arc;
 
-use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
-use dmaflow_core::format::Format;
-use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::{Account, AllocOptions, Heap, HeapBuffer, page_size as page};
-use dmaflow_core::stage::{Source, StageError};
-use dmaflow_core::time::Rate;
 use dmaflow_heaps::carveout::CarveOutFigures;
-use dmaflow_heaps::{CarveOut, CarveOutConfig, Clearing, HugeUdmabuf, Pages, Udmabuf};
-use dmaflow_testbed::{Board, DmaBufs, conformance, open_files};
-use dmaflow_v4l2::{Direction, FormatRequest, Function, Queue, VideoDevice};
-use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
-use drm::control::Device as _;
+use dmaflow_heaps::{CarveOut, CarveOutConfig, Clearing, HugeUdmabuf, Pages};
+use dmaflow_testbed::{Board, DmaBufs, HugePages, conformance, open_files};
 
 const MIB: u64 = 1 << 20;
 const PEER: &str = env!("CARGO_BIN_EXE_heap-peer");
-
-/// Huge pages that are reserved while this lives; dropped, it checks that all were given back.
-struct HugePages(u64);
-
-impl HugePages {
-    fn reserve(count: u64) -> Self {
-        std::fs::write("/proc/sys/vm/nr_hugepages", count.to_string()).unwrap();
-        let this = Self(count);
-        assert_eq!(Self::free(), count, "memory is too fragmented for the test");
-        this
-    }
-
-    fn free() -> u64 {
-        let pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
-        std::fs::read_to_string(pool)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap()
-    }
-}
-
-impl Drop for HugePages {
-    fn drop(&mut self) {
-        let free = Self::free();
-        std::fs::write("/proc/sys/vm/nr_hugepages", "0").unwrap();
-        if !std::thread::panicking() {
-            assert_eq!(free, self.0, "huge pages were not given back");
-        }
-    }
-}
 
 fn carve_out(size: u64, pages: Pages, clearing: Clearing) -> (CarveOut, Heap) {
     let config = CarveOutConfig {
@@ -64,16 +24,6 @@ fn carve_out(size: u64, pages: Pages, clearing: Clearing) -> (CarveOut, Heap) {
     (carve_out, heap)
 }
 
-fn message(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
-
 fn fill(buffer: &DmaBuf, byte: u8) {
     buffer.write(CpuUse::Draw).unwrap().fill(byte);
 }
@@ -81,6 +31,11 @@ fn fill(buffer: &DmaBuf, byte: u8) {
 fn is_all(buffer: &DmaBuf, byte: u8) -> bool {
     let bytes = buffer.read(CpuUse::Inspect).unwrap();
     bytes.iter().all(|&found| found == byte)
+}
+
+/// The kernel's listing of dma-bufs.
+fn listing() -> String {
+    std::fs::read_to_string("/sys/kernel/debug/dma_buf/bufinfo").unwrap()
 }
 
 /// Everything that can be had, in pieces of so many bytes.
@@ -97,8 +52,7 @@ fn carve_outs_conform_and_leave_nothing_behind() {
     let (buffers, files) = (DmaBufs::now(), open_files());
     for pages in [Pages::Normal, Pages::Huge] {
         let (carve_out, heap) = carve_out(32 * MIB, pages, Clearing::Always);
-        let listing = std::fs::read_to_string("/sys/kernel/debug/dma_buf/bufinfo").unwrap();
-        assert!(listing.contains("dmaflow carve-out"), "{listing}");
+        assert!(listing().contains("dmaflow carve-out"), "{}", listing());
         assert_eq!(heap.available(), Some(32 * MIB));
         conformance::conforms(&heap, Path::new(PEER));
         assert_eq!(heap.available(), Some(32 * MIB), "{carve_out:?}");
@@ -149,7 +103,7 @@ fn without_huge_pages_the_errors_tell_how_to_have_some() {
     let _huge = HugePages::reserve(3);
     let heap = Heap::new(HugeUdmabuf::info(), HugeUdmabuf::open().unwrap());
     let error = heap.allocate(8 << 20).unwrap_err();
-    assert_eq!(error.errno(), Errno::ENOMEM);
+    assert_eq!(error.errno(), dmaflow_core::Errno::ENOMEM);
     assert!(error.to_string().contains("3 of 3 are free"), "{error}");
     assert!(error.to_string().contains("vm.nr_hugepages=4`"), "{error}");
     let error = CarveOut::new(CarveOutConfig {
@@ -178,7 +132,7 @@ fn a_full_carve_out_is_told_from_a_fragmented_one() {
     let (carve_out, heap) = carve_out(size, Pages::Normal, Clearing::Always);
     let mut all = the_rest(&heap, 1);
     assert_eq!((all.len(), heap.available()), (16, Some(0)));
-    let full = message(&heap.allocate(1).unwrap_err());
+    let full = heap.allocate(1).unwrap_err().to_string();
     assert!(full.contains("it is full: 0 of its 65536 bytes"), "{full}");
     let mut index = 0;
     all.retain(|_buffer| {
@@ -186,7 +140,7 @@ fn a_full_carve_out_is_told_from_a_fragmented_one() {
         index % 2 == 0
     });
     assert_eq!(heap.available(), Some(page() as u64));
-    let fragmented = message(&heap.allocate(2 * page()).unwrap_err());
+    let fragmented = heap.allocate(2 * page()).unwrap_err().to_string();
     for part in ["it is fragmented", "32768 of its 65536", "at most 4096"] {
         assert!(fragmented.contains(part), "{fragmented}");
     }
@@ -231,7 +185,9 @@ fn memory_is_cleared_between_clients_and_kept_for_one() {
         let first = one.allocate(len).unwrap();
         let id = first.id();
         fill(&first, 0xa5);
+        assert!(listing().contains("dmaflow one"), "{}", listing());
         drop(first);
+        assert!(!listing().contains("dmaflow one"), "{}", listing());
         let again = one.allocate(len).unwrap();
         assert_eq!(again.id(), id, "its dma-buf was kept");
         let kept = clearing == Clearing::BetweenClients;
@@ -248,192 +204,6 @@ fn memory_is_cleared_between_clients_and_kept_for_one() {
         let last = back.read(CpuUse::Inspect).unwrap()[len - 1];
         assert_eq!(last, if kept { 0x5a } else { 0 });
     }
-}
-
-fn vivid() -> Arc<VideoDevice> {
-    Arc::new(VideoDevice::open_matching(Some("vivid"), Function::Camera).unwrap())
-}
-
-/// A queue of the camera's with frames of this heap, all of them with the driver.
-fn queued(heap: &Heap) -> Result<(Queue, FramePool), Errno> {
-    let camera = vivid();
-    let request = FormatRequest {
-        code: Format::XRGB8888.v4l2().unwrap(),
-        width: 320,
-        height: 180,
-        strides: Vec::new(),
-    };
-    let layout = camera.set_format(Direction::Capture, &request).unwrap();
-    camera
-        .set_rate(Direction::Capture, Rate::new(30, 1).unwrap())
-        .unwrap();
-    let pool = FramePool::allocate(heap, &layout, 4).unwrap();
-    let queue = Queue::request(&camera, Direction::Capture, &pool).unwrap();
-    for slot in 0..queue.len() {
-        queue.enqueue(slot)?;
-    }
-    Ok((queue, pool))
-}
-
-#[test]
-fn a_piece_that_a_camera_still_fills_is_not_lent_again() {
-    let Some(_board) = Board::for_test("a_piece_that_a_camera_still_fills_is_not_lent_again")
-    else {
-        return;
-    };
-    let _huge = HugePages::reserve(8);
-    let (carve_out, heap) = carve_out(16 * MIB, Pages::Huge, Clearing::Always);
-    // At the beginning of a huge page, where Linux 6.12 has a driver write that asks for the rest.
-    let first = heap.allocate(4096).unwrap();
-    let (queue, pool) = queued(&heap).unwrap();
-    queue.stream_on().unwrap();
-    let lent = heap.stats().usage.live_bytes - first.len() as u64;
-    drop(pool);
-    assert_eq!(heap.stats().usage.live, 1, "as far as we know, all is back");
-    assert_eq!(carve_out.figures().waiting, lent);
-    assert_eq!(heap.stats().idle.deferred, lent);
-    // Whatever is lent now must not be where the camera writes.
-    let mut others = the_rest(&heap, 64 << 10);
-    others.push(first);
-    let had: u64 = others.iter().map(|buffer| buffer.len() as u64).sum();
-    assert!(
-        had > 4 * MIB && had <= 16 * MIB - lent,
-        "{had} with {lent} held"
-    );
-    let refused = message(&heap.allocate(64 << 10).unwrap_err());
-    let told = format!("importers still hold {lent} bytes");
-    assert!(refused.contains(&told), "{refused}");
-    for other in &others {
-        fill(other, 0x11);
-    }
-    for _frame in 0..12 {
-        let frame = queue.dequeue().unwrap();
-        assert!(!frame.damaged);
-        queue.enqueue(frame.slot).unwrap();
-    }
-    assert!(others.iter().all(|other| is_all(other, 0x11)));
-    drop((queue, others));
-    assert_eq!(heap.available(), Some(16 * MIB), "{carve_out:?}");
-    let whole = heap.allocate(16 << 20).unwrap();
-    assert!(is_all(&whole, 0), "pictures are shown to the next user");
-}
-
-/// vkms, or whichever card goes by this driver's name.
-struct Card(std::fs::File);
-
-impl AsFd for Card {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl drm::Device for Card {}
-impl drm::control::Device for Card {}
-
-impl Card {
-    fn of_driver(name: &str) -> Self {
-        let nodes = std::fs::read_dir("/dev/dri").unwrap();
-        let cards = nodes.map(|node| node.unwrap().path());
-        let mut cards = cards.filter(|path| path.display().to_string().contains("card"));
-        let found = cards.find_map(|path| {
-            let file = std::fs::File::options().read(true).write(true).open(path);
-            let card = Self(file.unwrap());
-            let driver = drm::Device::get_driver(&card).unwrap();
-            (driver.name() == name).then_some(card)
-        });
-        found.unwrap()
-    }
-}
-
-#[test]
-fn a_piece_that_a_display_imported_is_not_lent_again() {
-    let Some(_board) = Board::for_test("a_piece_that_a_display_imported_is_not_lent_again") else {
-        return;
-    };
-    let card = Card::of_driver("vkms");
-    let (carve_out, heap) = carve_out(MIB, Pages::Normal, Clearing::Always);
-    let buffer = heap.allocate(512 << 10).unwrap();
-    let handle = card.prime_fd_to_buffer(buffer.as_fd()).unwrap();
-    drop(buffer);
-    assert_eq!(carve_out.figures().waiting, 512 << 10);
-    assert_eq!(heap.available(), Some(512 << 10));
-    assert!(heap.allocate(1 << 20).is_err());
-    // Small ones too stay away from it, many times over.
-    for _again in 0..3 {
-        let others = the_rest(&heap, 4096);
-        assert_eq!(others.len() * page(), 512 << 10);
-    }
-    card.close_buffer(handle).unwrap();
-    assert_eq!(heap.allocate(1 << 20).unwrap().len(), 1 << 20);
-}
-
-/// Whether the camera takes four pictures of this heap and, where they can be `seen`, fills them.
-///
-/// vivid writes with the CPU, in Linux 6.12 to the wrong part of a huge page.
-fn camera_takes(heap: &Heap, size: (u32, u32), seen: bool) -> Result<(), StageError> {
-    let mut camera = V4l2Src::open(V4l2SrcConfig {
-        device: Some("vivid".to_owned()),
-        format: Some(Format::XRGB8888),
-        size: Some(size),
-        rate: Rate::new(30, 1),
-        controls: Vec::new(),
-    })
-    .unwrap();
-    let plan = camera.configure(Format::XRGB8888).unwrap();
-    let stride = usize::try_from(plan.layout.planes()[0].stride).unwrap();
-    let len = usize::try_from(plan.layout.buffer_lens()[0]).unwrap();
-    let pool = FramePool::allocate(heap, &plan.layout, 4).unwrap();
-    camera.attach(&pool)?;
-    let _stopper = camera.start().unwrap();
-    for _frame in 0..8 {
-        let frame = camera.next_frame().unwrap().unwrap();
-        let bytes = frame.buffers()[0].read(CpuUse::Inspect).unwrap();
-        let mut rows = bytes[..len].chunks(stride);
-        let drawn = rows.all(|row| row.iter().any(|&byte| byte != 0));
-        assert!(drawn || !seen, "a row without colour bars");
-    }
-    camera.stop().unwrap();
-    Ok(())
-}
-
-#[test]
-fn a_camera_without_iommu_takes_huge_pages_only() {
-    let Some(board) = Board::for_test("a_camera_without_iommu_takes_huge_pages_only") else {
-        return;
-    };
-    let _huge = HugePages::reserve(16);
-    let (_carve_out, huge) = carve_out(16 * MIB, Pages::Huge, Clearing::Always);
-    let right = board.kernel >= (6, 16);
-    // Two pictures to a huge page, and pictures that fill more than half of one.
-    for size in [(320, 180), (640, 360), (640, 480)] {
-        camera_takes(&huge, size, right).unwrap();
-    }
-    let single = Heap::new(HugeUdmabuf::info(), HugeUdmabuf::open().unwrap());
-    camera_takes(&single, (640, 480), right).unwrap();
-
-    let udmabuf = || Heap::new(Udmabuf::info(), Udmabuf::open().unwrap());
-    let carve_out = || carve_out(16 * MIB, Pages::Normal, Clearing::Always).1;
-    for heap in [&udmabuf as &dyn Fn() -> Heap, &carve_out] {
-        let _between = scatter();
-        let outcome = camera_takes(&heap(), (640, 480), true);
-        if board.is(&["ti"]) {
-            let refused = outcome.unwrap_err();
-            assert!(matches!(refused, StageError::Refused(_)), "{refused}");
-        } else {
-            outcome.unwrap();
-        }
-    }
-}
-
-/// Holds every second of many pages, so that those between them are free and no neighbours: the
-/// kernel gives such pages first, where on a fresh machine it gives memory in one piece.
-fn scatter() -> Vec<HeapBuffer> {
-    let udmabuf = Heap::new(Udmabuf::info(), Udmabuf::open().unwrap());
-    let pages = (0..400).map(|_| udmabuf.allocate(1).unwrap());
-    let pages: Vec<_> = pages.collect();
-    let every_second = pages.into_iter().enumerate();
-    let kept = every_second.filter_map(|(index, page)| (index % 2 == 0).then_some(page));
-    kept.collect()
 }
 
 #[test]

@@ -21,8 +21,9 @@ use crate::udmabuf::{self, Udmabuf};
 /// The longest part that is set aside in one go.
 const STEP: u64 = 64 << 20;
 
-/// What the kernel's listing calls the dma-bufs that hold the region.
-const NAME: &str = "dmaflow carve-out";
+/// What the kernel's listing calls the dma-bufs that are nobody's: those that hold the region,
+/// and those that are kept.
+pub(super) const NAME: &str = "dmaflow carve-out";
 
 /// Memory that stays: all of it is there, zeroed, and nothing moves or swaps it.
 #[derive(Debug)]
