@@ -59,7 +59,8 @@ fn heaps_tell_what_they_can_give_now() {
     let less = left["largest_now"]["bytes"].as_u64().unwrap();
     assert!(less <= total - largest, "{left}");
     let free = run.json["memory"]["cma_free"].as_u64().unwrap();
-    assert!(free <= total - largest, "{}", run.json);
+    // Each processor counts up to 125 pages by itself before it tells (`mm/vmstat.c`).
+    assert!(free <= total - largest + (2 << 20), "{}", run.json);
     drop(held);
 
     let system = find(&run.json["heaps"], "name", "system");
@@ -183,8 +184,10 @@ fn the_devices_of_a_running_pipeline_are_told() {
         let run = Run::of(&mut dmaflow(&["heaps", "stat", "--json"]));
         let value = told(&run);
         let buffers = value["by_name"]["dmaflow camera -> screen"]["buffers"].as_u64();
-        let devices = value["by_device"].as_object().unwrap();
-        if buffers.is_some_and(|buffers| buffers >= 3) && devices.len() >= 2 {
+        // vivid maps buffers for the CPU, which is no attachment, unless it wants contiguous ones.
+        let shown = &value["by_device"]["vkms"]["buffers"];
+        if buffers.is_some() && shown.as_u64() == buffers {
+            assert!(buffers >= Some(3), "{value}");
             let holder = format!("dmaflow {}", running.0.id());
             assert_eq!(
                 value["by_process"][holder]["buffers"].as_u64(),

@@ -69,7 +69,7 @@ pub(super) fn look(needs: Needs) -> Vec<Finding> {
             ABOUT,
             Verdict::Warning,
             format!(
-                "CONFIG_{} is not set: {} is missing",
+                "CONFIG_{} is not set; it gives {}",
                 option.name, option.gives
             ),
             format!("use a kernel with CONFIG_{}=y", option.name),
