@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use dmaflow_testbed::{Board, DmaBufs};
 
 fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
+    let output = command.output().expect("a program that is installed");
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}{}",

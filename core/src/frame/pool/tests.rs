@@ -59,11 +59,12 @@ mod models {
         loom::model(|| {
             let (pool, released) = pool(2);
             let place = Arc::new(FramePlace::default());
-            let frames = [1, 2].map(|sequence| numbered(pool.acquire().unwrap(), sequence));
+            let frames = [0, 1].map(|slot| pool.acquire_slot(slot).unwrap());
             let putting = Arc::clone(&place);
             let putter = thread::spawn(move || {
-                let replaced = frames.map(|frame| putting.put(frame));
-                replaced.iter().flatten().count()
+                let numbers = frames.into_iter().zip(1..);
+                let replaced = numbers.filter_map(|(frame, n)| putting.put(numbered(frame, n)));
+                replaced.count()
             });
             let taken = place.take().map(|frame| frame.meta().sequence);
             let replaced = putter.join().unwrap();
