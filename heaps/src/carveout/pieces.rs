@@ -96,7 +96,7 @@ impl<B: Buffer> Pieces<B> {
     /// place is taken only where that saves clearing.
     ///
     /// To take whatever is ready and as long would save more dma-bufs (77 instead of 40 of 100
-    /// in `benches/space.rs`), and cost three times as many refusals.
+    /// in `benches/space.rs`), and cost more refusals: three times as many at 70 % full.
     pub(super) fn take(&mut self, want: Want) -> Option<Taken<B>> {
         self.settle(LOOKS);
         let mut extent = self.space.take(want.len, want.align);
