@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::heap::Account;
-use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as};
+use dmaflow_testbed::{Board, DmaBufs, HugePages, Run, dmaflow, dmaflow_as};
 use serde_json::Value;
 
 const NOBODY: u32 = 65_534;
@@ -206,6 +206,8 @@ fn every_contender_is_measured_and_leaves_nothing() {
     let Some(_board) = Board::for_test("every_contender_is_measured_and_leaves_nothing") else {
         return;
     };
+    // For the carve-out on huge pages.
+    let _pages = HugePages::reserve(32);
     let before = DmaBufs::now();
     let arguments = [
         "heaps", "bench", "--size", "4K", "--size", "1M", "--count", "40", "--rounds", "8",
