@@ -256,42 +256,72 @@ impl Heap {
             && options.flags == 0
     }
 
-    /// Charges the request before it is made, so that budgets hold whoever asks at once.
     #[inline]
     fn export(&self, request: &Request) -> Result<HeapBuffer, AllocError> {
+        match &self.0.account {
+            None => self.charged(request),
+            Some(account) => self.lent(request, account),
+        }
+    }
+
+    /// Charges the request before it is made, so that budgets hold whoever asks at once.
+    #[inline]
+    fn charged(&self, request: &Request) -> Result<HeapBuffer, AllocError> {
         let registered = &*self.0.registered;
         let asked = request.len.get();
         let Some(serial) = registered.counters.take(asked) else {
             return Err(self.failed(self.over_budget(asked)));
         };
-        if let Some(account) = &self.0.account
-            && let Err(over) = account.take(asked)
-        {
-            registered.counters.undo(asked);
-            return Err(self.failed(self.over(asked, over)));
-        }
         let outcome = match Times::weight(asked, serial) {
             None => registered.exporter.allocate(request),
             Some(weight) => registered.timed(request, weight),
         };
-        match outcome {
-            Ok(buffer) if buffer.len() >= asked => {
-                let longer = buffer.len() - asked;
-                if longer > 0 {
-                    registered.counters.lengthen(longer);
-                }
-                let loan = match &self.0.account {
-                    None => 0,
-                    Some(account) => registered.lend(&buffer, longer, account),
-                };
-                Ok(HeapBuffer {
-                    heap: self.clone(),
-                    loan,
-                    buffer: Some(buffer),
-                })
-            }
-            useless => Err(self.failed(self.useless(request, useless))),
+        let buffer = match outcome {
+            Ok(buffer) => buffer,
+            Err(error) => return Err(self.failed(self.refused(request, error))),
+        };
+        if buffer.len() != asked {
+            return self.other_len(request, buffer);
         }
+        Ok(HeapBuffer {
+            heap: self.clone(),
+            loan: 0,
+            buffer: Some(buffer),
+        })
+    }
+
+    /// Charges the request to an account too, and enters the buffer there.
+    #[inline(never)]
+    fn lent(&self, request: &Request, account: &Account) -> Result<HeapBuffer, AllocError> {
+        let asked = request.len.get();
+        if let Err(over) = account.take(asked) {
+            return Err(self.failed(self.over(asked, over)));
+        }
+        let mut buffer = match self.charged(request) {
+            Ok(buffer) => buffer,
+            Err(error) => {
+                account.undo(asked);
+                return Err(error);
+            }
+        };
+        account.lengthen(buffer.len() - asked);
+        name(&buffer, account);
+        buffer.loan = account.hold(&self.0.registered.name, &buffer);
+        Ok(buffer)
+    }
+
+    #[inline(never)]
+    fn other_len(&self, request: &Request, buffer: DmaBuf) -> Result<HeapBuffer, AllocError> {
+        let (registered, asked) = (&*self.0.registered, request.len.get());
+        let Some(longer) = buffer.len().checked_sub(asked) else {
+            return Err(self.failed(self.short(request, buffer)));
+        };
+        registered.counters.lengthen(longer);
+        Ok(HeapBuffer {
+            heap: self.clone(),
+            loan: 0,
+            buffer: Some(buffer),
+        })
     }
 
     #[inline(never)]
@@ -370,23 +400,26 @@ impl Heap {
     }
 
     #[cold]
-    fn useless(&self, request: &Request, outcome: Result<DmaBuf, ExportError>) -> AllocError {
-        let (heap, asked) = (self.name().to_owned(), request.len.get());
+    fn refused(&self, request: &Request, source: ExportError) -> AllocError {
+        let asked = request.len.get();
         self.0.registered.counters.undo(asked);
-        if let Some(account) = &self.0.account {
-            account.undo(asked);
+        AllocError::Exporter {
+            heap: self.name().to_owned(),
+            asked,
+            source,
         }
-        match outcome {
-            Ok(short) => {
-                let given = short.len();
-                self.0.registered.exporter.release(short, request.client);
-                AllocError::Short { heap, asked, given }
-            }
-            Err(source) => AllocError::Exporter {
-                heap,
-                asked,
-                source,
-            },
+    }
+
+    #[cold]
+    fn short(&self, request: &Request, buffer: DmaBuf) -> AllocError {
+        let (registered, asked) = (&*self.0.registered, request.len.get());
+        let given = buffer.len();
+        registered.exporter.release(buffer, request.client);
+        registered.counters.undo(asked);
+        AllocError::Short {
+            heap: self.name().to_owned(),
+            asked,
+            given,
         }
     }
 }
@@ -409,15 +442,6 @@ impl Registered {
         let took = Clock::Monotonic.now().as_nanos() - started.as_nanos();
         self.times.record(took, weight);
         outcome
-    }
-
-    /// Enters a buffer that is charged to an account there, and gives the number by which the
-    /// account remembers it.
-    #[inline(never)]
-    fn lend(&self, buffer: &DmaBuf, longer: usize, account: &Account) -> u64 {
-        account.lengthen(longer);
-        name(buffer, account);
-        account.hold(&self.name, buffer)
     }
 }
 
@@ -466,6 +490,7 @@ impl Deref for HeapBuffer {
 }
 
 impl Drop for HeapBuffer {
+    #[inline]
     fn drop(&mut self) {
         let opened = &*self.heap.0;
         if !opened.registered.closes.load(Ordering::Relaxed) {
