@@ -1,5 +1,5 @@
 //! `dmaflow doctor` finds what is wrong, and nothing where nothing is.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 
