@@ -1,6 +1,7 @@
 //! A heap of one's own: an exporter, with the helpers that it wants around it.
 //!
 //! `cargo run -p dmaflow-examples --example own_heap` needs no device and no rights.
+#![expect(clippy::print_stdout, reason = "what it is for")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

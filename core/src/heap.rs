@@ -6,6 +6,9 @@
 //! exporters have in common (pools, deferred freeing, shrinking) are helpers outside the core.
 
 mod account;
+mod allocation;
+mod buffer;
+mod counters;
 mod cpu_access;
 mod error;
 mod exporter;
@@ -15,23 +18,23 @@ mod registry;
 mod stats;
 
 pub use account::{Account, ClientId, OverBudget};
+pub use buffer::HeapBuffer;
+pub use counters::{Budget, Usage};
 pub use cpu_access::CpuAccess;
 pub use error::AllocError;
 pub use exporter::{ExportError, Exporter, Idle, Request};
 pub use info::{Contiguity, HeapInfo, memory_total, page_size};
 pub use loans::{Loan, Loans};
 pub use registry::{HeapRegistry, NodeOpener, RefusedHeap, RegistryError};
-pub use stats::{AllocTimes, Budget, HeapStats, Usage};
+pub use stats::{AllocTimes, HeapStats};
 
 use std::fmt;
-use std::num::NonZeroUsize;
-use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::dma_buf::{BufferId, DmaBuf};
-use crate::time::Clock;
-use stats::{Counters, Times};
+use counters::Counters;
+use stats::Times;
 
 /// What a heap's owner does when a buffer comes back, before and after its exporter has it.
 pub trait ReleaseObserver: Send + Sync {
@@ -217,280 +220,10 @@ impl Heap {
         let accounts = &self.0.registered.accounts;
         accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Gives a buffer of at least `len` bytes, zeroed unless [`HeapInfo::zeroed`] says
-    /// otherwise.
-    ///
-    /// # Errors
-    /// [`AllocError`], each case counted in [`Usage::failed`].
-    #[inline]
-    pub fn allocate(&self, len: usize) -> Result<HeapBuffer, AllocError> {
-        self.allocate_with(len, AllocOptions::default())
-    }
-
-    /// Gives a buffer as [`Heap::allocate`] does, with options.
-    ///
-    /// # Errors
-    /// [`AllocError`], each case counted in [`Usage::failed`].
-    #[inline]
-    pub fn allocate_with(
-        &self,
-        len: usize,
-        options: AllocOptions,
-    ) -> Result<HeapBuffer, AllocError> {
-        match NonZeroUsize::new(len) {
-            Some(len) if self.takes(len, options) => self.export(&Request {
-                len,
-                align: options.align,
-                client: self.0.client,
-            }),
-            _ => Err(self.failed(self.wrong(len, options))),
-        }
-    }
-
-    #[inline]
-    fn takes(&self, len: NonZeroUsize, options: AllocOptions) -> bool {
-        let info = self.info();
-        info.largest
-            .is_none_or(|largest| len.get() as u64 <= largest)
-            && (options.align == 1
-                || options.align.is_power_of_two() && options.align <= info.alignment)
-            && options.flags == 0
-    }
-
-    /// Charges the request before it is made, so that budgets hold whoever asks at once.
-    #[inline]
-    fn export(&self, request: &Request) -> Result<HeapBuffer, AllocError> {
-        let registered = &*self.0.registered;
-        let asked = request.len.get();
-        let Some(serial) = registered.counters.take(asked) else {
-            return Err(self.failed(self.over_budget(asked)));
-        };
-        if let Some(account) = &self.0.account
-            && let Err(over) = account.take(asked)
-        {
-            registered.counters.undo(asked);
-            return Err(self.failed(self.over(asked, over)));
-        }
-        let account = self.0.account.as_ref();
-        let outcome = match Times::weight(asked, serial) {
-            None => registered.ask(request, account),
-            Some(weight) => registered.timed(request, account, weight),
-        };
-        match outcome {
-            Ok(buffer) if buffer.len() >= asked => {
-                let longer = buffer.len() - asked;
-                if longer > 0 {
-                    registered.counters.lengthen(longer);
-                }
-                let loan = match account {
-                    None => 0,
-                    Some(account) => registered.lend(&buffer, longer, account),
-                };
-                Ok(HeapBuffer {
-                    heap: self.clone(),
-                    loan,
-                    buffer: Some(buffer),
-                })
-            }
-            useless => Err(self.failed(self.useless(request, useless))),
-        }
-    }
-
-    #[inline(never)]
-    fn take_back(&self, buffer: Option<DmaBuf>, loan: u64) {
-        let Some(buffer) = buffer else { return };
-        let Opened {
-            registered, client, ..
-        } = &*self.0;
-        let len = buffer.len();
-        match registered.observer.get() {
-            None => {
-                registered.exporter.release(buffer, *client);
-                self.0.given_back(len, loan);
-            }
-            Some(observer) => {
-                observer.before_release(&buffer);
-                let id = buffer.id();
-                registered.exporter.release(buffer, *client);
-                self.0.given_back(len, loan);
-                observer.after_release(id, len);
-            }
-        }
-    }
-
-    // What follows is for requests that come to nothing. It stands apart so that the way of
-    // those that do is short: on a small buffer, a heap may cost a fiftieth of the ioctl.
-
-    #[cold]
-    fn failed(&self, error: AllocError) -> AllocError {
-        self.0.registered.counters.fail();
-        if let Some(account) = &self.0.account {
-            account.fail();
-        }
-        error
-    }
-
-    #[cold]
-    fn wrong(&self, asked: usize, options: AllocOptions) -> AllocError {
-        let (heap, info) = (self.name().to_owned(), self.info());
-        match info.largest {
-            _ if asked == 0 => AllocError::Empty { heap },
-            Some(largest) if asked as u64 > largest => AllocError::TooLarge {
-                heap,
-                asked,
-                largest,
-            },
-            _ if options.flags != 0 => AllocError::Flags {
-                heap,
-                flags: options.flags,
-            },
-            _ => AllocError::Alignment {
-                heap,
-                asked: options.align,
-                most: info.alignment,
-            },
-        }
-    }
-
-    #[cold]
-    fn over_budget(&self, asked: usize) -> AllocError {
-        let over = OverBudget {
-            whose: "it".to_owned(),
-            budget: self.budget(),
-            usage: self.0.registered.counters.usage(),
-        };
-        self.over(asked, over)
-    }
-
-    #[cold]
-    fn over(&self, asked: usize, over: OverBudget) -> AllocError {
-        AllocError::OverBudget {
-            heap: self.name().to_owned(),
-            asked,
-            over: Box::new(over),
-        }
-    }
-
-    #[cold]
-    fn useless(&self, request: &Request, outcome: Result<DmaBuf, ExportError>) -> AllocError {
-        let (heap, asked) = (self.name().to_owned(), request.len.get());
-        self.0.registered.counters.undo(asked);
-        if let Some(account) = &self.0.account {
-            account.undo(asked);
-        }
-        match outcome {
-            Ok(short) => {
-                let given = short.len();
-                self.0.registered.exporter.release(short, request.client);
-                AllocError::Short { heap, asked, given }
-            }
-            Err(source) => AllocError::Exporter {
-                heap,
-                asked,
-                source,
-            },
-        }
-    }
-}
-
-impl Opened {
-    fn given_back(&self, len: usize, loan: u64) {
-        self.registered.counters.give(len);
-        if let Some(account) = &self.account {
-            account.give(loan, len);
-        }
-    }
-}
-
-impl Registered {
-    fn ask(&self, request: &Request, account: Option<&Account>) -> Result<DmaBuf, ExportError> {
-        match account {
-            None => self.exporter.allocate(request),
-            Some(account) => self.exporter.allocate_named(request, account.name()),
-        }
-    }
-
-    /// Has the exporter allocate, and counts how long that took for so many allocations.
-    #[inline(never)]
-    fn timed(
-        &self,
-        request: &Request,
-        account: Option<&Account>,
-        weight: u64,
-    ) -> Result<DmaBuf, ExportError> {
-        let started = Clock::Monotonic.now();
-        let outcome = self.ask(request, account);
-        let took = Clock::Monotonic.now().as_nanos() - started.as_nanos();
-        self.times.record(took, weight);
-        outcome
-    }
-
-    /// Enters a buffer that is charged to an account there, and gives the number by which the
-    /// account remembers it.
-    #[inline(never)]
-    fn lend(&self, buffer: &DmaBuf, longer: usize, account: &Account) -> u64 {
-        account.lengthen(longer);
-        name(buffer, account);
-        account.hold(&self.name, buffer)
-    }
-}
-
-fn name(buffer: &DmaBuf, account: &Account) {
-    if buffer.is_importable()
-        && let Err(error) = buffer.set_name(&account.buffer_name())
-    {
-        // A name is a help for whoever reads the kernel's listings, nothing more.
-        tracing::debug!(%error, account = account.name(), "a buffer stays without a name");
-    }
 }
 
 impl fmt::Debug for Heap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Heap").field(&self.name()).finish()
-    }
-}
-
-/// A buffer on loan from a heap. Dropping it hands it back to the exporter.
-///
-/// # Invariants
-/// `buffer` is there until `Drop` runs.
-#[derive(Debug)]
-pub struct HeapBuffer {
-    heap: Heap,
-    /// The number by which the heap's account, where it has one, remembers it.
-    loan: u64,
-    buffer: Option<DmaBuf>,
-}
-
-impl HeapBuffer {
-    /// The heap it came from.
-    #[must_use]
-    pub const fn heap(&self) -> &Heap {
-        &self.heap
-    }
-}
-
-impl Deref for HeapBuffer {
-    type Target = DmaBuf;
-
-    #[expect(clippy::expect_used, reason = "the type's invariant")]
-    fn deref(&self) -> &DmaBuf {
-        self.buffer.as_ref().expect("a buffer until dropped")
-    }
-}
-
-impl Drop for HeapBuffer {
-    fn drop(&mut self) {
-        let opened = &*self.heap.0;
-        if !opened.registered.closes.load(Ordering::Relaxed) {
-            return self.heap.take_back(self.buffer.take(), self.loan);
-        }
-        let Some(len) = self.buffer.as_ref().map(|buffer| buffer.len()) else {
-            return;
-        };
-        // Closed where it is: moving it to its exporter first would cost as much again.
-        self.buffer = None;
-        opened.given_back(len, self.loan);
     }
 }

@@ -22,10 +22,13 @@ use contenders::{CONTENDERS, Contender};
 use figures::Series;
 
 pub(super) const EXAMPLES: &str = "\
-Each contender allocates a buffer and closes it, --count times a size, in as many blocks as there
-are rounds. A block is timed as a whole. The figures are microseconds a buffer; the ratio is the
-median over the rounds of a contender's block to the raw ioctl's in the same round, so that a
-machine that gets slower meanwhile changes it little.
+Each contender allocates a buffer and closes it, --count times a size, in blocks that are timed as
+a whole: of 10 buffers, or of one from 1 MiB on. In each round each contender has a block. The
+figures are microseconds a buffer; the ratio is the median over the rounds of a contender's block
+to the raw ioctl's in the same round, so that a machine that gets slower meanwhile changes it
+little.
+
+All of it takes long: 5,000 buffers of 32 MiB are 156 GiB to clear, for each contender.
 
 Examples:
   dmaflow heaps bench
@@ -47,10 +50,10 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = value_parser!(u32).range(1..))]
     count: u32,
     /// Into how many blocks they are divided
-    #[arg(long, value_name = "N", default_value_t = 250, value_parser = value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// 200 buffers in 50 rounds
-    #[arg(long, conflicts_with_all = ["count", "rounds"])]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// 200 buffers of each size instead of 5000
+    #[arg(long, conflicts_with = "count")]
     quick: bool,
     /// Let only this contender run beside the raw ioctl; may be repeated
     #[arg(long, value_name = "NAME", value_parser = contenders::names())]
@@ -66,29 +69,25 @@ pub(crate) struct BenchArgs {
 /// What is measured, and how often.
 struct Bench {
     node: KernelNode,
-    rounds: u32,
-    /// Buffers a block.
-    block: u32,
+    count: u32,
+    rounds: Option<u32>,
 }
 
 /// What came out for one length.
 struct Outcome {
     len: NonZeroUsize,
+    rounds: u32,
+    /// Buffers a block.
+    block: u32,
     /// A contender's figures, or why there are none.
     results: Vec<(&'static Contender, Result<Series, String>)>,
 }
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
-    let (count, rounds) = if args.quick {
-        (200, 50)
-    } else {
-        (args.count, args.rounds)
-    };
-    let rounds = rounds.min(count);
     let bench = Bench {
         node: kernel_node(&args.heap)?,
-        rounds,
-        block: count.div_ceil(rounds),
+        count: if args.quick { 200 } else { args.count },
+        rounds: args.rounds,
     };
     let entered = CONTENDERS.iter().enumerate().filter(|(place, contender)| {
         // The first is what the others are compared with.
@@ -136,23 +135,30 @@ impl Bench {
         entered: &[&'static Contender],
         told: &mut Told,
     ) -> Outcome {
+        let usual = if len.get() < 1 << 20 {
+            self.count.div_ceil(10)
+        } else {
+            self.count
+        };
+        let rounds = self.rounds.unwrap_or(usual).min(self.count);
+        let block = self.count.div_ceil(rounds);
         let warm = |contender: &&'static Contender| -> Result<_, String> {
             let entrant = (contender.enter)(&self.node)?;
-            entrant.block(len, self.block)?;
+            entrant.block(len, block)?;
             Ok((entrant, Series::default()))
         };
         let mut running: Vec<_> = entered.iter().map(warm).collect();
         let began = Instant::now();
-        for round in 0..self.rounds {
-            told.progress(len, round, self.rounds, began.elapsed());
+        for round in 0..rounds {
+            told.progress(len, round, rounds, began.elapsed());
             for turn in 0..running.len() {
                 let place = (round as usize + turn) % running.len();
                 let contender = &mut running[place];
                 let Ok((entrant, series)) = contender else {
                     continue;
                 };
-                match entrant.block(len, self.block) {
-                    Ok(took) => series.add(took, self.block),
+                match entrant.block(len, block) {
+                    Ok(took) => series.add(took, block),
                     // What it measured so far would be of another mix of rounds.
                     Err(why) => *contender = Err(why),
                 }
@@ -163,6 +169,8 @@ impl Bench {
             .map(|ran| ran.map(|(_entrant, series)| series));
         Outcome {
             len,
+            rounds,
+            block,
             results: entered.iter().copied().zip(series).collect(),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::stats::{Budget, Counters, Usage};
+use super::counters::{Budget, Counters, Usage};
 use crate::dma_buf::{BufferId, DmaBuf};
 
 /// Somebody whose memory nobody else may see.

@@ -11,15 +11,15 @@ const HEADS: [&str; 6] = ["", "min", "median", "p90", "× raw", ""];
 
 pub(super) fn text(bench: &Bench, outcomes: &[Outcome]) -> String {
     let mut text = format!(
-        "heap {}: µs for a buffer to be allocated and closed, {} buffers in {} rounds\n",
+        "heap {}: µs for a buffer to be allocated and closed, {} of each size\n",
         bench.node.info.name,
-        grouped(u64::from(bench.block) * u64::from(bench.rounds)),
-        grouped(bench.rounds.into()),
+        grouped(bench.count.into()),
     );
     let mut rows = Vec::new();
     for outcome in outcomes {
         let mut head = HEADS.map(str::to_owned);
         head[0] = bytes(outcome.len.get() as u64);
+        head[5] = format!("{} rounds of {}", outcome.rounds, outcome.block);
         rows.push(Row::Cells(head.to_vec()));
         rows.extend(outcome.results.iter().map(|(contender, result)| {
             let name = format!("  {}", contender.name);
@@ -60,12 +60,16 @@ pub(super) fn json(bench: &Bench, outcomes: &[Outcome]) -> Value {
                 (contender.name.to_owned(), value)
             })
             .collect();
-        json!({ "bytes": outcome.len.get(), "contenders": contenders })
+        json!({
+            "bytes": outcome.len.get(),
+            "rounds": outcome.rounds,
+            "buffers_a_round": outcome.block,
+            "contenders": contenders,
+        })
     });
     json!({
         "heap": bench.node.info.name,
-        "buffers": u64::from(bench.block) * u64::from(bench.rounds),
-        "rounds": bench.rounds,
+        "buffers": bench.count,
         "sizes": sizes.collect::<Vec<_>>(),
     })
 }
