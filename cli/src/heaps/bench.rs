@@ -128,7 +128,8 @@ fn kernel_node(asked: &str) -> Result<KernelNode, Failure> {
 }
 
 impl Bench {
-    /// Has every contender take part in every round, each round beginning with another one.
+    /// Has every contender take part in every round, in an order of its own, so that none always
+    /// follows the same one.
     fn measure(
         &self,
         len: NonZeroUsize,
@@ -148,11 +149,11 @@ impl Bench {
             Ok((entrant, Series::default()))
         };
         let mut running: Vec<_> = entered.iter().map(warm).collect();
+        let mut order = Order::of(running.len());
         let began = Instant::now();
         for round in 0..rounds {
             told.progress(len, round, rounds, began.elapsed());
-            for turn in 0..running.len() {
-                let place = (round as usize + turn) % running.len();
+            for &place in order.shuffled() {
                 let contender = &mut running[place];
                 let Ok((entrant, series)) = contender else {
                     continue;
@@ -173,6 +174,35 @@ impl Bench {
             block,
             results: entered.iter().copied().zip(series).collect(),
         }
+    }
+}
+
+/// Places in ever other orders, the same in every run.
+struct Order {
+    places: Vec<usize>,
+    random: u64,
+}
+
+impl Order {
+    fn of(places: usize) -> Self {
+        Self {
+            places: (0..places).collect(),
+            random: 1,
+        }
+    }
+
+    fn shuffled(&mut self) -> &[usize] {
+        for last in (1..self.places.len()).rev() {
+            // Knuth's generator for MMIX; its upper bits are the good ones.
+            self.random = self
+                .random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let among = last as u64 + 1;
+            let chosen = usize::try_from((self.random >> 33) % among);
+            self.places.swap(last, chosen.unwrap_or(last));
+        }
+        &self.places
     }
 }
 
@@ -213,5 +243,29 @@ impl Told {
         if let Some(status) = &self.status {
             status.end();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn each_contender_follows_each_other_one() {
+        let mut order = Order::of(4);
+        let mut pairs: HashMap<(usize, usize), u32> = HashMap::new();
+        for _round in 0..1200 {
+            let places = order.shuffled();
+            let mut sorted = places.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3]);
+            for pair in places.windows(2) {
+                *pairs.entry((pair[0], pair[1])).or_default() += 1;
+            }
+        }
+        // 3 pairs a round, and 12 of them: 300 each.
+        assert_eq!(pairs.len(), 12);
+        assert!(pairs.values().all(|&seen| seen > 200), "{pairs:?}");
     }
 }
