@@ -1,9 +1,5 @@
 //! `dmaflow heaps` tells what the kernel has and holds.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::os::fd::AsFd;
