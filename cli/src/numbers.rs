@@ -16,14 +16,23 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// Bytes in the largest unit that they fill.
+/// Bytes in the largest unit that they fill, no more than there are; to a tenth where that is
+/// one digit.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let unit = (1..UNITS.len())
         .rev()
         .find(|&unit| number >> (10 * unit) > 0)
         .unwrap_or(0);
-    format!("{} {}", number >> (10 * unit), UNITS[unit])
+    let whole = number >> (10 * unit);
+    let rest = number - (whole << (10 * unit));
+    // Below 2¹⁰ units of the next smaller kind, of which ten times as many fit.
+    let tenths = (rest >> (10 * unit.saturating_sub(1))) * 10 / 1024;
+    if unit > 0 && whole < 10 && tenths > 0 {
+        format!("{whole}.{tenths} {}", UNITS[unit])
+    } else {
+        format!("{whole} {}", UNITS[unit])
+    }
 }
 
 /// A length as people write it: `4096`, `4K`, `8MiB`, `1G`.
@@ -88,6 +97,10 @@ mod tests {
             sizes,
             ["0 bytes", "1023 bytes", "1 KiB", "128 MiB", "16777215 TiB"]
         );
+        let sizes: Vec<_> = [2000, 1_228_800, 2_094_211_072, (10 << 30) - 1]
+            .map(bytes)
+            .to_vec();
+        assert_eq!(sizes, ["1.9 KiB", "1.1 MiB", "1.9 GiB", "9.9 GiB"]);
     }
 
     #[test]

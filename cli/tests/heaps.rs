@@ -154,7 +154,7 @@ fn a_pipeline_of_built_in_stages_needs_no_devices() {
     let (status, text, stderr) = output(&["doctor", "examples/built-in.toml"]);
     assert_eq!((status, stderr.as_str()), (0, ""), "{text}");
     assert!(
-        text.contains("frames of 1 MiB each lie in heap `memfd`"),
+        text.contains("frames of 1.1 MiB each lie in heap `memfd`"),
         "{text}"
     );
     let arguments = [

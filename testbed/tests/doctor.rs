@@ -55,7 +55,7 @@ fn a_healthy_board_has_no_problem() {
     };
     assert!(text(about("kernel options"), "found").contains("all are set"));
     assert!(text(about("kernel heaps"), "found").contains("/dev/dma_heap/system"));
-    assert!(text(about("pipeline"), "found").contains("frames of 1 MiB each"));
+    assert!(text(about("pipeline"), "found").contains("frames of 1.1 MiB each"));
     before.assert_none_since();
 }
 
