@@ -9,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use dmaflow_core::heap::Heap;
+use dmaflow_core::heap::{Account, Heap};
 use dmaflow_heaps::OpenHeap;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
@@ -116,6 +116,39 @@ fn lends(node: &Path) {
     assert!(error.contains("`user"), "{error}");
     drop(held);
     assert!(heap.allocate(64 << 10).is_ok());
+}
+
+#[test]
+fn what_is_lent_is_told_by_user_client_and_pipeline() {
+    let scratch = Scratch::new("stat");
+    let _server = Server::start(serve(&[&scratch.file()]));
+    let heap = Heap::open(scratch.node()).unwrap();
+    let held = heap.for_account(&Account::new("left eye")).allocate(4096);
+    let nodes = scratch.0.join("nodes").display().to_string();
+    let stat = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dmaflow"));
+        command
+            .args(["heaps", "stat", "--served", &nodes])
+            .args(more);
+        ended(command)
+    };
+    let (status, text, _) = stat(&["--json"]);
+    assert_eq!(status, Some(0));
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let figures = json["served"][0]["figures"].as_array().unwrap();
+    let of = |sort: &str| figures.iter().find(|figure| figure["sort"] == sort);
+    for sort in ["heap", "user", "client", "pipeline"] {
+        let figure = of(sort).unwrap();
+        assert_eq!(figure["live"], 1, "{sort}: {figure}");
+        assert_eq!(figure["live_bytes"], 4096, "{sort}: {figure}");
+    }
+    assert_eq!(of("pipeline").unwrap()["name"], "left eye");
+    let (_, text, _) = stat(&[]);
+    assert!(
+        text.contains("nodes/camera") && text.contains("left eye"),
+        "{text}"
+    );
+    drop(held);
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 mod listings;
 mod report;
+mod served;
 mod snapshot;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use clap::{Args, value_parser};
+use dmaflow_pipelines::description::serving::DIRECTORY;
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::output;
@@ -31,9 +35,25 @@ pub(crate) struct StatArgs {
     /// Stop after so many times
     #[arg(long, value_name = "N", requires = "watch", value_parser = value_parser!(u64).range(1..))]
     times: Option<u64>,
+    /// Where servers' nodes are: what their heaps have lent is told to root and to their user
+    #[arg(long, value_name = "DIRECTORY", default_value = DIRECTORY)]
+    served: PathBuf,
     /// Write JSON; with --watch an object a line
     #[arg(long)]
     json: bool,
+}
+
+impl StatArgs {
+    fn text_of(&self, now: &Snapshot) -> String {
+        let served = served::below(&self.served);
+        report::text(now) + &served::text(&served)
+    }
+
+    fn json_of(&self, now: &Snapshot) -> Value {
+        let mut value = report::json(now);
+        value["served"] = served::json(&served::below(&self.served));
+        value
+    }
 }
 
 /// To the upper left corner, and nothing below.
@@ -43,9 +63,9 @@ pub(super) fn stat(args: &StatArgs) -> Result<(), Failure> {
     if !args.watch {
         let now = Snapshot::take();
         return if args.json {
-            output::json(&report::json(&now))
+            output::json(&args.json_of(&now))
         } else {
-            output::result(report::text(&now).as_bytes())
+            output::result(args.text_of(&now).as_bytes())
         };
     }
     let in_place = io::stdout().is_terminal();
@@ -53,9 +73,9 @@ pub(super) fn stat(args: &StatArgs) -> Result<(), Failure> {
     loop {
         let now = Snapshot::take();
         let text = if args.json {
-            format!("{}\n", report::json(&now))
+            format!("{}\n", args.json_of(&now))
         } else if in_place {
-            format!("{ANEW}{}", report::text(&now))
+            format!("{ANEW}{}", args.text_of(&now))
         } else {
             report::line(&now)
         };
