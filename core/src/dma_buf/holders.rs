@@ -61,6 +61,7 @@ mod tests {
     use crate::dma_buf::CpuUse;
 
     #[test]
+    #[cfg_attr(miri, ignore = "makes a memfd")]
     fn a_buffer_is_untouched_until_somebody_may_write() {
         let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
         let fd = nix::sys::memfd::memfd_create("untouched", flags).unwrap();
