@@ -206,6 +206,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "a million buffers, and no pointers")]
     fn what_cannot_be_counted_is_not_given() {
         let counters = Counters::default();
         assert_eq!(counters.take(usize::MAX), None);
