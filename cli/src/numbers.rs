@@ -26,7 +26,7 @@ pub(crate) fn bytes(number: u64) -> String {
         .unwrap_or(0);
     let whole = number >> (10 * unit);
     let rest = number - (whole << (10 * unit));
-    // Below 2¹⁰ units of the next smaller kind, of which ten times as many fit.
+    // What is left, in 1024ths of the unit, which cannot overflow.
     let tenths = (rest >> (10 * unit.saturating_sub(1))) * 10 / 1024;
     if unit > 0 && whole < 10 && tenths > 0 {
         format!("{whole}.{tenths} {}", UNITS[unit])
