@@ -10,6 +10,7 @@ pub mod conformance;
 mod faults;
 pub mod hostile;
 mod huge_pages;
+mod node_mode;
 pub mod peer;
 mod program;
 mod serving;
@@ -18,5 +19,8 @@ pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
 pub use faults::Faults;
 pub use huge_pages::HugePages;
-pub use program::{Run, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid};
+pub use node_mode::NodeMode;
+pub use program::{
+    Run, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid, world_readable,
+};
 pub use serving::{Serving, eventually};

@@ -1,6 +1,8 @@
 //! The program `dmaflow`, run as a user would.
 
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -74,6 +76,20 @@ pub fn as_user(user: u32, program: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// A copy of a file of the checkout for [other users](as_user), to whom a checkout may be closed.
+///
+/// # Panics
+/// When it cannot be copied.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
+pub fn world_readable(file: &str) -> String {
+    let name = file.replace('/', "-");
+    let copy = std::env::temp_dir().join(name);
+    fs::copy(checkout().join(file), &copy).expect("a file that can be copied");
+    fs::set_permissions(&copy, Permissions::from_mode(0o644)).expect("a copy of ours");
+    copy.to_string_lossy().into_owned()
+}
+
 /// Unloads vivid's driver and loads it again, with the profile's parameters.
 ///
 /// # Panics
@@ -96,15 +112,18 @@ pub fn modprobe(arguments: &[&str]) {
 /// Any program with its arguments, in the checkout.
 #[must_use]
 pub fn command(program: &str, arguments: &[&str]) -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .current_dir(root)
+        .current_dir(checkout())
         // What one run learns is not to change the next.
         .env("DMAFLOW_CACHE", "")
         .stdin(Stdio::null());
     command
+}
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 impl Run {

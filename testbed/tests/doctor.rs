@@ -4,7 +4,7 @@
 use std::fs;
 
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
-use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as};
+use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as, world_readable};
 use serde_json::Value;
 
 const NOBODY: u32 = 65_534;
@@ -129,7 +129,10 @@ fn another_user_is_told_what_is_closed() {
     let Some(_board) = Board::for_test("another_user_is_told_what_is_closed") else {
         return;
     };
-    for arguments in [&["doctor", "--json"][..], PIPELINE] {
+    let mut pipeline = PIPELINE.to_vec();
+    let description = world_readable(pipeline[1]);
+    pipeline[1] = &description;
+    for arguments in [&["doctor", "--json"][..], &pipeline] {
         let run = Run::of(&mut dmaflow_as(NOBODY, arguments));
         assert_eq!(run.status, Some(1), "{}", run.json);
         let problems = with_verdict(&run, "problem");
@@ -150,7 +153,8 @@ fn another_user_is_told_what_is_closed() {
         }
     }
     // A pipeline that opens none of them is not concerned.
-    let arguments = ["doctor", "examples/built-in.toml", "--json"];
+    let description = world_readable("examples/built-in.toml");
+    let arguments = ["doctor", &description, "--json"];
     let run = Run::of(&mut dmaflow_as(NOBODY, &arguments));
     assert_eq!(run.status, Some(0), "{}", run.json);
     assert!(!with_verdict(&run, "warning").is_empty());

@@ -1,16 +1,15 @@
 //! `dmaflow heaps` tells what the kernel has and holds.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::heap::Account;
-use dmaflow_testbed::{Board, DmaBufs, HugePages, Run, dmaflow, dmaflow_as};
+use dmaflow_testbed::{Board, DmaBufs, HugePages, NodeMode, Run, dmaflow, dmaflow_as};
 use serde_json::Value;
 
 const NOBODY: u32 = 65_534;
@@ -79,8 +78,6 @@ fn permissions_are_those_of_the_user() {
         return;
     };
     let node = "/dev/dma_heap/system";
-    let mode = fs::metadata(node).unwrap().mode() & 0o777;
-    let set = |mode| fs::set_permissions(node, fs::Permissions::from_mode(mode)).unwrap();
     let run = Run::of(&mut dmaflow(&["heaps", "--json"]));
     let ours = find(&told(&run)["heaps"], "name", "system");
     assert_eq!(ours["node"]["path"], node);
@@ -88,8 +85,9 @@ fn permissions_are_those_of_the_user() {
     assert_eq!(ours["refused"], Value::Null);
 
     let arguments = ["heaps", "--json"];
+    let node_mode = NodeMode::set(Path::new(node), 0o600);
     for (mode, open) in [(0o600, false), (0o644, true)] {
-        set(mode);
+        node_mode.change(mode);
         let run = Run::of(&mut dmaflow_as(NOBODY, &arguments));
         let theirs = find(&told(&run)["heaps"], "name", "system");
         assert_eq!(theirs["node"]["mode"], format!("{mode:04o}"));
@@ -98,7 +96,6 @@ fn permissions_are_those_of_the_user() {
         assert_eq!(theirs["refused"].is_null(), open, "{theirs}");
         assert_eq!(theirs["largest_now"].is_null(), !open, "{theirs}");
     }
-    set(mode);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,7 +10,9 @@ use std::time::{Duration, Instant};
 use dmaflow_core::time::Rate;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::{Limits, Pipeline};
-use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as, open_files, reload_vivid};
+use dmaflow_testbed::{
+    Board, DmaBufs, NodeMode, Run, dmaflow, dmaflow_as, open_files, reload_vivid, world_readable,
+};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
 const RUN: &[&str] = &[
@@ -248,18 +249,19 @@ fn a_heap_node_without_permission() {
         return;
     };
     let buffers = DmaBufs::now();
-    let everybody = |path: &Path| {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
-    };
-    for directory in ["/dev", "/dev/dri"] {
-        for node in fs::read_dir(directory).unwrap().flatten() {
+    let nodes = ["/dev", "/dev/dri"]
+        .iter()
+        .flat_map(|directory| fs::read_dir(directory).unwrap().flatten())
+        .filter(|node| {
             let name = node.file_name().to_string_lossy().into_owned();
-            if name.starts_with("video") || name.starts_with("card") {
-                everybody(&node.path());
-            }
-        }
-    }
-    let arguments = arguments(&["--set=camera.heap=system", "--frames=15"]);
+            name.starts_with("video") || name.starts_with("card")
+        });
+    let _everybodys: Vec<NodeMode> = nodes
+        .map(|node| NodeMode::set(&node.path(), 0o666))
+        .collect();
+    let mut arguments = arguments(&["--set=camera.heap=system", "--frames=15"]);
+    let description = world_readable(arguments[1]);
+    arguments[1] = &description;
     let run = Run::of(&mut dmaflow_as(65_534, &arguments));
     assert_eq!(run.status, Some(1), "{run:?}");
     for word in [

@@ -56,14 +56,17 @@ pub(crate) fn test_programs(root: &Path, package: &str) -> Result<Vec<PathBuf>> 
     Ok(executables(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// The test programs in cargo's messages.
+/// The test programs in cargo's messages, by name: cargo tells them as each is ready, so that
+/// their order would change from build to build.
 fn executables(messages: &str) -> Vec<PathBuf> {
-    messages
+    let mut programs: Vec<_> = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["profile"]["test"] == true)
         .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
-        .collect()
+        .collect();
+    programs.sort_unstable();
+    programs
 }
 
 #[cfg(test)]
@@ -71,11 +74,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_test_programs_count() {
-        let messages = r#"{"reason":"compiler-artifact","profile":{"test":true},"executable":"/t/a"}
+    fn only_test_programs_count_and_their_order_stays() {
+        let messages = r#"{"reason":"compiler-artifact","profile":{"test":true},"executable":"/t/c"}
+{"reason":"compiler-artifact","profile":{"test":true},"executable":"/t/a"}
 {"reason":"compiler-artifact","profile":{"test":false},"executable":"/t/b"}
 {"reason":"compiler-artifact","profile":{"test":true},"executable":null}
 not json"#;
-        assert_eq!(executables(messages), [PathBuf::from("/t/a")]);
+        assert_eq!(
+            executables(messages),
+            [PathBuf::from("/t/a"), PathBuf::from("/t/c")]
+        );
     }
 }
