@@ -22,11 +22,11 @@ use contenders::{CONTENDERS, Contender};
 use figures::Series;
 
 pub(super) const EXAMPLES: &str = "\
-Each contender allocates a buffer and closes it, --count times a size, in blocks that are timed as
-a whole: of 10 buffers, or of one from 1 MiB on. In each round each contender has a block. The
-figures are microseconds a buffer; the ratio is the median over the rounds of a contender's block
-to the raw ioctl's in the same round, so that a machine that gets slower meanwhile changes it
-little.
+Each contender allocates a buffer and closes it, --count times a size. In each of --rounds rounds
+each contender has a block of them, which is timed as a whole; blocks are long, since a block's
+first buffers find the processor's caches as the contender before left them. The figures are
+microseconds a buffer; the ratio is the median over the rounds of a contender's block to the raw
+ioctl's in the same round, so that a machine that gets slower meanwhile changes it little.
 
 All of it takes long: 5,000 buffers of 32 MiB are 156 GiB to clear, for each contender.
 
@@ -50,9 +50,10 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = value_parser!(u32).range(1..))]
     count: u32,
     /// Into how many blocks they are divided
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
-    rounds: Option<u32>,
-    /// 200 buffers of each size instead of 5000
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u32).range(1..))]
+    #[arg(default_value_if("quick", "true", "20"))]
+    rounds: u32,
+    /// 200 buffers of each size instead of 5000, in 20 blocks
     #[arg(long, conflicts_with = "count")]
     quick: bool,
     /// Let only this contender run beside the raw ioctl; may be repeated
@@ -70,7 +71,7 @@ pub(crate) struct BenchArgs {
 struct Bench {
     node: KernelNode,
     count: u32,
-    rounds: Option<u32>,
+    rounds: u32,
 }
 
 /// What came out for one length.
@@ -136,12 +137,7 @@ impl Bench {
         entered: &[&'static Contender],
         told: &mut Told,
     ) -> Outcome {
-        let usual = if len.get() < 1 << 20 {
-            self.count.div_ceil(10)
-        } else {
-            self.count
-        };
-        let rounds = self.rounds.unwrap_or(usual).min(self.count);
+        let rounds = self.rounds.min(self.count);
         let block = self.count.div_ceil(rounds);
         let warm = |contender: &&'static Contender| -> Result<_, String> {
             let entrant = (contender.enter)(&self.node)?;

@@ -21,9 +21,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(40 * 60);
 const SCRIPT: &str = "\
 set -e
 echo 40 > /proc/sys/vm/nr_hugepages
-dmaflow heaps bench --quiet --rounds 100 --only heap --only pool --only carve-out --only carve-out-huge
+dmaflow heaps bench --quiet --only heap --only pool --only carve-out --only carve-out-huge
 echo
-dmaflow heaps bench --quiet --quick --rounds 20 --only pool-cleared --only carve-out-cleared";
+dmaflow heaps bench --quiet --quick --only pool-cleared --only carve-out-cleared";
 
 /// Boots the board once and measures there.
 pub(super) fn measure(root: &Path) -> Result<()> {
