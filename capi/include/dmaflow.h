@@ -92,7 +92,10 @@ const char *dmaflow_heap_list_name(const dmaflow_heaps *list, size_t index);
 int dmaflow_heap_list_free(dmaflow_heaps *list);
 
 /**
- * Allocates a buffer of at least `len` bytes, rounded up to whole pages and zeroed.
+ * Allocates a buffer of at least `len` bytes, a whole number of pages.
+ *
+ * It is zeroed. Only a served heap that clears memory between clients, and says so in its
+ * server's file, may give a program what it wrote itself.
  *
  * `align` is what its beginning is to be aligned to, as devices see it: a power of two, or 0
  * for no more than the heap does anyway. No flags are defined: `flags` must be 0.

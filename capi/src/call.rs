@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dmaflow_core::Errno;
+use dmaflow_core::{Errno, with_causes};
 
 use crate::failure::Failure;
 
@@ -29,6 +29,11 @@ pub(crate) fn call<T>(failed: T, what: impl FnOnce() -> Result<T, Failure>) -> T
     })
 }
 
+/// A text as C has it. No NUL can lie within; none of ours has one.
+pub(crate) fn for_c(text: &str) -> CString {
+    CString::new(text.replace('\0', " ")).unwrap_or_default()
+}
+
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -36,7 +41,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 }
 
 fn remember(failure: &Failure) {
-    let text = CString::new(failure.text().replace('\0', " ")).unwrap_or_default();
+    let text = for_c(&with_causes(failure));
     let errno = failure.errno();
     // A thread that is ending has no place for it any more, and nobody to read it.
     LAST.try_with(|last| last.replace(Some((errno, text)))).ok();

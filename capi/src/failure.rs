@@ -1,7 +1,5 @@
 //! Why a call from C failed.
 
-use std::error::Error;
-
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBufError;
 use dmaflow_core::heap::{AllocError, RegistryError};
@@ -50,16 +48,9 @@ impl Failure {
             Self::Open(RegistryError::Unknown { .. }) => Errno::ENOENT,
             Self::Open(RegistryError::Refused { .. }) => Errno::EACCES,
             Self::Alloc(error) => error.errno(),
-            Self::Buffer(DmaBufError::Busy) => Errno::EBUSY,
-            Self::Buffer(DmaBufError::Map { source, .. } | DmaBufError::Sync(source)) => *source,
-            Self::Open(_) | Self::Buffer(_) | Self::Panicked { .. } => Errno::EIO,
+            Self::Buffer(error) => error.errno().unwrap_or(Errno::EIO),
+            Self::Open(_) | Self::Panicked { .. } => Errno::EIO,
         }
-    }
-
-    /// What happened, with what caused it.
-    pub(crate) fn text(&self) -> String {
-        let causes = std::iter::successors(self.source(), |&cause| cause.source());
-        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
     }
 }
 
@@ -74,7 +65,7 @@ mod tests {
             source: Errno::ENODEV,
         });
         assert_eq!(failure.errno(), Errno::ENODEV);
-        let text = failure.text();
+        let text = dmaflow_core::with_causes(&failure);
         assert!(text.starts_with("cannot map 4096 bytes"), "{text}");
         assert!(text.contains("ENODEV"), "{text}");
     }

@@ -2,9 +2,10 @@
 
 use std::ffi::{CStr, CString};
 
-use dmaflow_core::heap::{Account, AllocOptions, Heap, HeapRegistry};
+use dmaflow_core::heap::{Account, AllocOptions, Heap};
 
 use crate::buffer::{BUFFERS, Buffer};
+use crate::call::for_c;
 use crate::failure::Failure;
 use crate::handles::Handles;
 
@@ -17,18 +18,9 @@ pub(crate) struct OpenHeap {
     name: CString,
 }
 
-/// Names cannot hold a NUL where they come from C, and none of ours does.
-fn for_c(name: &str) -> CString {
-    CString::new(name.replace('\0', " ")).unwrap_or_default()
-}
-
 /// Opens a heap by name or path, for an account where one is named; gives its handle.
 pub(crate) fn open(name: &str, account: Option<&str>) -> Result<usize, Failure> {
-    open_from(&dmaflow_heaps::registry(), name, account)
-}
-
-fn open_from(registry: &HeapRegistry, name: &str, account: Option<&str>) -> Result<usize, Failure> {
-    let heap = registry.open(name)?;
+    let heap = dmaflow_heaps::registry().open(name)?;
     let heap = match account {
         Some(account) => heap.for_account(&Account::new(account)),
         None => heap,

@@ -119,7 +119,10 @@ pub extern "C" fn dmaflow_heap_list_free(list: *mut DmaflowHeapList) -> c_int {
     call(-1, || LISTS.take(list.addr()).map(|_freed| 0))
 }
 
-/// Allocates a buffer of at least `len` bytes, rounded up to whole pages and zeroed.
+/// Allocates a buffer of at least `len` bytes, a whole number of pages.
+///
+/// It is zeroed. Only a served heap that clears memory between clients, and says so in its
+/// server's file, may give a program what it wrote itself.
 ///
 /// `align` is what its beginning is to be aligned to, as devices see it: a power of two, or 0
 /// for no more than the heap does anyway. No flags are defined: `flags` must be 0.

@@ -89,13 +89,8 @@ fn the_shared_library_keeps_its_promises() -> Result<()> {
 #[test]
 fn the_static_library_keeps_its_promises() -> Result<()> {
     let mut libraries = vec!["-l:libdmaflow.a".to_owned()];
-    let mut flags = pkg_config(&["--static", "--libs"])?;
-    flags.retain(|flag| flag != "-ldmaflow");
-    libraries.splice(
-        0..0,
-        flags.iter().filter(|flag| flag.starts_with("-L")).cloned(),
-    );
-    libraries.extend(flags);
+    let flags = pkg_config(&["--static", "--libs"])?;
+    libraries.extend(flags.into_iter().filter(|flag| flag != "-ldmaflow"));
     let program = compile("tests/checks.c", "checks-static", &libraries)?;
     let output = run(Command::new(&program).arg("memfd"))?;
     assert!(output.ends_with("checks passed\n"), "{output}");

@@ -1,11 +1,12 @@
 //! Why a command failed, and the exit status that says so.
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use dmaflow_pipelines::PipelineError;
 use dmaflow_pipelines::description::Diagnostics;
 use serde_json::{Value, json};
+
+pub(crate) use dmaflow_core::with_causes;
 
 /// Why a command failed.
 pub(crate) enum Failure {
@@ -78,21 +79,6 @@ impl Failure {
             Self::Reader => ExitCode::SUCCESS,
         }
     }
-}
-
-/// An error with what caused it, as far as it does not say so itself.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod holders;
 pub(crate) use access::Lent;
 pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -62,6 +62,22 @@ pub enum DmaBufError {
         /// ENOTTY before Linux 6.0 and on memory that is no dma-buf.
         source: Errno,
     },
+}
+
+impl DmaBufError {
+    /// The kernel's number for it, where there is one.
+    #[must_use]
+    pub const fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Measure(source)
+            | Self::Map { source, .. }
+            | Self::Sync(source)
+            | Self::Name { source, .. }
+            | Self::SyncFile { source, .. } => Some(*source),
+            Self::Busy => Some(Errno::EBUSY),
+            Self::Empty => None,
+        }
+    }
 }
 
 /// What a buffer is the same as: two descriptors of one buffer have equal ids.
@@ -226,6 +242,16 @@ impl DmaBuf {
                 name: name.to_owned(),
                 source,
             })
+    }
+
+    /// Sets the name where there can be one: it is a help for whoever reads the kernel's
+    /// listings, so that a refusal is no more than logged.
+    pub fn try_set_name(&self, name: &CStr) {
+        if self.is_importable()
+            && let Err(errno) = sys::set_name(self.fd.as_fd(), name)
+        {
+            tracing::debug!(%errno, ?name, "a buffer does not get its name");
+        }
     }
 
     /// Returns a sync file that signals when the buffer may be accessed so.

@@ -23,7 +23,7 @@ pub use counters::{Budget, Usage};
 pub use cpu_access::CpuAccess;
 pub use error::AllocError;
 pub use exporter::{ExportError, Exporter, Idle, Request};
-pub use info::{Contiguity, HeapInfo, memory_total, page_size};
+pub use info::{Contiguity, HeapInfo, memory_total, page_size, whole_pages};
 pub use loans::{Loan, Loans};
 pub use registry::{HeapRegistry, NodeOpener, RefusedHeap, RegistryError};
 pub use stats::{AllocTimes, HeapStats};
@@ -168,12 +168,12 @@ impl Heap {
     /// This heap, allocating for an account: buffers are charged to it, named after it, and
     /// listed by [`Heap::loans`].
     ///
-    /// Naming costs a system call a buffer; a heap without an account makes no more of them
-    /// than its exporter does.
+    /// Naming and listing cost two system calls a buffer; a heap without an account makes no
+    /// more of them than its exporter does.
     #[must_use]
     pub fn for_account(&self, account: &Account) -> Self {
         let mut accounts = self.accounts_known();
-        accounts.retain(|known| known.usage().live > 0 && !known.is(account));
+        accounts.retain(|known| known.is_in_use() && !known.is(account));
         accounts.push(account.clone());
         drop(accounts);
         Self(Arc::new(Opened {

@@ -4,6 +4,7 @@
 //! a [`frame::FramePool`] takes its frames from one of them before streaming; stages
 //! ([`stage::Source`], [`stage::Sink`]) import the pool and pass [`frame::Frame`]s on.
 
+mod causes;
 pub mod dma_buf;
 pub mod format;
 pub mod fourcc;
@@ -14,6 +15,8 @@ pub mod stage;
 mod sync;
 mod sys;
 pub mod time;
+
+pub use causes::with_causes;
 
 /// The error number of a kernel call, as [`stage::ImportRefused`] and heap errors carry it.
 pub use nix::errno::Errno;

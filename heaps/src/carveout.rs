@@ -263,11 +263,8 @@ impl Exporter for CarveOut {
     fn release(&self, buffer: DmaBuf, client: ClientId) {
         let alone = buffer.is_alone();
         // Nobody's now; heaps name what they lend to accounts only.
-        if alone
-            && client != ClientId::PROCESS
-            && let Err(error) = buffer.set_name(region::NAME)
-        {
-            tracing::debug!(%error, "a kept buffer keeps its last user's name");
+        if alone && client != ClientId::PROCESS {
+            buffer.try_set_name(region::NAME);
         }
         let stranger = self.0.state().pieces.put(buffer, client, alone);
         if let Some(buffer) = stranger {

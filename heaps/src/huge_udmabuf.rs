@@ -9,10 +9,9 @@ use std::os::fd::OwnedFd;
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
-use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request};
+use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, memory_total};
 
 use crate::hugepages::{self, HUGE_PAGE, HugePages};
-use crate::kernel::meminfo;
 use crate::memfd::sealed_huge;
 use crate::udmabuf::{self, Udmabuf};
 
@@ -48,7 +47,7 @@ impl HugeUdmabuf {
             alignment: usize::try_from(HUGE_PAGE).unwrap_or(usize::MAX),
             cached: Some(true),
             // Pages may be reserved later, up to all the memory there is.
-            largest: [udmabuf::limit(), meminfo("MemTotal")]
+            largest: [udmabuf::limit(), memory_total()]
                 .into_iter()
                 .flatten()
                 .min(),

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request};
+use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, memory_total};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-use crate::memfd::whole_pages;
 use crate::sys::HeapFd;
 
 /// Where the kernel puts the nodes.
@@ -54,12 +53,9 @@ impl Exporter for KernelHeap {
             call: "DMA_HEAP_IOCTL_ALLOC",
             source,
         };
-        let len = whole_pages(request.len)
-            .ok_or(Errno::ENOMEM)
-            .map_err(refused)?;
-        let fd = self.0.alloc(len).map_err(refused)?;
-        // `dma_heap_buffer_alloc` rounds up to whole pages as we have done.
-        Ok(DmaBuf::with_len(fd, len))
+        let fd = self.0.alloc(request.len).map_err(refused)?;
+        // Whole pages: `dma_heap_buffer_alloc` rounds up no further.
+        Ok(DmaBuf::with_len(fd, request.len))
     }
 
     fn only_closes(&self) -> bool {
@@ -126,7 +122,7 @@ pub(crate) fn describe(name: &str) -> HeapInfo {
     };
     let aliases = CMA_NAMES.iter().filter(|alias| is_cma && **alias != name);
     let total = match contiguity {
-        Contiguity::Scattered => meminfo("MemTotal"),
+        Contiguity::Scattered => memory_total(),
         _ if is_cma => meminfo("CmaTotal"),
         _ => None,
     };

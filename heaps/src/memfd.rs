@@ -4,10 +4,9 @@ use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 
 use crate::hugepages::{self, HUGE_PAGE};
-use crate::kernel::meminfo;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, page_size};
+use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, memory_total};
 use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::ftruncate;
@@ -30,7 +29,7 @@ impl Memfd {
             cached: Some(true),
             importable: false,
             // A file may be longer than the memory that could ever fill it.
-            largest: meminfo("MemTotal"),
+            largest: memory_total(),
             ..HeapInfo::new(Self::NAME)
         }
     }
@@ -47,22 +46,14 @@ impl Exporter for Memfd {
     }
 }
 
-/// Rounds up to whole pages, unless that is too long for any memory.
-pub(crate) fn whole_pages(len: NonZeroUsize) -> Option<NonZeroUsize> {
-    // A page is a power of two: there is no need to divide.
-    let below = page_size() - 1;
-    NonZeroUsize::new(len.get().checked_add(below)? & !below)
-}
-
 pub(crate) struct Sealed {
     pub(crate) fd: OwnedFd,
     pub(crate) len: NonZeroUsize,
 }
 
-/// Makes a memfd of whole pages that can neither shrink nor grow, so that whoever maps it
+/// Makes a memfd of so many bytes, in whole pages, that can neither shrink nor grow, so that whoever maps it
 /// cannot be hit by SIGBUS, and udmabuf takes it.
 pub(crate) fn sealed(len: NonZeroUsize) -> Result<Sealed, ExportError> {
-    let len = whole_pages(len).ok_or_else(|| os("rounding up to whole pages", Errno::ENOMEM))?;
     sealed_with(len, MFdFlags::empty())
 }
 

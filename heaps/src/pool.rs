@@ -18,6 +18,7 @@ pub use policy::PoolPolicy;
 pub use reclaim::WeakPool;
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -81,9 +82,9 @@ struct Loan {
 }
 
 /// What the kernel's listings call a buffer that nobody uses.
-const IDLE_NAME: &str = "dmaflow idle";
-/// What they call one on loan until its account names it.
-const LENT_NAME: &str = "dmaflow";
+const IDLE_NAME: &CStr = c"dmaflow idle";
+/// What they call one on loan to nobody's account; heaps name what they lend to accounts.
+const LENT_NAME: &CStr = c"dmaflow";
 
 impl<E: Exporter> PagePool<E> {
     /// Makes an empty pool around an exporter. Register it with [`PoolPolicy::info`].
@@ -229,7 +230,7 @@ impl<E: Exporter> Inner<E> {
 
     /// Lays a buffer for which there is room with those that may be given.
     fn shelve(&self, class: SizeClass, kept: Kept) {
-        name(&kept.buffer, IDLE_NAME);
+        kept.buffer.try_set_name(IDLE_NAME);
         self.figures.cached.add(kept.buffer.len());
         let since = kept.since;
         self.shelves.lock(class).idle.push_back(kept);
@@ -289,14 +290,5 @@ impl<E: Exporter> fmt::Debug for PagePool<E> {
             .field("stats", &self.stats())
             .field("idle", &self.idle())
             .finish_non_exhaustive()
-    }
-}
-
-/// A name is a help for whoever reads the kernel's listings, nothing more.
-fn name(buffer: &DmaBuf, name: &str) {
-    if buffer.is_importable()
-        && let Err(error) = buffer.set_name(name)
-    {
-        tracing::debug!(%error, "a buffer keeps its old name");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::{BufferId, DmaBuf};
-use dmaflow_core::heap::{ClientId, ExportError, Exporter, Request};
+use dmaflow_core::heap::{ClientId, ExportError, Exporter, Request, whole_pages};
 
 use crate::Memfd;
 
@@ -37,7 +37,7 @@ pub(crate) fn request(len: usize) -> Request {
 
 pub(crate) fn request_of(len: usize, client: ClientId) -> Request {
     Request {
-        len: NonZeroUsize::new(len).unwrap(),
+        len: NonZeroUsize::new(len).and_then(whole_pages).unwrap(),
         align: 1,
         client,
     }

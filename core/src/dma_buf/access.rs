@@ -88,9 +88,7 @@ impl DmaBuf {
     /// exporter shows no memory, [`DmaBufError::Sync`] when the kernel cannot begin access.
     pub fn read(&self, purpose: CpuUse) -> Result<CpuRead<'_>, DmaBufError> {
         let side = self.cpu_side()?;
-        let bytes = Mapping::try_read(&*side.mapping).ok_or(DmaBufError::Busy)?;
-        self.sync_start(Access::Read)?;
-        side.counters.count(purpose, self.len());
+        let bytes = self.begun(Mapping::try_read(&*side.mapping), Access::Read, purpose)?;
         Ok(CpuRead {
             buffer: self,
             bytes,
@@ -103,10 +101,7 @@ impl DmaBuf {
     /// As [`DmaBuf::read`]; [`DmaBufError::Busy`] while any other guard is alive.
     pub fn write(&self, purpose: CpuUse) -> Result<CpuWrite<'_>, DmaBufError> {
         let side = self.cpu_side()?;
-        let bytes = Mapping::try_write(&*side.mapping).ok_or(DmaBufError::Busy)?;
-        self.flags.set(Flags::WRITTEN);
-        self.sync_start(Access::Write)?;
-        side.counters.count(purpose, self.len());
+        let bytes = self.begun(Mapping::try_write(&*side.mapping), Access::Write, purpose)?;
         Ok(CpuWrite {
             buffer: self,
             bytes,
@@ -121,18 +116,22 @@ impl DmaBuf {
         access: Access,
         purpose: CpuUse,
     ) -> Result<Lent, DmaBufError> {
-        let side = self.cpu_side()?;
-        let mapping = Arc::clone(&side.mapping);
+        let mapping = Arc::clone(&self.cpu_side()?.mapping);
         let lent = match access {
             Access::Read => Mapping::try_read(mapping).map(Lent::Read),
             Access::Write => Mapping::try_write(mapping).map(Lent::Write),
         };
+        self.begun(lent, access, purpose)
+    }
+
+    /// Begins an access for which the mapping was lent, unless another one has it.
+    fn begun<L>(&self, lent: Option<L>, access: Access, purpose: CpuUse) -> Result<L, DmaBufError> {
         let lent = lent.ok_or(DmaBufError::Busy)?;
         if access == Access::Write {
             self.flags.set(Flags::WRITTEN);
         }
         self.sync_start(access)?;
-        side.counters.count(purpose, self.len());
+        self.cpu_side()?.counters.count(purpose, self.len());
         Ok(lent)
     }
 

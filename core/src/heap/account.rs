@@ -1,6 +1,7 @@
 //! Whose memory it is: clients, their pipelines, and what they may have.
 
 use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +34,8 @@ pub struct Account(Arc<Inner>);
 
 struct Inner {
     name: String,
+    /// What the kernel's listings call its buffers.
+    buffer_name: CString,
     client: ClientId,
     above: Option<Account>,
     counters: Counters,
@@ -104,6 +107,7 @@ impl Account {
 
     fn below(name: String, client: ClientId, above: Option<Self>) -> Self {
         Self(Arc::new(Inner {
+            buffer_name: buffer_name(&name),
             name,
             client,
             above,
@@ -149,6 +153,11 @@ impl Account {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether anybody besides the one who asks still has it: heaps, buffers, users.
+    pub(super) fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Charges a buffer to it and all above, or to none.
     #[inline(never)]
     pub(super) fn take(&self, len: usize) -> Result<(), OverBudget> {
@@ -168,9 +177,10 @@ impl Account {
         })
     }
 
-    pub(super) fn lengthen(&self, len: usize) {
+    /// Counts what was charged as given, and bytes that it turned out to be longer.
+    pub(super) fn grant(&self, longer: usize) {
         for account in self.chain() {
-            account.0.counters.lengthen(len);
+            account.0.counters.grant(longer);
         }
     }
 
@@ -216,15 +226,20 @@ impl Account {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the kernel's listings call its buffers: at most 31 bytes.
-    pub(super) fn buffer_name(&self) -> String {
-        const MOST: usize = 31;
-        let mut name = format!("dmaflow {}", self.name().replace('\0', " "));
-        while name.len() > MOST {
-            name.pop();
-        }
-        name
+    /// What the kernel's listings call its buffers.
+    pub(super) fn buffer_name(&self) -> &CStr {
+        &self.0.buffer_name
     }
+}
+
+/// A name as `DMA_BUF_SET_NAME` takes it: at most 31 bytes, and no NUL within.
+fn buffer_name(of: &str) -> CString {
+    const MOST: usize = 31;
+    let mut name = format!("dmaflow {}", of.replace('\0', " "));
+    while name.len() > MOST {
+        name.pop();
+    }
+    CString::new(name).unwrap_or_default()
 }
 
 impl fmt::Debug for Account {
@@ -273,9 +288,10 @@ mod tests {
 
     #[test]
     fn a_buffers_name_is_cut_between_characters() {
-        let account = Account::new("ä".repeat(40));
-        assert!(account.buffer_name().len() <= 31);
-        assert!(account.buffer_name().starts_with("dmaflow ä"));
+        let name = buffer_name(&"ä".repeat(40)).into_string().unwrap();
+        assert!(name.len() <= 31);
+        assert!(name.starts_with("dmaflow ä"));
+        assert_eq!(buffer_name("a\0b"), c"dmaflow a b".to_owned());
     }
 }
 
@@ -304,6 +320,7 @@ mod loom_tests {
                 assert_eq!(client.usage().total, u64::from(taken));
             }
             assert_eq!(user.usage().live_bytes, 6);
+            clients[usize::from(there)].grant(0);
             assert_eq!(user.usage().peak_bytes, 6);
         });
     }

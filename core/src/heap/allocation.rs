@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use super::stats::Times;
 use super::{
     Account, AllocError, AllocOptions, ExportError, Heap, HeapBuffer, OverBudget, Registered,
-    Request,
+    Request, whole_pages,
 };
 use crate::dma_buf::DmaBuf;
 use crate::time::Clock;
@@ -34,7 +34,8 @@ impl Heap {
         len: usize,
         options: AllocOptions,
     ) -> Result<HeapBuffer, AllocError> {
-        match NonZeroUsize::new(len) {
+        // Whole pages, so that what is charged is what most exporters give.
+        match NonZeroUsize::new(len).and_then(whole_pages) {
             Some(len) if self.takes(len, options) => self.export(&Request {
                 len,
                 align: options.align,
@@ -85,6 +86,7 @@ impl Heap {
         if buffer.len() != asked {
             return self.other_len(request, buffer);
         }
+        registered.counters.grant(0);
         Ok(HeapBuffer {
             heap: self.clone(),
             loan: 0,
@@ -106,8 +108,8 @@ impl Heap {
                 return Err(error);
             }
         };
-        account.lengthen(buffer.len() - asked);
-        name(&buffer, account);
+        account.grant(buffer.len() - asked);
+        buffer.try_set_name(account.buffer_name());
         buffer.loan = account.hold(&self.0.registered.name, &buffer);
         Ok(buffer)
     }
@@ -118,7 +120,7 @@ impl Heap {
         let Some(longer) = buffer.len().checked_sub(asked) else {
             return Err(self.failed(self.short(request, buffer)));
         };
-        registered.counters.lengthen(longer);
+        registered.counters.grant(longer);
         Ok(HeapBuffer {
             heap: self.clone(),
             loan: 0,
@@ -141,9 +143,14 @@ impl Heap {
     #[cold]
     fn wrong(&self, asked: usize, options: AllocOptions) -> AllocError {
         let (heap, info) = (self.name().to_owned(), self.info());
-        match info.largest {
-            _ if asked == 0 => AllocError::Empty { heap },
-            Some(largest) if asked as u64 > largest => AllocError::TooLarge {
+        let Some(len) = NonZeroUsize::new(asked) else {
+            return AllocError::Empty { heap };
+        };
+        // Without whole pages it is longer than any address.
+        let whole = whole_pages(len).map_or(u64::MAX, |len| len.get() as u64);
+        let largest = info.largest.unwrap_or(isize::MAX as u64);
+        match options {
+            _ if whole > largest => AllocError::TooLarge {
                 heap,
                 asked,
                 largest,
@@ -222,18 +229,9 @@ impl Registered {
         weight: u64,
     ) -> Result<DmaBuf, ExportError> {
         let started = Clock::Monotonic.now();
-        let outcome = self.ask(request, account);
+        let buffer = self.ask(request, account)?;
         let took = Clock::Monotonic.now().as_nanos() - started.as_nanos();
         self.times.record(took, weight);
-        outcome
-    }
-}
-
-fn name(buffer: &DmaBuf, account: &Account) {
-    if buffer.is_importable()
-        && let Err(error) = buffer.set_name(&account.buffer_name())
-    {
-        // A name is a help for whoever reads the kernel's listings, nothing more.
-        tracing::debug!(%error, account = account.name(), "a buffer stays without a name");
+        Ok(buffer)
     }
 }

@@ -96,7 +96,8 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts a buffer of `len` bytes and gives its number, unless the budget does not have it.
+    /// Charges a buffer of `len` bytes and gives its number, unless the budget does not have
+    /// it. [`Counters::grant`] or [`Counters::undo`] follows.
     pub(super) fn take(&self, len: usize) -> Option<u64> {
         let most = Both(self.most.load(Ordering::Relaxed));
         let add = |live: u64| {
@@ -105,11 +106,11 @@ impl Counters {
             has.then(|| live + Both::one(len))
         };
         let relaxed = Ordering::Relaxed;
-        let before = self.live.fetch_update(relaxed, relaxed, add).ok()?;
-        self.raise(Both(before + Both::one(len)));
+        self.live.fetch_update(relaxed, relaxed, add).ok()?;
         Some(self.total.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    #[inline]
     fn raise(&self, live: Both) {
         // The peak is rarely passed, and looking is cheaper than writing.
         if !live.within(Both(self.peak.load(Ordering::Relaxed))) {
@@ -125,10 +126,16 @@ impl Counters {
         self.peak.fetch_update(relaxed, relaxed, raised).ok();
     }
 
-    /// Counts bytes that a buffer turned out to be longer.
-    pub(super) fn lengthen(&self, len: usize) {
-        let before = self.live.fetch_add(len as u64, Ordering::Relaxed);
-        self.raise(Both(before + len as u64));
+    /// Counts what was charged as given, and bytes that it turned out to be longer: those no
+    /// budget refuses any more.
+    #[inline]
+    pub(super) fn grant(&self, longer: usize) {
+        let longer = longer as u64;
+        let before = match longer {
+            0 => self.live.load(Ordering::Relaxed),
+            _ => self.live.fetch_add(longer, Ordering::Relaxed),
+        };
+        self.raise(Both(before + longer));
     }
 
     /// Counts a buffer that came back.
@@ -192,10 +199,13 @@ mod tests {
         });
         assert_eq!(counters.take(101), None);
         assert_eq!(counters.take(60), Some(1));
+        counters.grant(0);
         assert_eq!(counters.take(60), None);
         assert_eq!(counters.take(40), Some(2));
+        counters.grant(0);
         counters.give(40);
         assert_eq!(counters.take(1), Some(3));
+        counters.grant(0);
         assert_eq!(counters.take(1), None, "a third buffer");
         let usage = counters.usage();
         assert_eq!(
@@ -206,13 +216,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_never_given_is_no_peak() {
+        let counters = Counters::default();
+        assert_eq!(counters.take(60), Some(1));
+        counters.undo(60);
+        assert_eq!(counters.usage(), Usage::default());
+    }
+
+    #[test]
     #[cfg_attr(miri, ignore = "a million buffers, and no pointers")]
     fn what_cannot_be_counted_is_not_given() {
         let counters = Counters::default();
         assert_eq!(counters.take(usize::MAX), None);
         assert_eq!(counters.take(1 << 43), Some(1));
         assert_eq!(counters.take(1), None);
-        counters.lengthen(4096);
+        counters.grant(4096);
         assert_eq!(counters.usage().peak_bytes, (1 << 43) + 4096);
         counters.give((1 << 43) + 4096);
         assert_eq!(counters.usage().live_bytes, 0);
@@ -251,6 +269,7 @@ mod loom_tests {
             let theirs = taker.join().unwrap();
             assert!(mine ^ theirs, "one of two gets it");
             assert_eq!(counters.usage().live_bytes, 6);
+            counters.grant(0);
             counters.give(6);
             assert_eq!((counters.usage().live, counters.usage().live_bytes), (0, 0));
             assert_eq!(counters.usage().peak_bytes, 6);
@@ -271,7 +290,7 @@ mod loom_tests {
                 thread::spawn(move || {
                     let taken = counters.take(len).is_some();
                     if taken {
-                        counters.lengthen(1);
+                        counters.grant(1);
                         counters.give(len + 1);
                     }
                     u64::from(taken)
@@ -290,7 +309,7 @@ mod loom_tests {
                     false => (0, 0),
                 }
             );
-            assert_eq!(usage.peak, 1);
+            assert_eq!(usage.peak, there[0]);
         });
     }
 }

@@ -33,12 +33,6 @@ impl CpuAccess {
         Ok(Self { lent, buffer })
     }
 
-    /// What it was opened for.
-    #[must_use]
-    pub const fn access(&self) -> Access {
-        self.lent.access()
-    }
-
     /// Where its bytes begin; they stay there for as long as this lives.
     #[must_use]
     pub fn as_ptr(&self) -> NonNull<u8> {

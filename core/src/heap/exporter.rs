@@ -11,7 +11,7 @@ use crate::dma_buf::{DmaBuf, DmaBufError};
 /// [`HeapInfo`](super::HeapInfo).
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// The least length in bytes.
+    /// The least length in bytes, in whole pages.
     pub len: NonZeroUsize,
     /// What the memory's beginning is to be aligned to, in bytes: a power of two.
     pub align: usize,
@@ -144,12 +144,9 @@ impl ExportError {
     #[must_use]
     pub const fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Os { source, .. }
-            | Self::Buffer(DmaBufError::Measure(source) | DmaBufError::Map { source, .. }) => {
-                Some(*source)
-            }
+            Self::Os { source, .. } => Some(*source),
             Self::Refused { errno, .. } => Some(*errno),
-            Self::Buffer(_) => None,
+            Self::Buffer(error) => error.errno(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an exporter says of its heap.
 
 use std::fmt;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -91,6 +91,15 @@ pub fn page_size() -> usize {
     // The C library is asked through a call of its own, and every allocation wants to know.
     static PAGE: OnceLock<usize> = OnceLock::new();
     *PAGE.get_or_init(rustix::param::page_size)
+}
+
+/// Rounds a length up to whole pages, unless that is too long for any memory.
+#[must_use]
+#[inline]
+pub fn whole_pages(len: NonZeroUsize) -> Option<NonZeroUsize> {
+    // A page is a power of two: there is no need to divide.
+    let below = page_size() - 1;
+    NonZeroUsize::new(len.get().checked_add(below)? & !below)
 }
 
 /// All the memory of this machine in bytes: what no buffer can be longer than.

@@ -1,12 +1,13 @@
 //! The memory that is set aside, and dma-bufs over parts of it.
 
+use std::ffi::CStr;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{ExportError, page_size};
+use dmaflow_core::heap::{ExportError, page_size, whole_pages};
 
 use super::Pages;
 use super::space::Extent;
@@ -23,7 +24,7 @@ const STEP: u64 = 64 << 20;
 
 /// What the kernel's listing calls the dma-bufs that are nobody's: those that hold the region,
 /// and those that are kept.
-pub(super) const NAME: &str = "dmaflow carve-out";
+pub(super) const NAME: &CStr = c"dmaflow carve-out";
 
 /// Memory that stays: all of it is there, zeroed, and nothing moves or swaps it.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl Region {
         let node = Path::new(Udmabuf::NODE);
         let udmabuf = Udmabuf::open().map_err(|errno| refused(errno, refusal(node, errno)))?;
         let asked = usize::try_from(size).ok().and_then(NonZeroUsize::new);
+        let asked = asked.and_then(whole_pages);
         let asked = asked.ok_or_else(|| impossible(size))?;
         let memory = match pages {
             Pages::Normal => {
@@ -79,7 +81,7 @@ impl Region {
             };
             let (pin, len) = self.export(part)?;
             let pin = DmaBuf::with_len(pin, len);
-            pin.set_name(NAME)?;
+            pin.try_set_name(NAME);
             self.pins.push(pin);
             let (other, len) = self.export(part)?;
             flush(other, len)?;

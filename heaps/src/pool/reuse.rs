@@ -9,7 +9,7 @@ use dmaflow_core::heap::{ClientId, ExportError, Exporter, Request, page_size};
 use super::class::SizeClass;
 use super::figures::Figures;
 use super::shelf::Kept;
-use super::{Inner, LENT_NAME, name};
+use super::{Inner, LENT_NAME};
 use crate::clearing::Clearing;
 use crate::shrinker::shortage;
 
@@ -24,7 +24,9 @@ impl<E: Exporter> Inner<E> {
             if let Some(mut ready) = self.cleared_for(request.client, class, kept) {
                 self.take_from_cache(&ready);
                 ready.buffer.renew();
-                name(&ready.buffer, LENT_NAME);
+                if request.client == ClientId::PROCESS {
+                    ready.buffer.try_set_name(LENT_NAME);
+                }
                 return Some(ready);
             }
         }

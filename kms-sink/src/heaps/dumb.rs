@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{ExportError, Exporter, HeapInfo, Request, memory_total, page_size};
+use dmaflow_core::heap::{ExportError, Exporter, HeapInfo, Request, memory_total};
 use dmaflow_core::layout::Layout;
 use drm_ffi::mode::dumbbuffer;
 use nix::errno::Errno;
@@ -97,7 +97,7 @@ impl Dumb {
 
 impl Exporter for Dumb {
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
-        let len = request.len.get().div_ceil(page_size()) as u64 * page_size() as u64;
+        let len = request.len.get() as u64;
         if let Some(&bits) = self.bits.get() {
             return self.bytes(len, bits);
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::gbm::{BufferObject, BufferObjectFlags as Use, Device};
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{ExportError, Exporter, HeapInfo, Request, memory_total, page_size};
+use dmaflow_core::heap::{ExportError, Exporter, HeapInfo, Request, memory_total};
 use dmaflow_core::layout::{Layout, Modifier, PlaneLayout};
 use drm::buffer::{DrmModifier, Handle, PlanarBuffer as _};
 
@@ -206,7 +206,7 @@ impl Gbm {
 
 impl Exporter for Gbm {
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
-        let len = request.len.get().div_ceil(page_size()) as u64 * page_size() as u64;
+        let len = request.len.get() as u64;
         let tries = sheets(bytes_sheet(len), &[Use::LINEAR, Use::LINEAR | Use::SCANOUT]);
         let made = self.first(tries, |_try, object| {
             self.exported(drm::buffer::Buffer::handle(object))
