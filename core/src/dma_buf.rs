@@ -125,6 +125,8 @@ impl Flags {
     const LENT: u8 = 2;
     /// It was open for writing.
     const WRITTEN: u8 = 4;
+    /// Some who hold the memory hold no reference of the dma-buf.
+    const UNCOUNTED: u8 = 8;
 
     fn has(&self, flag: u8) -> bool {
         self.0.load(Ordering::Relaxed) & flag != 0
@@ -173,6 +175,18 @@ impl DmaBuf {
     #[must_use]
     pub fn with_len(fd: OwnedFd, len: NonZeroUsize) -> Self {
         Self::assemble(fd, len, 0)
+    }
+
+    /// Takes a dma-buf over memory that its driver may use without a reference of the dma-buf.
+    ///
+    /// So do DRM drivers with memory of their own: a device that imports what it exported takes
+    /// the object behind it (`drm_gem_prime_import_dev`), and some map that instead of the
+    /// dma-buf.
+    ///
+    /// # Errors
+    /// As [`DmaBuf::new`].
+    pub fn of_driver(fd: OwnedFd) -> Result<Self, DmaBufError> {
+        Self::measured(fd, Flags::UNCOUNTED)
     }
 
     fn measured(fd: OwnedFd, flags: u8) -> Result<Self, DmaBufError> {

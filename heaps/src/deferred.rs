@@ -85,19 +85,28 @@ impl<E: Exporter + 'static> DeferredFree<E> {
     pub fn drain(&self) -> u64 {
         self.0.shared.drain()
     }
-}
 
-impl<E: Exporter + 'static> Exporter for DeferredFree<E> {
-    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
-        let outcome = self.inner().allocate(request);
+    /// Asks the exporter, and once more without what waits in the way.
+    fn ask(&self, what: impl Fn(&E) -> Result<DmaBuf, ExportError>) -> Result<DmaBuf, ExportError> {
+        let outcome = what(self.inner());
         match &outcome {
             Err(error) if shortage(error) => {
                 // The worker may have been quicker, so that what this frees says nothing.
                 self.drain();
-                self.inner().allocate(request)
+                what(self.inner())
             }
             _ => outcome,
         }
+    }
+}
+
+impl<E: Exporter + 'static> Exporter for DeferredFree<E> {
+    fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
+        self.ask(|inner| inner.allocate(request))
+    }
+
+    fn allocate_named(&self, request: &Request, account: &str) -> Result<DmaBuf, ExportError> {
+        self.ask(|inner| inner.allocate_named(request, account))
     }
 
     fn release(&self, buffer: DmaBuf, client: ClientId) {
@@ -247,6 +256,7 @@ impl<E: Exporter + Reclaim + 'static> Reclaim for DeferredFree<E> {
         Reclaimable {
             idle: waiting + behind.idle,
             spare: waiting + behind.spare,
+            waiting: behind.waiting,
         }
     }
 

@@ -4,11 +4,11 @@
 //! (`Documentation/admin-guide/mm/hugetlbpage.rst`). Needs `/dev/udmabuf` and huge pages that
 //! were reserved (`vm.nr_hugepages`).
 
-use std::num::{NonZeroU64, NonZeroUsize};
-use std::os::fd::OwnedFd;
+use std::num::NonZeroU64;
+use std::os::fd::AsFd as _;
 
 use dmaflow_core::Errno;
-use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
+use dmaflow_core::dma_buf::DmaBuf;
 use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, memory_total};
 
 use crate::hugepages::{self, HUGE_PAGE, HugePages};
@@ -81,9 +81,8 @@ impl Exporter for HugeUdmabuf {
     /// what to do. EINVAL of UDMABUF_CREATE is the module's `size_limit_mb`.
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
         let memory = sealed_huge(request.len)?;
-        let create = || udmabuf::export(&self.0.0, &memory.fd, 0, memory.len);
-        flush(create()?, memory.len)?;
-        Ok(DmaBuf::with_len(create()?, memory.len))
+        let exported = udmabuf::export_fresh(&self.0.0, memory.fd.as_fd(), 0, memory.len)?;
+        Ok(DmaBuf::with_len(exported, memory.len))
     }
 
     /// What the free huge pages amount to; without those that the kernel may make when asked.
@@ -91,14 +90,4 @@ impl Exporter for HugeUdmabuf {
         let free = HugePages::now()?.free * HUGE_PAGE;
         Some(udmabuf::limit().map_or(free, |limit| free.min(limit)))
     }
-}
-
-/// Has memory that the kernel zeroed leave the CPU's caches, through a dma-buf over it.
-///
-/// A device that imports the memory gets no flush: udmabuf maps it with
-/// `DMA_ATTR_SKIP_CPU_SYNC`, and leaves it to whoever wrote last. Where caches and devices do
-/// not agree by themselves, the zeros would later be written over what a device wrote.
-pub(crate) fn flush(dma_buf: OwnedFd, len: NonZeroUsize) -> Result<(), ExportError> {
-    drop(DmaBuf::with_len(dma_buf, len).write(CpuUse::Clear)?);
-    Ok(())
 }

@@ -79,6 +79,8 @@ struct Inner<E: Exporter> {
 struct Loan {
     class: SizeClass,
     align: usize,
+    /// It was given as its exporter made it, or cleared.
+    clean: bool,
 }
 
 /// What the kernel's listings call a buffer that nobody uses.
@@ -137,16 +139,28 @@ impl<E: Exporter> Exporter for PagePool<E> {
         let Some(class) = SizeClass::of(request.len) else {
             return pool.exporter.allocate(request);
         };
-        let (buffer, align) = if let Some(kept) = pool.reuse(class, request) {
+        let (buffer, loan) = if let Some(kept) = pool.reuse(class, request) {
             Figures::count(&pool.figures.hits);
-            (kept.buffer, kept.align)
+            let (align, clean) = (kept.align, kept.clean);
+            let loan = Loan {
+                class,
+                align,
+                clean,
+            };
+            (kept.buffer, loan)
         } else {
             Figures::count(&pool.figures.misses);
-            (pool.fresh(class, request)?, request.align)
+            let loan = Loan {
+                class,
+                align: request.align,
+                // Its exporter may give a client its own memory back.
+                clean: false,
+            };
+            (pool.fresh(class, request)?, loan)
         };
         pool.shelves.lock(class).lent += 1;
         pool.figures.lent.add(buffer.len());
-        pool.loans().insert(buffer.id(), Loan { class, align });
+        pool.loans().insert(buffer.id(), loan);
         Ok(buffer)
     }
 
@@ -160,7 +174,7 @@ impl<E: Exporter> Exporter for PagePool<E> {
         pool.shelves.lock(loan.class).lent -= 1;
         pool.figures.lent.sub(buffer.len());
         let alone = buffer.is_alone();
-        let may_be_alone_later = buffer.is_importable();
+        let may_be_alone_later = buffer.counts_holders();
         if !(alone || may_be_alone_later) || !pool.clearable_if_need_be() {
             return pool.exporter.release(buffer, client);
         }
@@ -168,9 +182,9 @@ impl<E: Exporter> Exporter for PagePool<E> {
             return pool.exporter.release(buffer, client);
         }
         let kept = Kept {
+            clean: loan.clean && buffer.is_untouched(),
             buffer,
             owner: client,
-            clean: false,
             align: loan.align,
             since: Instant::now(),
         };
@@ -247,6 +261,11 @@ impl<E: Exporter> Inner<E> {
     /// Gives a buffer that was cached back to the exporter.
     fn give_back(&self, kept: Kept) {
         self.take_from_cache(&kept);
+        self.reclaimed(kept);
+    }
+
+    /// Gives a buffer that is counted no more back to the exporter.
+    fn reclaimed(&self, kept: Kept) {
         let len = kept.buffer.len() as u64;
         self.figures.reclaimed.fetch_add(len, Ordering::Relaxed);
         self.exporter.release(kept.buffer, kept.owner);

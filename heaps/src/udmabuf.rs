@@ -3,11 +3,11 @@
 //! See the kernel's `drivers/dma-buf/udmabuf.c`. Needs `/dev/udmabuf` (`CONFIG_UDMABUF`).
 
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use dmaflow_core::Errno;
-use dmaflow_core::dma_buf::DmaBuf;
+use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
 use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -61,7 +61,7 @@ fn size_limit(parameter: &Path) -> Option<u64> {
 /// Makes a dma-buf of a part of a sealed memfd; says what a refusal means.
 pub(crate) fn export(
     udmabuf: &UdmabufFd,
-    memfd: impl AsFd,
+    memfd: BorrowedFd<'_>,
     offset: u64,
     len: NonZeroUsize,
 ) -> Result<OwnedFd, ExportError> {
@@ -84,10 +84,32 @@ pub(crate) fn export(
     })
 }
 
+/// Whether devices see what the CPU wrote, and the other way round, without anybody's doing.
+const CACHES_AGREE: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
+
+/// As [`export`], of memory that the kernel has zeroed and nobody used: has the zeros leave the
+/// CPU's caches, through a dma-buf that goes at once.
+///
+/// A device that imports the memory gets no flush: udmabuf maps it with
+/// `DMA_ATTR_SKIP_CPU_SYNC`, and leaves it to whoever wrote last. Where caches and devices do
+/// not agree by themselves, the zeros would later be written over what a device wrote.
+pub(crate) fn export_fresh(
+    udmabuf: &UdmabufFd,
+    memfd: BorrowedFd<'_>,
+    offset: u64,
+    len: NonZeroUsize,
+) -> Result<OwnedFd, ExportError> {
+    if !CACHES_AGREE {
+        let flushed = DmaBuf::with_len(export(udmabuf, memfd, offset, len)?, len);
+        drop(flushed.write(CpuUse::Clear)?);
+    }
+    export(udmabuf, memfd, offset, len)
+}
+
 impl Exporter for Udmabuf {
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
         let memory = sealed(request.len)?;
-        let exported = export(&self.0, &memory.fd, 0, memory.len)?;
+        let exported = export_fresh(&self.0, memory.fd.as_fd(), 0, memory.len)?;
         Ok(DmaBuf::with_len(exported, memory.len))
     }
 

@@ -162,6 +162,15 @@ fn what_others_hold_waits_until_they_let_go() {
         assert_eq!(again.id(), id, "{heap:?}");
         assert!(!named("dmaflow idle"));
         assert_eq!(pool.stats().waiting, 0);
+        // Under pressure it goes back to the kernel, not into the cache.
+        let held = again.as_fd().try_clone_to_owned().unwrap();
+        drop(again);
+        pool.press(true);
+        assert_eq!(pool.stats().waiting, 1, "in use");
+        drop(held);
+        pool.press(true);
+        let stats = pool.stats();
+        assert_eq!((stats.waiting, stats.cached), (0, 0), "{heap:?}");
     }
 }
 
@@ -272,7 +281,12 @@ fn what_is_too_old_goes_though_nobody_asks() {
         thread::sleep(Duration::from_secs(1));
         assert_eq!(shrinker.stats().wakeups - begun, woken);
     }
-    drop((heap, pool));
+    let buffer = heap.allocate(MIB).unwrap();
+    let held = buffer.as_fd().try_clone_to_owned().unwrap();
+    drop(buffer);
+    assert_eq!(pool.stats().waiting, 1);
+    eventually("buffer waiting for others", || pool.stats().waiting == 0);
+    drop((heap, pool, held));
     buffers.assert_none_since();
     drop(shrinker);
     assert_eq!(open_files(), files);

@@ -12,15 +12,22 @@ use crate::dma_buf::access::CpuCounters;
 
 impl DmaBuf {
     /// Whether nobody but this value has the buffer: no device, no other process, no duplicate
-    /// of the descriptor. `false` too where that cannot be told, as of memory that is no
-    /// dma-buf once its descriptor was lent.
+    /// of the descriptor. `false` too once its descriptor was lent where that
+    /// [cannot be told](DmaBuf::counts_holders).
     #[must_use]
     pub fn is_alone(&self) -> bool {
         if !self.flags.has(Flags::LENT) {
             return true;
         }
         let ours = 1 + u64::from(self.cpu.get().is_some());
-        self.is_importable() && self.references() == Some(ours)
+        self.counts_holders() && self.references() == Some(ours)
+    }
+
+    /// Whether it can be told who has it once its descriptor was lent: not so of memory that is
+    /// no dma-buf, and of [a driver's own](DmaBuf::of_driver).
+    #[must_use]
+    pub fn counts_holders(&self) -> bool {
+        !(self.flags.has(Flags::MEMORY) || self.flags.has(Flags::UNCOUNTED))
     }
 
     /// The references of the open file behind the descriptor.

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use dmaflow_core::Errno;
@@ -11,7 +11,6 @@ use dmaflow_core::heap::{ExportError, page_size, whole_pages};
 
 use super::Pages;
 use super::space::Extent;
-use crate::huge_udmabuf::flush;
 use crate::hugepages::{HUGE_PAGE, may_be_mapped_wrongly, refused, tmpfs_gives_large_pages};
 use crate::kernel::meminfo;
 use crate::memfd::{sealed, sealed_huge};
@@ -37,6 +36,9 @@ pub(super) struct Region {
     /// dma-bufs over all of it, lent to nobody: a dma-buf's pages are pinned while it lives.
     pins: Vec<DmaBuf>,
 }
+
+/// A way to a dma-buf of a part of a memfd.
+type Export = fn(&UdmabufFd, BorrowedFd<'_>, u64, NonZeroUsize) -> Result<OwnedFd, ExportError>;
 
 impl Region {
     /// Sets so much memory aside.
@@ -79,29 +81,25 @@ impl Region {
                 start,
                 len: step.min(all - start),
             };
-            let (pin, len) = self.export(part)?;
-            let pin = DmaBuf::with_len(pin, len);
+            let pin = self.export(part, udmabuf::export_fresh)?;
             pin.try_set_name(NAME);
             self.pins.push(pin);
-            let (other, len) = self.export(part)?;
-            flush(other, len)?;
         }
         Ok(())
     }
 
     /// Makes a dma-buf over a part.
     pub(super) fn dma_buf(&self, part: Extent) -> Result<DmaBuf, ExportError> {
-        let (fd, len) = self.export(part)?;
-        Ok(DmaBuf::with_len(fd, len))
+        self.export(part, udmabuf::export)
     }
 
-    fn export(&self, part: Extent) -> Result<(OwnedFd, NonZeroUsize), ExportError> {
+    fn export(&self, part: Extent, how: Export) -> Result<DmaBuf, ExportError> {
         let offset = bytes(part.start);
         let len = usize::try_from(bytes(part.len)).ok();
         let len = len.and_then(NonZeroUsize::new);
         let len = len.ok_or_else(|| impossible(bytes(part.len)))?;
-        let fd = udmabuf::export(&self.udmabuf, &self.memory, offset, len)?;
-        Ok((fd, len))
+        let fd = how(&self.udmabuf, self.memory.as_fd(), offset, len)?;
+        Ok(DmaBuf::with_len(fd, len))
     }
 
     /// Its bytes.

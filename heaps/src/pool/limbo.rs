@@ -18,6 +18,7 @@ impl<E: Exporter> Inner<E> {
         let since = kept.since;
         self.shelves.lock(class).waiting.push_back(kept);
         self.expect_expiry(since);
+        self.ring();
     }
 
     /// Looks at some of those that wait for longest, in turn.
@@ -40,12 +41,21 @@ impl<E: Exporter> Inner<E> {
 
     /// No lock is held while the kernel is asked.
     fn look_at(&self, class: SizeClass, taken: Vec<Kept>) {
-        for kept in taken {
-            if kept.buffer.is_alone() {
-                self.figures.waiting.sub(kept.buffer.len());
-                self.shelve(class, kept);
-            } else {
+        for mut kept in taken {
+            if !kept.buffer.is_alone() {
                 self.shelves.lock(class).waiting.push_back(kept);
+                continue;
+            }
+            let len = kept.buffer.len();
+            self.figures.waiting.sub(len);
+            if self.figures.kept.bytes() > self.limit() {
+                // There was room for it before memory became scarce.
+                self.figures.kept.sub(len);
+                self.reclaimed(kept);
+            } else {
+                // The oldest are first on the shelf.
+                kept.since = Instant::now();
+                self.shelve(class, kept);
             }
         }
     }

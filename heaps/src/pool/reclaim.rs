@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use dmaflow_core::Errno;
 use dmaflow_core::heap::{ExportError, Exporter, Request};
 
 use super::class::SizeClass;
@@ -48,10 +49,9 @@ impl<E: Exporter> Inner<E> {
                 Err(error) => return (filled, Err(error)),
             };
             let len = buffer.len();
-            if !(self.figures.kept).add_within(len, self.limit(), self.most_buffers) {
-                // Others fill the pool meanwhile: it is warm enough.
+            if !self.reserve(len) {
                 self.exporter.release(buffer, self.nobody);
-                break;
+                return (filled, self.full(len));
             }
             filled += len as u64;
             let kept = Kept {
@@ -64,6 +64,22 @@ impl<E: Exporter> Inner<E> {
             self.shelve(class, kept);
         }
         (filled, Ok(()))
+    }
+
+    /// Why there is no room for a buffer that was asked for in advance; pressure takes that
+    /// room only for a while.
+    fn full(&self, len: usize) -> Result<(), ExportError> {
+        if self.is_pressed() {
+            return Ok(());
+        }
+        let reason = format!(
+            "the pool has no room for another buffer of {len} bytes: it keeps at most {} bytes in {} \
+             buffers, and all of it was prewarmed or is held by others; raise the policy's `most` \
+             or `ulimit -n`, or prewarm less",
+            self.policy.most, self.most_buffers,
+        );
+        let errno = Errno::ENOSPC;
+        Err(ExportError::Refused { errno, reason })
     }
 
     fn refill(&self, most: u64) -> u64 {
@@ -158,6 +174,7 @@ impl<E: Exporter> Reclaim for PagePool<E> {
         Reclaimable {
             idle,
             spare: idle.saturating_sub(self.0.policy.floor),
+            waiting: self.0.figures.waiting.bytes(),
         }
     }
 
@@ -167,6 +184,9 @@ impl<E: Exporter> Reclaim for PagePool<E> {
 
     fn press(&self, pressed: bool) {
         self.0.pressed.store(pressed, Ordering::Relaxed);
+        if pressed {
+            self.0.look_at_all_waiting();
+        }
     }
 
     fn missing(&self) -> u64 {

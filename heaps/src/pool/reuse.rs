@@ -56,13 +56,14 @@ impl<E: Exporter> Inner<E> {
 
     /// Clears a buffer unless the client may see what is in it. No lock is held meanwhile. What
     /// cannot be cleared goes back to the exporter.
-    fn cleared_for(&self, client: ClientId, class: SizeClass, kept: Kept) -> Option<Kept> {
+    fn cleared_for(&self, client: ClientId, class: SizeClass, mut kept: Kept) -> Option<Kept> {
         if !self.must_clear(&kept, client) {
             return Some(kept);
         }
         match kept.buffer.write(CpuUse::Clear).map(|mut all| all.fill(0)) {
             Ok(()) => {
                 Figures::count(&self.figures.cleared);
+                kept.clean = true;
                 Some(kept)
             }
             Err(error) => {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use dmaflow_core::dma_buf::DmaBuf;
-use dmaflow_core::heap::{ClientId, Request};
+use dmaflow_core::heap::{ClientId, Request, page_size};
 
 use super::class::SizeClass;
 
@@ -24,7 +24,9 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn suits(&self, request: &Request) -> bool {
-        self.buffer.len() >= request.len.get() && self.align >= request.align
+        // Every buffer begins with a page, whatever was asked for.
+        let align = self.align.max(page_size());
+        self.buffer.len() >= request.len.get() && align >= request.align
     }
 }
 

@@ -137,7 +137,7 @@ impl World {
         assert!(buffer.len() >= len);
         let whole = len.next_multiple_of(page_size());
         assert!(buffer.len() <= whole + whole / 8);
-        assert!(self.inner.asked(buffer.id()).align >= align);
+        assert!(self.inner.asked(buffer.id()).align.max(page_size()) >= align);
         if self.visible {
             let mark = u8::try_from(client + 1).unwrap();
             let mut bytes = buffer.write(CpuUse::Draw).unwrap();
@@ -210,6 +210,48 @@ fn a_freed_buffer_serves_the_next_request_of_its_class() {
     let other = pool.allocate(&request(50_000)).unwrap();
     assert_ne!(other.id(), id);
     pool.release(other, ClientId::PROCESS);
+}
+
+#[test]
+fn what_nobody_touched_is_not_cleared_again() {
+    let pool = PagePool::new(Counting::default(), policy(Clearing::Always));
+    pool.prewarm(4096, 1).unwrap();
+    let aligned = Request {
+        align: page_size(),
+        ..request(4096)
+    };
+    for _round in 0..3 {
+        let buffer = pool.allocate(&aligned).unwrap();
+        pool.release(buffer, ClientId::PROCESS);
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.hits, stats.misses, stats.cleared), (3, 0, 0));
+    for cleared in [0, 1] {
+        let buffer = pool.allocate(&aligned).unwrap();
+        let mut bytes = buffer.write(CpuUse::Draw).unwrap();
+        assert!(bytes.iter().all(|&byte| byte == 0));
+        bytes.fill(1);
+        drop(bytes);
+        pool.release(buffer, ClientId::PROCESS);
+        assert_eq!(pool.stats().cleared, cleared);
+    }
+}
+
+#[test]
+fn what_finds_no_room_is_not_prewarmed_silently() {
+    let inner = Counting::default();
+    inner.pass_for_dma_bufs();
+    let page = page_size();
+    let most = 4 * page as u64;
+    let clearing = policy(Clearing::Always);
+    let pool = PagePool::new(inner, PoolPolicy { most, ..clearing });
+    let buffer = pool.allocate(&request(2 * page)).unwrap();
+    let _lent = buffer.as_fd();
+    pool.release(buffer, ClientId::PROCESS);
+    assert_eq!(pool.idle().deferred, 2 * page as u64, "others hold it");
+    let error = pool.prewarm(page, 4).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::ENOSPC), "{error}");
+    assert_eq!(pool.idle().cached, 2 * page as u64);
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub struct Reclaimable {
     pub idle: u64,
     /// Bytes above the floor: what may be taken.
     pub spare: u64,
+    /// Bytes besides those that are kept, and that others still held when last looked at.
+    pub waiting: u64,
 }
 
 /// A cache that can be shrunk. [`Reclaim::count`] and [`Reclaim::scan`] are what

@@ -61,6 +61,7 @@ mod tests {
             Reclaimable {
                 idle: spare + 100,
                 spare,
+                waiting: 0,
             }
         }
 

@@ -129,7 +129,7 @@ impl Worker {
     fn cma_is_due(&self, of_cma: &[Member], now: Instant) -> Option<Instant> {
         self.config.cma_low?;
         let mut counts = of_cma.iter().map(|member| member.cache.count());
-        counts.find(|count| count.spare > 0)?;
+        counts.find(|count| count.spare > 0 || count.waiting > 0)?;
         let due = |looked: Instant| looked.checked_add(self.config.cma_every);
         self.cma_looked_at.map_or(Some(now), due)
     }

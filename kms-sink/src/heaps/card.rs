@@ -117,7 +117,7 @@ impl HeapCard {
         let flags = drm::CLOEXEC | drm::RDWR;
         let fd = retry(|| self.buffer_to_prime_fd(handle, flags))
             .map_err(|errno| self.failed("PRIME_HANDLE_TO_FD", "its buffer", errno))?;
-        Ok(DmaBuf::new(fd)?)
+        Ok(DmaBuf::of_driver(fd)?)
     }
 
     /// Clears memory that is not known to come so: the kernel promises zeroed memory from no
