@@ -123,9 +123,19 @@ struct Needs {
     heaps: bool,
     camera: bool,
     display: bool,
+    /// Whether one node of a kind is as good as another, as long as nobody names one.
+    any_node: bool,
 }
 
 impl Needs {
+    /// A pipeline that can be prepared has what it needs.
+    const NOTHING: Self = Self {
+        heaps: false,
+        camera: false,
+        display: false,
+        any_node: true,
+    };
+
     /// Anything might be needed, as long as nobody says what.
     fn of(description: Option<&Description>) -> Self {
         let Some(description) = description else {
@@ -133,6 +143,7 @@ impl Needs {
                 heaps: true,
                 camera: true,
                 display: true,
+                any_node: true,
             };
         };
         let camera = matches!(description.source.kind, SourceKind::V4l2(_));
@@ -141,6 +152,7 @@ impl Needs {
             heaps: camera || display,
             camera,
             display,
+            any_node: false,
         }
     }
 }
@@ -162,14 +174,19 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
         .transpose()
         .map_err(Failure::from);
     let description = output::failing(args.json, loaded)?;
-    let needs = Needs::of(description.as_ref());
     let memory = Memory::now();
+    let pipeline = pipeline::look(description.as_ref(), &memory);
+    let needs = if description.is_some() && healthy(&pipeline) {
+        Needs::NOTHING
+    } else {
+        Needs::of(description.as_ref())
+    };
     let mut findings = access::look(needs);
     findings.extend(options::look(needs));
     findings.extend(displays::look(needs));
     findings.push(bounce::look());
     findings.extend(limits::look(description.as_ref(), &memory));
-    findings.extend(pipeline::look(description.as_ref(), &memory));
+    findings.extend(pipeline);
     if args.json {
         let list: Value = findings.iter().map(Finding::json).collect();
         output::json(&json!({ "findings": list, "healthy": healthy(&findings) }))?;

@@ -15,13 +15,16 @@ struct Kind {
     /// What a udev rule matches them by.
     rule: &'static str,
     needed: bool,
+    /// Whether something else that is open does in their place.
+    replaced: bool,
     /// What to do where there are none.
     missing: &'static str,
 }
 
 /// A finding for each kind of node.
 pub(super) fn look(needs: Needs) -> Vec<Finding> {
-    let udmabuf = Path::new("/dev/udmabuf").exists();
+    let udmabuf =
+        Node::of(Path::new("/dev/udmabuf"), For::ReadingAndWriting).is_ok_and(|node| node.may_open);
     let kinds = [
         Kind {
             about: "kernel heaps",
@@ -29,8 +32,8 @@ pub(super) fn look(needs: Needs) -> Vec<Finding> {
             prefix: "",
             purpose: For::Reading,
             rule: "SUBSYSTEM==\"dma_heap\"",
-            // Without them, memory comes from udmabuf.
-            needed: needs.heaps && !udmabuf,
+            needed: needs.heaps,
+            replaced: udmabuf,
             missing: "use a kernel with CONFIG_DMABUF_HEAPS and CONFIG_DMABUF_HEAPS_SYSTEM",
         },
         Kind {
@@ -40,6 +43,7 @@ pub(super) fn look(needs: Needs) -> Vec<Finding> {
             purpose: For::ReadingAndWriting,
             rule: "KERNEL==\"udmabuf\"",
             needed: false,
+            replaced: false,
             missing: "load the module `udmabuf`, or use a kernel with CONFIG_UDMABUF",
         },
         Kind {
@@ -49,6 +53,7 @@ pub(super) fn look(needs: Needs) -> Vec<Finding> {
             purpose: For::ReadingAndWriting,
             rule: "SUBSYSTEM==\"video4linux\"",
             needed: needs.camera,
+            replaced: false,
             missing: "load the camera's driver; `test-src` is built in",
         },
         Kind {
@@ -58,6 +63,7 @@ pub(super) fn look(needs: Needs) -> Vec<Finding> {
             purpose: For::ReadingAndWriting,
             rule: "SUBSYSTEM==\"drm\", KERNEL==\"card*\"",
             needed: needs.display,
+            replaced: false,
             missing: "load the display's driver; `picture-sink` is built in",
         },
     ];
@@ -71,7 +77,7 @@ impl Kind {
             let none = format!("no {}/{}*", self.directory, self.prefix);
             // A machine that is asked about in general may do without camera or display.
             let verdict = match self.about {
-                "kernel heaps" => lacking(self.needed),
+                "kernel heaps" => lacking(self.needed && !self.replaced),
                 _ => Verdict::Warning,
             };
             return vec![Finding::bad(self.about, verdict, none, self.missing)];
@@ -80,17 +86,18 @@ impl Kind {
             .iter()
             .filter_map(|path| Node::of(path, self.purpose).ok())
             .collect();
+        self.looked_at(&looked, needs)
+    }
+
+    fn looked_at(&self, looked: &[Node], needs: Needs) -> Vec<Finding> {
         let closed: Vec<_> = looked.iter().filter(|node| !node.may_open).collect();
         if closed.is_empty() {
             let names: Vec<_> = looked.iter().map(|node| node.path.display()).collect();
             let names: Vec<_> = names.iter().map(ToString::to_string).collect();
             return vec![Finding::ok(self.about, names.join(", "))];
         }
-        let needed = match self.about {
-            "udmabuf" => false,
-            "kernel heaps" => needs.heaps,
-            _ => self.needed,
-        };
+        let one_does = needs.any_node && (self.replaced || closed.len() < looked.len());
+        let verdict = lacking(self.needed && !one_does);
         closed
             .into_iter()
             .map(|node| {
@@ -99,7 +106,7 @@ impl Kind {
                     node.path.display(),
                     node.permissions()
                 );
-                Finding::bad(self.about, lacking(needed), found, self.remedy(node))
+                Finding::bad(self.about, verdict, found, self.remedy(node))
             })
             .collect()
     }
@@ -142,6 +149,44 @@ fn nodes(directory: &Path, prefix: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn verdicts(replaced: bool, may_open: [bool; 2], needs: Needs) -> Vec<Verdict> {
+        let kind = Kind {
+            about: "kernel heaps",
+            directory: "/dev/dma_heap",
+            prefix: "",
+            purpose: For::Reading,
+            rule: "",
+            needed: needs.heaps,
+            replaced,
+            missing: "",
+        };
+        let node = |may_open| Node {
+            path: "/dev/dma_heap/heap".into(),
+            mode: 0o600,
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+            may_open,
+        };
+        let findings = kind.looked_at(&may_open.map(node), needs);
+        findings.iter().map(|finding| finding.verdict).collect()
+    }
+
+    #[test]
+    fn a_closed_node_is_a_problem_where_it_may_be_the_one_that_is_needed() {
+        use Verdict::{Ok, Problem, Warning};
+        let anything = Needs::of(None);
+        assert_eq!(verdicts(false, [true, true], anything), [Ok]);
+        assert_eq!(verdicts(false, [true, false], anything), [Warning]);
+        assert_eq!(verdicts(false, [false; 2], anything), [Problem; 2]);
+        assert_eq!(verdicts(true, [false; 2], anything), [Warning; 2]);
+        let fails = Needs {
+            any_node: false,
+            ..anything
+        };
+        assert_eq!(verdicts(true, [true, false], fails), [Problem]);
+        assert_eq!(verdicts(false, [false; 2], Needs::NOTHING), [Warning; 2]);
+    }
 
     #[test]
     fn nodes_are_a_word_and_a_number() {
