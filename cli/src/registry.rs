@@ -18,9 +18,14 @@ pub(crate) fn of_names<'n>(names: impl IntoIterator<Item = &'n String>) -> HeapR
 
 /// The heaps that a description can mean.
 pub(crate) fn of_description(description: &Description) -> HeapRegistry {
+    of_names(named(description))
+}
+
+/// The heaps that a description names.
+pub(crate) fn named(description: &Description) -> &[String] {
     match &description.source.pool.heaps {
-        HeapRequest::Any => dmaflow_heaps::registry(),
-        HeapRequest::Names(names) => of_names(names),
+        HeapRequest::Any => &[],
+        HeapRequest::Names(names) => names,
     }
 }
 

@@ -119,6 +119,28 @@ fn lends(node: &Path) {
 }
 
 #[test]
+fn a_probe_asks_about_the_node_that_a_description_names() {
+    let scratch = Scratch::new("probe");
+    let _server = Server::start(serve(&[&scratch.file()]));
+    let file = scratch.0.join("pipeline.toml");
+    let description = format!(
+        "links = [\"a -> b\"]\n[stage.a]\nkind = \"test-src\"\nwidth = 80\nheight = 48\n\
+         buffers = 2\nheap = \"{}\"\n[stage.b]\nkind = \"null-sink\"\n",
+        scratch.node().display()
+    );
+    fs::write(&file, description).unwrap();
+    let mut probe = Command::new(env!("CARGO_BIN_EXE_dmaflow"));
+    probe.args(["heaps", "probe", "--json"]).arg(&file);
+    probe.env("DMAFLOW_CACHE", "").env_remove("DMAFLOW_LOG");
+    let (status, text, said) = ended(probe);
+    assert_eq!((status, said.as_str()), (Some(0), ""), "{text}");
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let ranked = json["probes"][0]["ranked"].as_array().unwrap();
+    let ours = ranked.iter().find(|verdict| verdict["heap"] == "camera");
+    assert_eq!(ours.unwrap()["accepted"], true, "{text}");
+}
+
+#[test]
 fn what_is_lent_is_told_by_user_client_and_pipeline() {
     let scratch = Scratch::new("stat");
     let _server = Server::start(serve(&[&scratch.file()]));

@@ -4,12 +4,13 @@ use dmaflow_core::format::Format;
 use dmaflow_core::heap::{Contiguity, HeapRegistry};
 use dmaflow_core::layout::Layout;
 use dmaflow_pipelines::description::{Description, SourceKind};
-use dmaflow_pipelines::{Agreement, HeapRequest};
+use dmaflow_pipelines::Agreement;
 
 use super::{Finding, Verdict};
 use crate::failure::with_causes;
 use crate::memory::Memory;
 use crate::numbers::bytes;
+use crate::registry;
 
 /// What a pipeline takes where its description leaves it open: what camera and display keep,
 /// and one on its way.
@@ -19,14 +20,14 @@ pub(super) fn look(description: Option<&Description>, memory: &Memory) -> Vec<Fi
     let Some(description) = description else {
         return vec![general(memory)];
     };
-    let registry = dmaflow_heaps::registry();
+    let heaps = registry::of_description(description);
     let prepared = description
         .build()
-        .and_then(|builder| builder.prepare(&registry));
+        .and_then(|builder| builder.prepare(&heaps));
     match prepared {
         Ok(pipeline) => vec![planned(pipeline.agreement())],
         Err(error) => {
-            let asked = Asked::of(description, &registry);
+            let asked = Asked::of(description, &heaps);
             let short = asked.and_then(|asked| asked.short(memory));
             let refused = Finding::bad(
                 "pipeline",
@@ -74,19 +75,16 @@ struct Asked {
 
 impl Asked {
     /// `None` where it gives no size.
-    fn of(description: &Description, registry: &HeapRegistry) -> Option<Self> {
+    fn of(description: &Description, heaps: &HeapRegistry) -> Option<Self> {
         let source = &description.source;
         let (format, (width, height)) = match &source.kind {
             SourceKind::V4l2(config) => (config.format, config.size?),
             SourceKind::Test(config) => (Some(config.format), (config.width, config.height)),
         };
         let buffers = source.pool.buffers.unwrap_or(USUAL_BUFFERS) as u64;
-        let names = match &source.pool.heaps {
-            HeapRequest::Any => &[][..],
-            HeapRequest::Names(names) => names,
-        };
+        let names = registry::named(description);
         let is_contiguous = |name: &String| {
-            let heap = registry.open(name);
+            let heap = heaps.open(name);
             heap.is_ok_and(|heap| heap.info().contiguity == Contiguity::Contiguous)
         };
         Some(Self {

@@ -2,7 +2,7 @@
 
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, value_parser};
 use dmaflow_core::format::Format;
@@ -82,8 +82,20 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 }
 
 pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
-    let registry = registry::of_names(&args.heaps);
-    let probes = output::failing(args.json, ask_devices(args, &registry))?;
+    let description = args.file.as_ref();
+    let description = description.map(|file| Description::load(file, &args.overrides));
+    let description = description.transpose().map_err(Failure::from);
+    let description = output::failing(args.json, description)?;
+    let described = description.as_ref().map_or(&[][..], registry::named);
+    let names = if args.heaps.is_empty() {
+        described
+    } else {
+        &args.heaps
+    };
+    let registry = registry::of_names(names);
+    let heaps = candidates(args, described, &registry);
+    let probes = heaps.and_then(|heaps| ask_devices(args, description, &heaps));
+    let probes = output::failing(args.json, probes)?;
     if args.json {
         output::json(&show::json(&probes, registry.refused()))?;
     } else {
@@ -99,28 +111,50 @@ pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
     }
 }
 
-fn ask_devices(args: &ProbeArgs, registry: &HeapRegistry) -> Result<Vec<Probe>, Failure> {
-    let heaps = candidates(args, registry)?;
+fn ask_devices(
+    args: &ProbeArgs,
+    description: Option<Description>,
+    heaps: &[Heap],
+) -> Result<Vec<Probe>, Failure> {
     let answers = match args.fresh {
         true => Answers::of_user().fresh(),
         false => Answers::of_user(),
     };
-    let description = match (&args.file, &args.camera, &args.display) {
-        (Some(file), _, _) => Description::load(file, &args.overrides)?,
-        (None, None, Some(card)) => return Ok(vec![ask_display(args, card, &heaps, answers)?]),
+    let description = match (description, &args.camera, &args.display) {
+        (Some(description), _, _) => description,
+        (None, None, Some(card)) => return Ok(vec![ask_display(args, card, heaps, answers)?]),
         (None, camera, display) => describe(args, camera.clone(), display.clone()),
     };
-    Ok(description.build()?.answers(answers).probe(&heaps)?)
+    Ok(description.build()?.answers(answers).probe(heaps)?)
 }
 
-/// Every heap, also those that a description would not try, to tell why.
-fn candidates(args: &ProbeArgs, registry: &HeapRegistry) -> Result<Vec<Heap>, Failure> {
-    if args.heaps.is_empty() {
-        return Ok(registry.heaps().cloned().collect());
+/// Every heap, also those that a description would not try, to tell why; and those that it names
+/// by their nodes.
+fn candidates(
+    args: &ProbeArgs,
+    described: &[String],
+    registry: &HeapRegistry,
+) -> Result<Vec<Heap>, Failure> {
+    if !args.heaps.is_empty() {
+        let opened = args.heaps.iter().map(|name| registry.open(name));
+        let opened = opened.collect::<Result<_, _>>();
+        return opened.map_err(|error| Failure::Pipeline(error.to_string()));
     }
-    let opened = args.heaps.iter().map(|name| registry.open(name));
-    let opened = opened.collect::<Result<_, _>>();
-    opened.map_err(|error| Failure::Pipeline(error.to_string()))
+    let mut heaps: Vec<_> = registry.heaps().cloned().collect();
+    for name in described {
+        let is_listed = |heap: &Heap| {
+            let info = heap.info();
+            info.answers_to(name) || info.node.as_deref() == Some(Path::new(name))
+        };
+        if heaps.iter().any(is_listed) {
+            continue;
+        }
+        match registry.open(name) {
+            Ok(heap) => heaps.push(heap),
+            Err(error) => tracing::warn!(%error, "a heap of the description is left out"),
+        }
+    }
+    Ok(heaps)
 }
 
 fn describe(args: &ProbeArgs, camera: Option<String>, display: Option<String>) -> Description {
