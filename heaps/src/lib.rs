@@ -130,13 +130,33 @@ fn add(registry: &mut HeapRegistry, Found { info, opened }: Found) {
 }
 
 fn refusal(node: &Path, errno: Errno) -> String {
-    let node = node.display();
+    let shown = node.display();
     match errno {
-        Errno::EACCES | Errno::EPERM => format!(
-            "permission denied on {node}; run as a user who may open it, or add a udev rule \
-             such as `SUBSYSTEM==\"dma_heap\", GROUP=\"video\", MODE=\"0660\"`"
-        ),
-        Errno::ENOENT => format!("this kernel has no {node}; load its module or build it in"),
-        other => format!("{node} cannot be opened: {other}"),
+        Errno::EACCES | Errno::EPERM => {
+            // That of udmabuf is one of the class `misc`, as many that are nobody's business.
+            let matched = if node == Path::new(Udmabuf::NODE) {
+                "KERNEL==\"udmabuf\""
+            } else {
+                "SUBSYSTEM==\"dma_heap\""
+            };
+            format!(
+                "permission denied on {shown}; run as a user who may open it, or add a udev rule \
+                 such as `{matched}, GROUP=\"video\", MODE=\"0660\"`"
+            )
+        }
+        Errno::ENOENT => format!("this kernel has no {shown}; load its module or build it in"),
+        other => format!("{shown} cannot be opened: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_matches_the_node_that_is_closed() {
+        let remedy = |node: &str| refusal(Path::new(node), Errno::EACCES);
+        assert!(remedy("/dev/dma_heap/system").contains("`SUBSYSTEM==\"dma_heap\","));
+        assert!(remedy(Udmabuf::NODE).contains("`KERNEL==\"udmabuf\","));
     }
 }
