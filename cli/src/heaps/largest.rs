@@ -40,14 +40,18 @@ pub(super) fn largest_now(heap: &Heap, memory: &Memory, may_try: bool) -> Larges
             Largest::Estimated(limit(available))
         }),
         Contiguity::Contiguous if may_try => {
-            let free = memory.cma_free.map(limit).or(heap.info().largest);
-            free.map_or(Largest::Unknown, |free| tried(heap, free))
+            // CmaFree leaves out what the kernel has lent to memory that it can move away, and
+            // moves away for us.
+            let ceiling = heap.info().largest.or(memory.cma_total);
+            ceiling.map_or(Largest::Unknown, |ceiling| {
+                tried(heap, memory.cma_free.unwrap_or(ceiling), ceiling)
+            })
         }
         _ => Largest::Unknown,
     }
 }
 
-fn tried(heap: &Heap, ceiling: u64) -> Largest {
+fn tried(heap: &Heap, first: u64, ceiling: u64) -> Largest {
     let began = Instant::now();
     let fits = |len: u64| match usize::try_from(len).map(|len| heap.allocate(len)) {
         Ok(Ok(buffer)) => {
@@ -59,14 +63,16 @@ fn tried(heap: &Heap, ceiling: u64) -> Largest {
         // Longer than any address space.
         Err(_too_long) => Ok(false),
     };
-    match search(ceiling, || began.elapsed() < PATIENCE, fits) {
+    match search(first, ceiling, || began.elapsed() < PATIENCE, fits) {
         Ok(found) => found,
         Err(error) => Largest::Failed(error.to_string()),
     }
 }
 
-/// Halves what is between the longest that fits and the shortest that does not.
+/// Halves what is between the longest that fits and the shortest that does not, after a first
+/// try.
 fn search(
+    first: u64,
     ceiling: u64,
     mut has_time: impl FnMut() -> bool,
     mut fits: impl FnMut(u64) -> Result<bool, AllocError>,
@@ -74,7 +80,7 @@ fn search(
     let page = page_size() as u64;
     let whole = |len: u64| len / page * page;
     let (mut fitting, mut failing) = (0, whole(ceiling) + page);
-    let (mut len, mut tries) = (whole(ceiling), 0);
+    let (mut len, mut tries) = (whole(first.min(ceiling)).max(page), 0);
     let close = |fitting: u64, failing: u64| failing - fitting <= page.max(fitting / 64);
     while !close(fitting, failing) && tries < MOST_TRIES && has_time() {
         tries += 1;
@@ -126,7 +132,11 @@ mod tests {
     use super::*;
 
     fn searched(ceiling: u64, truth: u64) -> (u64, u32, bool) {
-        let found = search(ceiling, || true, |len| Ok(len <= truth)).unwrap();
+        searched_from(ceiling, ceiling, truth)
+    }
+
+    fn searched_from(first: u64, ceiling: u64, truth: u64) -> (u64, u32, bool) {
+        let found = search(first, ceiling, || true, |len| Ok(len <= truth)).unwrap();
         let Largest::Tried { len, tries, exact } = found else {
             panic!("{found:?}");
         };
@@ -150,13 +160,27 @@ mod tests {
     }
 
     #[test]
+    fn a_search_goes_beyond_its_first_try() {
+        let (all, truth) = (128 << 20, 100 << 20);
+        for first in [0, 4096, 64 << 20, 100 << 20, 120 << 20, 200 << 20] {
+            let (len, tries, exact) = searched_from(first, all, truth);
+            assert!(exact && tries <= MOST_TRIES, "{first}: {tries}");
+            assert!(len <= truth && truth - len <= len / 64, "{first}: {len}");
+        }
+        assert_eq!(
+            searched_from(127 << 20, all, u64::MAX),
+            (127 << 20, 1, true)
+        );
+    }
+
+    #[test]
     fn without_time_it_says_so() {
         let mut left = 3;
         let has_time = || {
             left -= 1;
             left > 0
         };
-        let found = search(128 << 20, has_time, |len| Ok(len <= 70 << 20)).unwrap();
+        let found = search(128 << 20, 128 << 20, has_time, |len| Ok(len <= 70 << 20)).unwrap();
         let expected = Largest::Tried {
             len: 64 << 20,
             tries: 2,
