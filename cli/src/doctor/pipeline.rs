@@ -1,10 +1,13 @@
 //! Whether there is memory for the pipeline, contiguous memory above all.
 
+use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::heap::{Contiguity, HeapRegistry};
 use dmaflow_core::layout::Layout;
-use dmaflow_pipelines::description::{Description, SourceKind};
+use dmaflow_core::stage::StageError;
 use dmaflow_pipelines::Agreement;
+use dmaflow_pipelines::description::{Description, SourceKind};
+use dmaflow_pipelines::error::{PipelineError, RefusalReason};
 
 use super::{Finding, Verdict};
 use crate::failure::with_causes;
@@ -28,6 +31,8 @@ pub(super) fn look(description: Option<&Description>, memory: &Memory) -> Vec<Fi
         Ok(pipeline) => vec![planned(pipeline.agreement())],
         Err(error) => {
             let asked = Asked::of(description, &heaps);
+            let of_memory = is_of_memory(&error);
+            let asked = asked.filter(|asked| asked.contiguous_only || of_memory);
             let short = asked.and_then(|asked| asked.short(memory));
             let refused = Finding::bad(
                 "pipeline",
@@ -38,6 +43,20 @@ pub(super) fn look(description: Option<&Description>, memory: &Memory) -> Vec<Fi
             short.into_iter().chain([refused]).collect()
         }
     }
+}
+
+/// Whether more memory, or contiguous memory, could have helped.
+fn is_of_memory(error: &PipelineError) -> bool {
+    let PipelineError::Refused(refusals) = error else {
+        return false;
+    };
+    refusals.iter().any(|refusal| match &refusal.reason {
+        RefusalReason::Pool(_) => true,
+        RefusalReason::Stage(StageError::Refused(no)) => {
+            matches!(no.errno, Errno::ENOMEM | Errno::EFAULT)
+        }
+        _ => false,
+    })
 }
 
 fn general(memory: &Memory) -> Finding {
@@ -144,6 +163,9 @@ fn suggested(needed: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dmaflow_core::heap::RegistryError;
+    use dmaflow_core::stage::ImportRefused;
+    use dmaflow_pipelines::error::Refusal;
 
     fn memory(total: u64, free: u64) -> Memory {
         Memory {
@@ -175,6 +197,36 @@ mod tests {
             ..asked
         };
         assert_eq!(any.short(&memory(0, 0)).unwrap().verdict, Verdict::Warning);
+    }
+
+    #[test]
+    fn only_refusals_of_memory_are_explained_by_memory() {
+        let refused = |reason: RefusalReason| {
+            is_of_memory(&PipelineError::Refused(vec![Refusal {
+                format: None,
+                heap: None,
+                reason,
+            }]))
+        };
+        let import = |errno| {
+            let no = ImportRefused {
+                device: "cam".to_owned(),
+                heap: "system".to_owned(),
+                call: "VIDIOC_QBUF".into(),
+                errno,
+                meaning: String::new(),
+                remedy: String::new(),
+            };
+            refused(StageError::from(no).into())
+        };
+        assert!(import(Errno::EFAULT) && import(Errno::ENOMEM));
+        assert!(!import(Errno::EINVAL));
+        let unknown = RegistryError::Unknown {
+            asked: "hoard".to_owned(),
+            known: Vec::new(),
+        };
+        assert!(!refused(unknown.into()));
+        assert!(!is_of_memory(&PipelineError::NoHeap));
     }
 
     #[test]
