@@ -10,11 +10,12 @@ use super::{Finding, Verdict};
 const ABOUT: &str = "hidden copies";
 const DEBUGFS: &str = "/sys/kernel/debug/swiotlb";
 
-/// What the kernel's command line can hold that has every transfer copied, and why.
-const FORCED: [(&str, &str); 3] = [
-    ("swiotlb=force", "copies every transfer"),
-    ("iommu=soft", "copies where an IOMMU could translate"),
-    ("mem_encrypt=on", "copies out of encrypted memory"),
+/// What the kernel's command line can hold that has transfers copied: an option, one of its
+/// words, and what that does.
+const FORCED: [(&str, &str, &str); 3] = [
+    ("swiotlb", "force", "copies every transfer"),
+    ("iommu", "soft", "copies where an IOMMU could translate"),
+    ("mem_encrypt", "on", "copies out of encrypted memory"),
 ];
 
 pub(super) fn look() -> Finding {
@@ -34,14 +35,20 @@ pub(super) fn look() -> Finding {
     used(number("io_tlb_used"), number("io_tlb_used_hiwater"))
 }
 
-fn forced(command_line: &str) -> Option<(&'static str, &'static str)> {
+fn forced(command_line: &str) -> Option<(&str, &'static str)> {
     let mut words = command_line.split_whitespace();
     words.find_map(|word| {
-        let known = |(forced, _): &&(&str, &str)| {
-            word.strip_prefix(forced)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
+        let (option, value) = word.split_once('=')?;
+        let known = |(name, forced, _): &&(&str, &str, &str)| {
+            *name == option
+                && match option {
+                    // `swiotlb=[slots][,areas][,force]` (`setup_io_tlb_npages`).
+                    "swiotlb" => value.rsplit(',').next() == Some(forced),
+                    _ => value.split(',').any(|word| word == *forced),
+                }
         };
-        FORCED.iter().find(known).copied()
+        let (_, _, what) = FORCED.iter().find(known)?;
+        Some((word, *what))
     })
 }
 
@@ -88,10 +95,20 @@ mod tests {
 
     #[test]
     fn words_of_the_command_line_are_whole() {
-        let forced = |line| forced(line).map(|(word, _)| word);
-        assert_eq!(forced("quiet swiotlb=force"), Some("swiotlb=force"));
-        assert_eq!(forced("swiotlb=force,65536\n"), Some("swiotlb=force"));
-        assert_eq!(forced("iommu=soft"), Some("iommu=soft"));
+        let forced = |line: &str| forced(line).map(|(word, _)| word.to_owned());
+        assert_eq!(
+            forced("quiet swiotlb=force").as_deref(),
+            Some("swiotlb=force")
+        );
+        for last in [
+            "swiotlb=65536,force",
+            "swiotlb=65536,4,force",
+            "swiotlb=,force",
+        ] {
+            assert_eq!(forced(&format!("{last}\n")).as_deref(), Some(last));
+        }
+        assert_eq!(forced("swiotlb=force,65536 swiotlb=noforce"), None);
+        assert_eq!(forced("iommu=soft").as_deref(), Some("iommu=soft"));
         assert_eq!(forced("intel_iommu=off swiotlb=65536 iommu=softer"), None);
     }
 
