@@ -64,17 +64,11 @@ pub(super) fn look(needs: Needs) -> Vec<Finding> {
         .iter()
         .filter(|option| option.is_set(config.as_ref()) == Some(false))
         .collect();
-    findings.extend(missing.iter().map(|option| {
-        Finding::bad(
-            ABOUT,
-            Verdict::Warning,
-            format!(
-                "CONFIG_{} is not set; it gives {}",
-                option.name, option.gives
-            ),
-            format!("use a kernel with CONFIG_{}=y", option.name),
-        )
-    }));
+    findings.extend(
+        missing
+            .iter()
+            .map(|option| option.lacking(config.is_some())),
+    );
     if missing.is_empty() {
         let source = match config {
             Some(_) => "all are set that pipelines may want",
@@ -86,6 +80,22 @@ pub(super) fn look(needs: Needs) -> Vec<Finding> {
 }
 
 impl KernelOption {
+    fn lacking(&self, is_told: bool) -> Finding {
+        let Self { name, gives, .. } = self;
+        let (found, remedy) = if is_told {
+            (
+                format!("CONFIG_{name} is not set; it gives {gives}"),
+                format!("use a kernel with CONFIG_{name}=y"),
+            )
+        } else {
+            (
+                format!("nothing is seen of CONFIG_{name}; it gives {gives}"),
+                format!("load its module or set it up, or use a kernel with CONFIG_{name}"),
+            )
+        };
+        Finding::bad(ABOUT, Verdict::Warning, found, remedy)
+    }
+
     /// What the configuration says, or else what can be seen.
     fn is_set(&self, config: Option<&HashMap<String, ConfigSetting>>) -> Option<bool> {
         let Some(config) = config else {
@@ -156,6 +166,24 @@ mod tests {
         assert_eq!(option.is_set(Some(&config("m"))), Some(true));
         assert_eq!(option.is_set(Some(&HashMap::new())), Some(false));
         assert_eq!(option.is_set(None), Some(true));
+    }
+
+    #[test]
+    fn what_is_not_seen_is_not_said_to_be_unset() {
+        let option = option("UDMABUF", "dma-bufs", || Some(false));
+        assert!(
+            option
+                .lacking(true)
+                .found
+                .contains("CONFIG_UDMABUF is not set")
+        );
+        let unseen = option.lacking(false);
+        assert!(!unseen.found.contains("not set"), "{unseen:?}");
+        assert!(
+            unseen
+                .remedy
+                .is_some_and(|remedy| remedy.contains("load its module"))
+        );
     }
 
     #[test]
