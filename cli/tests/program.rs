@@ -373,6 +373,8 @@ fn a_probe_ranks_heaps_and_remembers() {
     assert!(probe(&cache, &["--fresh"]).contains("accepted\n"));
     let again = json(&probe(&cache, &["--json"]));
     assert_eq!(again["best"], "memfd");
+    let unasked = again["unopened"].as_array().map(Vec::len);
+    assert_eq!(unasked, Some(0), "{again}");
     assert_eq!(again["probes"][0]["ranked"][0]["remembered"], true);
     // Where nothing can be kept, everything is asked.
     for nowhere in ["", "/proc/nowhere"] {

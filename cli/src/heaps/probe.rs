@@ -96,10 +96,15 @@ pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
     let heaps = candidates(args, described, &registry);
     let probes = heaps.and_then(|heaps| ask_devices(args, description, &heaps));
     let probes = output::failing(args.json, probes)?;
+    let unopened = match args.heaps.is_empty() {
+        true => registry.refused(),
+        // Nobody asked about the others.
+        false => &[],
+    };
     if args.json {
-        output::json(&show::json(&probes, registry.refused()))?;
+        output::json(&show::json(&probes, unopened))?;
     } else {
-        output::result(show::text(&probes, registry.refused()).as_bytes())?;
+        output::result(show::text(&probes, unopened).as_bytes())?;
     }
     let fits = probes.last().is_some_and(|probe| probe.best().is_some());
     if fits {
