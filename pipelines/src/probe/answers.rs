@@ -25,6 +25,9 @@ const MOST: usize = 512;
 /// parameters of their modules for one.
 const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// How long the same answer is not written again: each start of a pipeline has answers.
+const FRESH_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What devices answered before.
 ///
 /// Saved in a file, it outlives the process: no more than a few hundred answers, written
@@ -149,13 +152,21 @@ impl Answers {
             Err(_passing) => return,
         };
         let Some(key) = importer.key() else { return };
-        let question = question(&key, heap, wanted);
+        let (question, now) = (question(&key, heap, wanted), now());
+        let is_fresh = |at: u64| {
+            let age = now.checked_sub(at);
+            age.is_some_and(|age| age < FRESH_FOR.as_secs())
+        };
+        let mut same = self.entries.iter();
+        if same.any(|entry| entry.question == question && entry.no == no && is_fresh(entry.at)) {
+            return;
+        }
         self.entries.retain(|entry| entry.question != question);
         self.entries.push(Entry {
             question,
             no,
             allocation_ns: u64::try_from(allocation.as_nanos()).unwrap_or(u64::MAX),
-            at: now(),
+            at: now,
         });
         let surplus = self.entries.len().saturating_sub(MOST);
         self.entries.drain(..surplus);

@@ -55,10 +55,10 @@ pub(super) struct No {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Contents {
+struct Contents<K = String, A = Vec<Entry>> {
     version: u32,
-    kernel: String,
-    answers: Vec<Entry>,
+    kernel: K,
+    answers: A,
 }
 
 /// What answers depend on besides the question: which kernel it is, as it was built, and what
@@ -178,8 +178,8 @@ fn text(kernel: &str, entries: &[Entry]) -> io::Result<Vec<u8>> {
     loop {
         let contents = Contents {
             version: VERSION,
-            kernel: kernel.to_owned(),
-            answers: newest.to_vec(),
+            kernel,
+            answers: newest,
         };
         let bytes = serde_json::to_vec_pretty(&contents)?;
         if bytes.len() <= MOST_BYTES || newest.is_empty() {

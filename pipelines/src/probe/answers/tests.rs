@@ -206,6 +206,29 @@ fn another_kernel_or_an_old_answer_is_asked_again() {
 }
 
 #[test]
+fn the_same_answer_is_written_once_a_day() {
+    let scratch = Scratch::new("fresh");
+    let system = heap("system", Contiguity::Scattered);
+    let mut answers = Answers::at(scratch.file());
+    note(&mut answers, &system, "cam", None);
+    answers.save();
+    note(&mut answers, &system, "cam", None);
+    assert!(!answers.changed);
+    note(&mut answers, &system, "cam", Some(Errno::EFAULT));
+    assert!(answers.changed, "another answer");
+    answers.save();
+    // Yesterday's, and one of a clock that was set back since.
+    for at in [now() - FRESH_FOR.as_secs(), now() + 60] {
+        answers.entries[0].at = at;
+        note(&mut answers, &system, "cam", Some(Errno::EFAULT));
+        assert!(answers.changed);
+        assert_ne!(answers.entries[0].at, at);
+        answers.save();
+    }
+    assert_eq!(answers.entries.len(), 1);
+}
+
+#[test]
 fn no_more_is_kept_than_fits() {
     let scratch = Scratch::new("bounded");
     let mut answers = Answers::at(scratch.file());
