@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use dmaflow_pipelines::description::serving::{NotASize, parse_size};
+
 /// A number with its digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -36,25 +38,9 @@ pub(crate) fn bytes(number: u64) -> String {
 }
 
 /// A length as people write it: `4096`, `4K`, `8MiB`, `1G`.
-pub(crate) fn parse_bytes(text: &str) -> Result<NonZeroUsize, String> {
-    const UNITS: [&str; 4] = ["K", "M", "G", "T"];
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = &text[digits.len()..];
-    let is = |known: &&str| {
-        unit.strip_prefix(*known)
-            .is_some_and(|rest| ["", "iB"].contains(&rest))
-    };
-    let powers = match unit {
-        "" => Some(0),
-        _ => UNITS.iter().position(is).map(|before| before + 1),
-    };
-    let number = digits.parse::<usize>().ok();
-    let bytes = number.zip(powers).and_then(|(number, powers)| {
-        (0..powers).try_fold(number, |bytes, _| bytes.checked_mul(1024))
-    });
-    bytes
-        .and_then(NonZeroUsize::new)
-        .ok_or_else(|| "a length is a number above 0, as 4096, 4K, 8MiB or 1G".to_owned())
+pub(crate) fn parse_bytes(text: &str) -> Result<NonZeroUsize, NotASize> {
+    let bytes = usize::try_from(parse_size(text)?).ok();
+    bytes.and_then(NonZeroUsize::new).ok_or(NotASize)
 }
 
 /// Milliseconds with one digit behind the point.
