@@ -97,6 +97,12 @@ fn list(
             }
             (info, Ok(Box::new(exporter)))
         }
-        Err(error) => (HeapInfo::new(card::name_by_node(kind, node)), Err(error)),
+        Err(error) => {
+            let info = HeapInfo {
+                node: Some(node.to_owned()),
+                ..HeapInfo::new(card::name_by_node(kind, node))
+            };
+            (info, Err(error))
+        }
     });
 }

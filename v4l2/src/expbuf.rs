@@ -80,6 +80,7 @@ impl Expbuf {
         let info = HeapInfo::new(format!("expbuf:{}", device.capabilities().driver));
         HeapInfo {
             aliases: vec![format!("expbuf:{}", name.to_string_lossy())],
+            node: Some(device.path().to_owned()),
             largest: memory_total().map(|total| total.min(largest())),
             ..info
         }
@@ -113,7 +114,10 @@ pub fn of_devices() -> Vec<DeviceHeap> {
             Ok(expbuf) => expbuf.info(),
             Err(_refused) => {
                 let name = path.file_name().unwrap_or_default();
-                HeapInfo::new(format!("expbuf:{}", name.to_string_lossy()))
+                HeapInfo {
+                    node: Some(path.clone()),
+                    ..HeapInfo::new(format!("expbuf:{}", name.to_string_lossy()))
+                }
             }
         };
         let taken = heaps.iter().any(|(other, _)| other.answers_to(&info.name));

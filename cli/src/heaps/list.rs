@@ -1,6 +1,9 @@
 //! `dmaflow heaps`: each heap with what it can give now, and who may open it.
 
+use std::path::Path;
+
 use clap::Args;
+use dmaflow_heaps::kernel::NODES;
 use serde_json::{Value, json};
 
 use super::largest::{Largest, largest_now};
@@ -51,13 +54,22 @@ struct Described<'r> {
     largest: Option<Largest>,
 }
 
+/// What a heap's node is opened for: only the kernel's own heaps take a descriptor that reads.
+fn purpose(node: &Path) -> For {
+    if node.starts_with(NODES) {
+        For::Reading
+    } else {
+        For::ReadingAndWriting
+    }
+}
+
 impl<'r> Described<'r> {
     fn of(listed: Listed<'r>, memory: &Memory, may_try: bool) -> Self {
         let node = listed.info.node.as_deref();
         let heap = listed.heap.ok();
         Self {
             // What the registry could open, this user may.
-            node: node.and_then(|path| Node::of(path, For::Reading).ok()),
+            node: node.and_then(|path| Node::of(path, purpose(path)).ok()),
             largest: heap.map(|heap| largest_now(heap, memory, may_try)),
             listed,
         }

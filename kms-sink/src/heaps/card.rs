@@ -86,6 +86,7 @@ impl HeapCard {
     pub(super) fn info(&self, kind: &str) -> HeapInfo {
         let info = HeapInfo {
             aliases: vec![name_by_node(kind, &self.0.node)],
+            node: Some(self.0.node.clone()),
             ..HeapInfo::new(format!("{kind}:{}", self.0.driver))
         };
         if self.is_shmem() {
