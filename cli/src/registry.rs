@@ -4,16 +4,21 @@ use dmaflow_core::heap::{Exporter, HeapInfo, HeapRegistry};
 use dmaflow_pipelines::HeapRequest;
 use dmaflow_pipelines::description::Description;
 
-/// The heaps of this machine; of its devices too where one of `names` is theirs. Their heaps
-/// are made by opening the devices, which is not done unasked.
-pub(crate) fn of_names<'n>(names: impl IntoIterator<Item = &'n String>) -> HeapRegistry {
-    // `dumb:vkms`, `expbuf:vivid`; a path has a `/`.
-    let of_a_device = |name: &String| name.contains(':') && !name.contains('/');
-    if names.into_iter().any(of_a_device) {
-        with_devices()
-    } else {
-        dmaflow_heaps::registry()
+/// The heaps of this machine; of its displays or its cameras and codecs too where one of `names`
+/// is theirs. Their heaps are made by opening the devices, which is not done unasked.
+pub(crate) fn of_names(names: &[String]) -> HeapRegistry {
+    let asks_for = |kind: &str| {
+        let mut kinds = names.iter().filter_map(|name| name.split_once(':'));
+        kinds.any(|(asked, _device)| asked == kind)
+    };
+    let mut registry = dmaflow_heaps::registry();
+    if asks_for("dumb") || asks_for("gbm") {
+        add_cards(&mut registry);
     }
+    if asks_for("expbuf") {
+        add_videos(&mut registry);
+    }
+    registry
 }
 
 /// The heaps that a description can mean.
@@ -32,15 +37,23 @@ pub(crate) fn named(description: &Description) -> &[String] {
 /// The heaps of this machine and of its devices.
 pub(crate) fn with_devices() -> HeapRegistry {
     let mut registry = dmaflow_heaps::registry();
+    add_cards(&mut registry);
+    add_videos(&mut registry);
+    registry
+}
+
+fn add_cards(registry: &mut HeapRegistry) {
     for (info, opened) in dmaflow_kms_sink::heaps::of_cards() {
         let opened = opened.map_err(|error| error.to_string());
-        add(&mut registry, info, opened);
+        add(registry, info, opened);
     }
+}
+
+fn add_videos(registry: &mut HeapRegistry) {
     for (info, opened) in dmaflow_v4l2::expbuf::of_devices() {
         let opened = opened.map_err(|error| error.to_string());
-        add(&mut registry, info, opened);
+        add(registry, info, opened);
     }
-    registry
 }
 
 fn add(
