@@ -1,6 +1,6 @@
 //! The heaps that the program knows.
 
-use dmaflow_core::heap::{Exporter, HeapInfo, HeapRegistry};
+use dmaflow_core::heap::HeapRegistry;
 use dmaflow_pipelines::HeapRequest;
 use dmaflow_pipelines::description::Description;
 
@@ -44,29 +44,12 @@ pub(crate) fn with_devices() -> HeapRegistry {
 
 fn add_cards(registry: &mut HeapRegistry) {
     for (info, opened) in dmaflow_kms_sink::heaps::of_cards() {
-        let opened = opened.map_err(|error| error.to_string());
-        add(registry, info, opened);
+        dmaflow_heaps::register(registry, info, opened);
     }
 }
 
 fn add_videos(registry: &mut HeapRegistry) {
     for (info, opened) in dmaflow_v4l2::expbuf::of_devices() {
-        let opened = opened.map_err(|error| error.to_string());
-        add(registry, info, opened);
-    }
-}
-
-fn add(
-    registry: &mut HeapRegistry,
-    info: HeapInfo,
-    opened: Result<impl Exporter + 'static, String>,
-) {
-    match opened {
-        Ok(exporter) => {
-            if let Err(error) = registry.register(info, exporter) {
-                tracing::warn!(%error, "a device's heap is left out");
-            }
-        }
-        Err(reason) => registry.refuse(info, reason),
+        dmaflow_heaps::register(registry, info, opened);
     }
 }

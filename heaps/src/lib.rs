@@ -38,6 +38,7 @@ pub use remote::RemoteHeap;
 pub use shrinker::{Reclaim, Shrinker, ShrinkerConfig};
 pub use udmabuf::Udmabuf;
 
+use std::fmt::Display;
 use std::path::Path;
 
 use dmaflow_core::Errno;
@@ -52,10 +53,27 @@ use dmaflow_core::heap::{Exporter, HeapInfo, HeapRegistry, RegistryError};
 #[must_use]
 pub fn registry() -> HeapRegistry {
     let mut registry = HeapRegistry::with_nodes(|node| open(node));
-    for heap in found() {
-        add(&mut registry, heap);
+    for Found { info, opened } in found() {
+        register(&mut registry, info, opened);
     }
     registry
+}
+
+/// Registers a heap, or remembers why it may not be used. A second heap of a name is left out,
+/// with a word in the log.
+pub fn register(
+    registry: &mut HeapRegistry,
+    info: HeapInfo,
+    opened: Result<impl Exporter + 'static, impl Display>,
+) {
+    match opened {
+        Ok(exporter) => {
+            if let Err(error) = registry.register(info, exporter) {
+                tracing::warn!(%error, "a heap is left out");
+            }
+        }
+        Err(reason) => registry.refuse(info, reason.to_string()),
+    }
 }
 
 /// The exporter of one of this machine's heaps, with what it says of itself: for those who put a helper around it.
@@ -118,17 +136,6 @@ fn found() -> Vec<Found> {
     found
 }
 
-fn add(registry: &mut HeapRegistry, Found { info, opened }: Found) {
-    match opened {
-        Ok(exporter) => {
-            if let Err(RegistryError::NameTaken { name }) = registry.register(info, exporter) {
-                tracing::warn!(name, "a second heap of this name is left out");
-            }
-        }
-        Err(reason) => registry.refuse(info, reason),
-    }
-}
-
 fn refusal(node: &Path, errno: Errno) -> String {
     let shown = node.display();
     match errno {
@@ -152,6 +159,18 @@ fn refusal(node: &Path, errno: Errno) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_heap_is_registered_or_refused_or_left_out() {
+        let mut registry = HeapRegistry::new();
+        let opened = || Ok::<_, Errno>(Memfd);
+        register(&mut registry, Memfd::info(), opened());
+        register(&mut registry, Memfd::info(), opened());
+        let closed = Err::<Memfd, _>(Errno::EACCES);
+        register(&mut registry, HeapInfo::new("closed"), closed);
+        assert_eq!(registry.heaps().count(), 1);
+        assert_eq!(registry.refused()[0].reason, Errno::EACCES.to_string());
+    }
 
     #[test]
     fn a_rule_matches_the_node_that_is_closed() {
