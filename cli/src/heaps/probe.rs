@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, value_parser};
 use dmaflow_core::format::Format;
 use dmaflow_core::heap::{Heap, HeapRegistry};
-use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Sink, StageError};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::description::{
@@ -15,7 +14,7 @@ use dmaflow_pipelines::description::{
 };
 use dmaflow_pipelines::probe::{Answers, Probe, SinkImporter, Wanted, probe as ask};
 use dmaflow_pipelines::{Limits, PipelineError, PoolRequest, QueuePolicy};
-use dmaflow_v4l2_src::V4l2SrcConfig;
+use dmaflow_v4l2_src::{V4l2SrcConfig, layout_aligned_to};
 
 use crate::failure::Failure;
 use crate::output;
@@ -212,12 +211,7 @@ fn ask_display(
         ))
     })?;
     let (width, height) = args.size.unwrap_or(DISPLAY_SIZE);
-    let row = format
-        .planes()
-        .first()
-        .and_then(|plane| plane.row_bytes(width));
-    let stride = row.and_then(|row| row.checked_next_multiple_of(STRIDE_STEP));
-    let layout = Layout::with_stride(format, width, height, stride.unwrap_or(0))
+    let layout = layout_aligned_to(STRIDE_STEP, format, width, height)
         .map_err(|error| Failure::Pipeline(error.to_string()))?;
     let wanted = Wanted {
         layout,
