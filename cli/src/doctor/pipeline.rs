@@ -72,12 +72,10 @@ fn general(memory: &Memory) -> Finding {
 }
 
 fn planned(agreement: &Agreement) -> Finding {
-    let lens = agreement.plan.layout.buffer_lens().iter();
-    let frame: u64 = lens.map(|&len| u64::from(len)).sum();
     let found = format!(
         "{} frames of {} each lie in heap `{}`",
         agreement.buffers,
-        bytes(frame),
+        bytes(frame_len(&agreement.plan.layout)),
         agreement.heap
     );
     Finding::ok("pipeline", found)
@@ -100,6 +98,8 @@ impl Asked {
             SourceKind::V4l2(config) => (config.format, config.size?),
             SourceKind::Test(config) => (Some(config.format), (config.width, config.height)),
         };
+        // Without a format, the longest that is usual.
+        let layout = Layout::packed(format.unwrap_or(Format::XRGB8888), width, height).ok()?;
         let buffers = source.pool.buffers.unwrap_or(USUAL_BUFFERS) as u64;
         let names = registry::named(description);
         let is_contiguous = |name: &String| {
@@ -107,7 +107,7 @@ impl Asked {
             heap.is_ok_and(|heap| heap.info().contiguity == Contiguity::Contiguous)
         };
         Some(Self {
-            bytes: frame_len(format, width, height)?.checked_mul(buffers)?,
+            bytes: frame_len(&layout).checked_mul(buffers)?,
             buffers,
             contiguous_only: !names.is_empty() && names.iter().all(is_contiguous),
         })
@@ -146,11 +146,10 @@ impl Asked {
     }
 }
 
-/// The bytes of a frame; without a format, of the longest that is usual.
-fn frame_len(format: Option<Format>, width: u32, height: u32) -> Option<u64> {
-    let layout = Layout::packed(format.unwrap_or(Format::XRGB8888), width, height).ok()?;
+/// The bytes of a frame, in all its buffers.
+fn frame_len(layout: &Layout) -> u64 {
     let lens = layout.buffer_lens().iter();
-    Some(lens.map(|&len| u64::from(len)).sum())
+    lens.map(|&len| u64::from(len)).sum()
 }
 
 /// A CMA for so many bytes, in MiB: half as much again for other users and for fragments, in
