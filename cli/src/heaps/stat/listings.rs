@@ -65,7 +65,8 @@ fn buffer_line(line: &str) -> Option<Told> {
     let references = columns.next()?.parse().ok()?;
     let exporter = columns.next()?.to_owned();
     let inode = columns.next()?.parse().ok()?;
-    let name = columns.next().filter(|name| *name != "<none>");
+    // Older kernels leave the column of a buffer without a name empty.
+    let name = columns.next().filter(|name| !["", "<none>"].contains(name));
     Some(Told {
         inode,
         len: Some(len),
@@ -118,6 +119,8 @@ mod tests {
             (&None, &Some(Vec::new()))
         );
         assert_eq!(buffers[1].references, Some(1));
+        let older = bufinfo(&text.replace("<none>", ""));
+        assert_eq!(older, buffers);
         assert!(bufinfo("").is_empty());
     }
 }

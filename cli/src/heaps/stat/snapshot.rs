@@ -1,5 +1,6 @@
 //! What can be seen of the dma-bufs now, put together from all that tells of them.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -98,16 +99,16 @@ impl Snapshot {
     /// Finds the buffers of a process; `None` where we may not look.
     fn look_into(&mut self, process: &Process) -> Option<()> {
         let entries = fs::read_dir(format!("/proc/{}/fd", process.pid)).ok()?;
-        let name = || {
-            process
-                .stat()
-                .map_or_else(|_gone| String::new(), |stat| stat.comm)
-        };
+        // Read once, and of few processes: most have no buffer.
+        let name = LazyCell::new(|| {
+            let stat = process.stat();
+            stat.map_or_else(|_gone| String::new(), |stat| stat.comm)
+        });
         for entry in entries.flatten() {
             if let Some(told) = of_descriptor(process.pid, &entry.path()) {
                 let holders = &mut self.buffer(told).holders;
                 let holder = holders.entry(process.pid).or_default();
-                holder.process = name();
+                holder.process.clone_from(&name);
                 holder.descriptors += 1;
             }
         }
@@ -125,7 +126,7 @@ impl Snapshot {
             };
             let holders = &mut self.buffer(told).holders;
             let holder = holders.entry(process.pid).or_default();
-            holder.process = name();
+            holder.process.clone_from(&name);
             holder.mapped += map.address.1 - map.address.0;
         }
         Some(())
