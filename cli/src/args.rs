@@ -21,7 +21,8 @@ copies.";
 const STATUS: &str = "\
 Exit status:
   0  all went well
-  1  the pipeline could not be made, its run failed, or `doctor` found a problem
+  1  the pipeline could not be made, its run failed, `doctor` found a problem, or `heaps probe`
+     no heap that fits
   2  the command line or the description is wrong
   128 + N  a second signal N ended the run at once
 

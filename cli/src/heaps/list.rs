@@ -18,7 +18,8 @@ use crate::table::{Row, aligned};
 
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// Allocate nothing: tell the longest buffer only where the exporter knows it
+    /// Allocate nothing: tell the longest buffer only where the exporter knows it, or where it can
+    /// be estimated
     #[arg(long)]
     no_try: bool,
     /// List the heaps of displays, cameras and codecs too, by whose names they are asked for
