@@ -94,6 +94,7 @@ pub(crate) fn json(agreement: &Agreement) -> Value {
         "devices": devices.collect::<serde_json::Map<_, _>>(),
         "zero_copy": agreement.zero_copy,
         "format": layout.format().name(),
+        "modifier": layout.modifier().to_string(),
         "width": layout.width(),
         "height": layout.height(),
         "strides": strides.collect::<Vec<_>>(),
@@ -160,6 +161,8 @@ gave EFAULT: Bad address; scattered memory: use a contiguous heap
   zero-copy  yes: both devices import the frames
 ";
         assert_eq!(summary(&["camera", "screen"], &agreement), expected);
-        assert_eq!(json(&agreement)["refusals"][0]["heap"], "system");
+        let json = json(&agreement);
+        assert_eq!(json["refusals"][0]["heap"], "system");
+        assert_eq!(json["modifier"], "linear");
     }
 }

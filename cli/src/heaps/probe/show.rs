@@ -97,6 +97,7 @@ fn probe_json(probe: &Probe) -> Value {
     let strides = layout.planes().iter().map(|plane| plane.stride);
     json!({
         "format": layout.format().name(),
+        "modifier": layout.modifier().to_string(),
         "width": layout.width(),
         "height": layout.height(),
         "strides": strides.collect::<Vec<_>>(),
@@ -215,5 +216,6 @@ mod tests {
             "{text}"
         );
         assert_eq!(json["best"], "memfd");
+        assert_eq!(json["probes"][0]["modifier"], "linear");
     }
 }
