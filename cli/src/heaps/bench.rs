@@ -46,7 +46,8 @@ pub(crate) struct BenchArgs {
     #[arg(long = "size", value_name = "SIZE", value_parser = parse_bytes)]
     #[arg(default_values = ["4K", "1M", "8M", "32M"])]
     sizes: Vec<NonZeroUsize>,
-    /// Buffers of each size that each contender allocates and closes
+    /// Buffers of each size that each contender allocates and closes; a few more where they do not
+    /// go into blocks of one length
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = value_parser!(u32).range(1..))]
     count: u32,
     /// Into how many blocks they are divided
@@ -70,26 +71,21 @@ pub(crate) struct BenchArgs {
 /// What is measured, and how often.
 struct Bench {
     node: KernelNode,
-    count: u32,
     rounds: u32,
+    /// Buffers a block, of which each contender has one a round.
+    block: u32,
 }
 
 /// What came out for one length.
 struct Outcome {
     len: NonZeroUsize,
-    rounds: u32,
-    /// Buffers a block.
-    block: u32,
     /// A contender's figures, or why there are none.
     results: Vec<(&'static Contender, Result<Series, String>)>,
 }
 
 pub(super) fn bench(args: &BenchArgs) -> Result<(), Failure> {
-    let bench = Bench {
-        node: kernel_node(&args.heap)?,
-        count: if args.quick { 200 } else { args.count },
-        rounds: args.rounds,
-    };
+    let count = if args.quick { 200 } else { args.count };
+    let bench = Bench::new(kernel_node(&args.heap)?, count, args.rounds);
     let entered = CONTENDERS.iter().enumerate().filter(|(place, contender)| {
         // The first is what the others are compared with.
         *place == 0 || args.only.is_empty() || args.only.iter().any(|only| only == contender.name)
@@ -129,6 +125,22 @@ fn kernel_node(asked: &str) -> Result<KernelNode, Failure> {
 }
 
 impl Bench {
+    /// Divides `count` buffers into blocks of one length, with some more where that does not go
+    /// evenly.
+    fn new(node: KernelNode, count: u32, rounds: u32) -> Self {
+        let rounds = rounds.min(count);
+        Self {
+            node,
+            rounds,
+            block: count.div_ceil(rounds),
+        }
+    }
+
+    /// Buffers of a size that each contender allocates.
+    fn count(&self) -> u64 {
+        u64::from(self.rounds) * u64::from(self.block)
+    }
+
     /// Has every contender take part in every round, in an order of its own, so that none always
     /// follows the same one.
     fn measure(
@@ -137,8 +149,7 @@ impl Bench {
         entered: &[&'static Contender],
         told: &mut Told,
     ) -> Outcome {
-        let rounds = self.rounds.min(self.count);
-        let block = self.count.div_ceil(rounds);
+        let Self { rounds, block, .. } = *self;
         let warm = |contender: &&'static Contender| -> Result<_, String> {
             let entrant = (contender.enter)(&self.node)?;
             entrant.block(len, block)?;
@@ -166,8 +177,6 @@ impl Bench {
             .map(|ran| ran.map(|(_entrant, series)| series));
         Outcome {
             len,
-            rounds,
-            block,
             results: entered.iter().copied().zip(series).collect(),
         }
     }
@@ -245,7 +254,23 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dmaflow_core::heap::HeapInfo;
     use std::collections::HashMap;
+
+    #[test]
+    fn what_is_told_is_what_is_measured() {
+        let of = |count, rounds| {
+            let node = KernelNode {
+                path: "/nowhere".into(),
+                info: HeapInfo::new("none"),
+            };
+            let bench = Bench::new(node, count, rounds);
+            (bench.rounds, bench.block, bench.count())
+        };
+        assert_eq!(of(5000, 100), (100, 50, 5000));
+        assert_eq!(of(15, 100), (15, 1, 15));
+        assert_eq!(of(15, 10), (10, 2, 20));
+    }
 
     #[test]
     fn each_contender_follows_each_other_one() {

@@ -13,13 +13,13 @@ pub(super) fn text(bench: &Bench, outcomes: &[Outcome]) -> String {
     let mut text = format!(
         "heap {}: µs for a buffer to be allocated and closed, {} of each size\n",
         bench.node.info.name,
-        grouped(bench.count.into()),
+        grouped(bench.count()),
     );
     let mut rows = Vec::new();
     for outcome in outcomes {
         let mut head = HEADS.map(str::to_owned);
         head[0] = bytes(outcome.len.get() as u64);
-        head[5] = format!("{} rounds of {}", outcome.rounds, outcome.block);
+        head[5] = format!("{} rounds of {}", bench.rounds, bench.block);
         rows.push(Row::Cells(head.to_vec()));
         rows.extend(outcome.results.iter().map(|(contender, result)| {
             let name = format!("  {}", contender.name);
@@ -62,14 +62,14 @@ pub(super) fn json(bench: &Bench, outcomes: &[Outcome]) -> Value {
             .collect();
         json!({
             "bytes": outcome.len.get(),
-            "rounds": outcome.rounds,
-            "buffers_a_round": outcome.block,
+            "rounds": bench.rounds,
+            "buffers_a_round": bench.block,
             "contenders": contenders,
         })
     });
     json!({
         "heap": bench.node.info.name,
-        "buffers": bench.count,
+        "buffers": bench.count(),
         "sizes": sizes.collect::<Vec<_>>(),
     })
 }
