@@ -164,7 +164,8 @@ fn agreement(
 
 impl Builder {
     /// Asks both ends about every heap as [`probe`] does, in each format that they have in
-    /// common until one heap is accepted: the last probe is the one that went best.
+    /// common until one heap is accepted: the last probe is the one that went best. The log tells
+    /// of formats that they cannot be set to.
     ///
     /// # Errors
     /// [`PipelineError`] when they have no format in common, or cannot be set to any.
@@ -195,6 +196,9 @@ impl Builder {
         }
         if probes.is_empty() {
             return Err(PipelineError::Refused(refusals));
+        }
+        for refusal in refusals {
+            tracing::warn!("{} is not asked about: {}", refusal.tried(), refusal.reason);
         }
         Ok(probes)
     }
