@@ -24,7 +24,6 @@ impl DmaBufs {
     /// # Panics
     /// When the listing cannot be read: needs debugfs and `CONFIG_DEBUG_FS`.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn now() -> Self {
         let path = "/sys/kernel/debug/dma_buf/bufinfo";
         Self(parse(&fs::read_to_string(path).expect(path)))
@@ -119,7 +118,6 @@ fn parse(listing: &str) -> BTreeMap<u64, Listed> {
 /// # Panics
 /// Without procfs.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").expect("procfs").count()
 }

@@ -2,7 +2,6 @@
 //!
 //! See the kernel's `Documentation/fault-injection/fault-injection.rst`. Needs
 //! `CONFIG_FAILSLAB`, `CONFIG_FAIL_PAGE_ALLOC`, `CONFIG_FAULT_INJECTION_DEBUG_FS`.
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;

@@ -16,7 +16,6 @@ impl HugePages {
     /// # Panics
     /// When the kernel does not find them.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn reserve(count: u64) -> Self {
         fs::write(NUMBER, count.to_string()).expect(NUMBER);
         let this = Self(count);
@@ -29,7 +28,6 @@ impl HugePages {
     /// # Panics
     /// On a kernel without them.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn free() -> u64 {
         let text = fs::read_to_string(FREE).expect(FREE);
         text.trim().parse().expect("a number")
@@ -37,7 +35,6 @@ impl HugePages {
 }
 
 impl Drop for HugePages {
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     fn drop(&mut self) {
         let free = (!thread::panicking()).then(Self::free);
         let given_back = fs::write(NUMBER, "0");

@@ -10,6 +10,7 @@ pub mod conformance;
 mod faults;
 pub mod hostile;
 mod huge_pages;
+pub mod memory;
 mod node_mode;
 pub mod peer;
 mod program;

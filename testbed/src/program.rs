@@ -81,7 +81,6 @@ pub fn as_user(user: u32, program: &Path, arguments: &[&str]) -> Command {
 /// # Panics
 /// When it cannot be copied.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub fn world_readable(file: &str) -> String {
     let name = file.replace('/', "-");
     let copy = std::env::temp_dir().join(name);
@@ -103,7 +102,6 @@ pub fn reload_vivid() {
 ///
 /// # Panics
 /// When it is in use, or there is none.
-#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 pub fn modprobe(arguments: &[&str]) {
     let modprobe = Command::new("modprobe").args(arguments).status();
     assert!(modprobe.expect("modprobe").success(), "{arguments:?}");
@@ -132,7 +130,6 @@ impl Run {
     /// # Panics
     /// When it cannot be started.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub fn of(command: &mut Command) -> Self {
         Self::ended(&command.output().expect("a program that starts"))
     }

@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
-use dmaflow_core::heap::{Account, AllocOptions, Heap, HeapBuffer, page_size as page};
+use dmaflow_core::heap::{Account, AllocOptions, Heap, page_size as page};
 use dmaflow_heaps::carveout::CarveOutFigures;
 use dmaflow_heaps::{CarveOut, CarveOutConfig, Clearing, HugeUdmabuf, Pages};
+use dmaflow_testbed::memory::{fill, is_all, the_rest};
 use dmaflow_testbed::{Board, DmaBufs, HugePages, conformance, open_files};
 
 const MIB: u64 = 1 << 20;
@@ -24,23 +25,9 @@ fn carve_out(size: u64, pages: Pages, clearing: Clearing) -> (CarveOut, Heap) {
     (carve_out, heap)
 }
 
-fn fill(buffer: &DmaBuf, byte: u8) {
-    buffer.write(CpuUse::Draw).unwrap().fill(byte);
-}
-
-fn is_all(buffer: &DmaBuf, byte: u8) -> bool {
-    let bytes = buffer.read(CpuUse::Inspect).unwrap();
-    bytes.iter().all(|&found| found == byte)
-}
-
 /// The kernel's listing of dma-bufs.
 fn listing() -> String {
     std::fs::read_to_string("/sys/kernel/debug/dma_buf/bufinfo").unwrap()
-}
-
-/// Everything that can be had, in pieces of so many bytes.
-fn the_rest(heap: &Heap, len: usize) -> Vec<HeapBuffer> {
-    std::iter::from_fn(|| heap.allocate(len).ok()).collect()
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use dmaflow_core::Errno;
-use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
+use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::{Heap, HeapBuffer, page_size as page};
 use dmaflow_core::stage::{Source, StageError};
 use dmaflow_core::time::Rate;
 use dmaflow_heaps::{CarveOut, CarveOutConfig, Clearing, HugeUdmabuf, Pages, Udmabuf};
+use dmaflow_testbed::memory::{fill, is_all, the_rest};
 use dmaflow_testbed::{Board, HugePages};
 use dmaflow_v4l2::{Direction, FormatRequest, Function, Queue, VideoDevice};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
@@ -28,20 +29,6 @@ fn carve_out(size: u64, pages: Pages) -> (CarveOut, Heap) {
     let carve_out = carve_out.unwrap();
     let heap = Heap::new(carve_out.info("carve-out"), carve_out.clone());
     (carve_out, heap)
-}
-
-fn fill(buffer: &DmaBuf, byte: u8) {
-    buffer.write(CpuUse::Draw).unwrap().fill(byte);
-}
-
-fn is_all(buffer: &DmaBuf, byte: u8) -> bool {
-    let bytes = buffer.read(CpuUse::Inspect).unwrap();
-    bytes.iter().all(|&found| found == byte)
-}
-
-/// Everything that can be had, in pieces of so many bytes.
-fn the_rest(heap: &Heap, len: usize) -> Vec<HeapBuffer> {
-    std::iter::from_fn(|| heap.allocate(len).ok()).collect()
 }
 
 fn vivid() -> Arc<VideoDevice> {

@@ -242,14 +242,17 @@ fn caches_of_the_cma_go_when_it_runs_low_and_come_back() {
     thread::sleep(Duration::from_millis(200));
     let asleep = shrinker.stats();
     drop(held);
-    eventually("cache", || pool.idle().cached == cached);
+    // Its figures follow what it did.
+    eventually("cache", || {
+        let stats = shrinker.stats();
+        pool.idle().cached == cached && stats.trimmed == stats.refilled
+    });
     let stats = shrinker.stats();
     println!("asleep: {asleep:?}\nat the end: {stats:?}");
     assert!(stats.cma_shortages > 0);
     assert_eq!(stats.pressures, 0);
     // On a slow machine it was calm for long enough in between to grow and shrink once more.
     assert!(stats.trimmed >= cached, "{stats:?}");
-    assert_eq!(stats.trimmed, stats.refilled);
     drop((shrinker, pool, scattered, others));
     assert_eq!(open_files(), files);
 }

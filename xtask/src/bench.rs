@@ -15,7 +15,7 @@ use crate::cargo;
 use crate::kernel::Choice;
 use crate::packages::{Purpose, ensure_installed};
 use crate::profile::Profile;
-use crate::vm::{self, Boot, Ending};
+use crate::vm::{self, Boot};
 use crate::workspace;
 use contender::{Contender, LONG, Run, SHORT, SIZES};
 use table::Row;
@@ -90,7 +90,7 @@ fn compare(root: &Path) -> Result<()> {
         command: &["sh".to_owned(), "-c".to_owned(), contender::script(&xtask)],
     }
     .run(Box::new(std::io::stdout()))?;
-    ensure!(ending == Ending::Exited(0), "{ending}");
+    ending.succeeded(&results)?;
 
     let mut rows = Vec::new();
     for size in SIZES {

@@ -12,7 +12,7 @@ use crate::kernel::Choice;
 use crate::packages::{Purpose, ensure_installed};
 use crate::profile::Profile;
 use crate::report::Report;
-use crate::vm::{self, Boot, Ending, Screenshot};
+use crate::vm::{self, Boot, Screenshot};
 use crate::workspace;
 
 const DESCRIPTION: &str = "examples/camera-to-display.toml";
@@ -132,10 +132,5 @@ fn run_on_board(root: &Path, results: &Path) -> Result<()> {
         command: &["sh".to_owned(), "-c".to_owned(), script],
     }
     .run(Box::new(std::io::stdout()))?;
-    ensure!(
-        ending == Ending::Exited(0),
-        "{ending}; the kernel's log: {}",
-        results.join(vm::KERNEL_LOG).display()
-    );
-    Ok(())
+    ending.succeeded(results)
 }

@@ -65,7 +65,7 @@ impl Job<'_> {
 }
 
 /// `text` as one word of the shell.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

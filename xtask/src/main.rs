@@ -187,8 +187,12 @@ fn vm(args: &VmArgs) -> Result<u8> {
     }
     .run(Box::new(std::io::stdout()))?;
     if !matches!(ending, Ending::Exited(_)) {
+        let advice = match ending {
+            Ending::TimeLimit(_) => "; --timeout sets another",
+            _ => "",
+        };
         eprintln!(
-            "error: {ending}\n  the kernel's log: {}",
+            "error: {ending}{advice}\n  the kernel's log: {}",
             results.join(vm::KERNEL_LOG).display()
         );
     }

@@ -38,7 +38,9 @@ impl Purpose {
                 "cpio",
                 "kmod",
                 "libgl1-mesa-dri",
+                "procps",
                 "qemu-system-x86",
+                "systemd",
                 "xz-utils",
             ],
             Self::Kernel => &[

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cargo;
+use crate::job::quote;
 use crate::kernel::{Choice, Kernel};
 use crate::output::Tee;
 use crate::packages::{Purpose, ensure_installed};
@@ -238,15 +239,18 @@ fn on_board(root: &Path, kernel: &Kernel, profile: &str, programs: &[PathBuf]) -
     Ok(tally)
 }
 
-/// Runs all programs, whatever becomes of one; a program that dies without a
-/// result shows in the status.
+/// Runs all programs, whatever becomes of one. Libtest ends with 101 when it has told of a
+/// failure; a program that ends otherwise has told of nothing.
 fn board_script(programs: &[PathBuf]) -> String {
-    let mut script = "status=0\n".to_owned();
+    let mut script = "status=0\n\
+         try() {\n\
+         \"$1\" --test-threads=1 --show-output && return\n\
+         status=$?\n\
+         [ $status = 101 ] || echo \"DIED ${1##*/} with status $status\"\n\
+         }\n"
+    .to_owned();
     for program in programs {
-        script += &format!(
-            "'{}' --test-threads=1 --show-output || status=$?\n",
-            program.display()
-        );
+        script += &format!("try {}\n", quote(&program.to_string_lossy()));
     }
     script + "exit $status\n"
 }

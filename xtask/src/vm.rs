@@ -77,17 +77,23 @@ impl Ending {
             Self::Died(_) => 122,
         }
     }
+
+    /// Whether the command did what it was to do; an error names the kernel's log in `results`.
+    pub(crate) fn succeeded(&self, results: &Path) -> Result<()> {
+        ensure!(
+            *self == Self::Exited(0),
+            "{self}; the kernel's log: {}",
+            results.join(KERNEL_LOG).display()
+        );
+        Ok(())
+    }
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(status) => write!(f, "the command ended with status {status}"),
-            Self::TimeLimit(limit) => write!(
-                f,
-                "the time limit of {} s passed; --timeout sets another",
-                limit.as_secs()
-            ),
+            Self::TimeLimit(limit) => write!(f, "the time limit of {} s passed", limit.as_secs()),
             Self::Panicked(words) => write!(f, "the kernel panicked: {words}"),
             Self::Died(words) => write!(f, "the board stopped before the command ended: {words}"),
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::job::quote;
 use crate::measure::Cost;
 use crate::report::Report;
 
@@ -110,9 +111,9 @@ pub(super) fn script(xtask: &Path) -> String {
             let command = contender.command(size, frames);
             script += &format!(
                 "name={name}.{round}; echo $name\n\
-                 try '{}' measure --report /results/$name.cost -- {command} \
+                 try {} measure --report /results/$name.cost -- {command} \
                  >/results/$name.out\n",
-                xtask.display()
+                quote(&xtask.to_string_lossy())
             );
         }
     }

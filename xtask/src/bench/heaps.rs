@@ -4,13 +4,13 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::cargo;
 use crate::kernel::Choice;
 use crate::output::Tee;
 use crate::profile::Profile;
-use crate::vm::{self, Boot, Ending};
+use crate::vm::{self, Boot};
 use crate::workspace;
 
 /// The long buffers take the emulated board some minutes to clear.
@@ -50,7 +50,7 @@ pub(super) fn measure(root: &Path) -> Result<()> {
         command: &["sh".to_owned(), "-c".to_owned(), SCRIPT.to_owned()],
     }
     .run(Box::new(Tee(std::io::stdout(), kept)))?;
-    ensure!(ending == Ending::Exited(0), "{ending}");
+    ending.succeeded(&results)?;
     println!("\nkept in {}", text.display());
     Ok(())
 }

@@ -38,7 +38,7 @@ impl Tally {
     /// Counts the output of any number of libtest programs.
     ///
     /// A test that cannot do its work prints `SKIP name: reason`. Libtest then
-    /// calls it passed, we do not.
+    /// calls it passed, we do not. `DIED name with status n` is of a program without a result.
     pub(crate) fn of(output: &str) -> Self {
         let (mut tally, mut failures, mut listing) = (Self::default(), 0, false);
         for line in output.lines() {
@@ -47,6 +47,9 @@ impl Tally {
                 failures += count(counts, "failed");
             } else if let Some(skip) = line.strip_prefix("SKIP ") {
                 tally.skipped.push(skip.to_owned());
+            } else if let Some(died) = line.strip_prefix("DIED ") {
+                tally.failed.push(died.to_owned());
+                failures += 1;
             } else if let Some(name) = ignored(line) {
                 tally.skipped.push(name);
             } else if listing && line.starts_with("    ") {
@@ -158,5 +161,11 @@ test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
             tally.failed,
             ["display", "skipped, slow: ignored, takes an hour"]
         );
+    }
+
+    #[test]
+    fn a_program_that_dies_is_a_failure() {
+        let tally = Tally::of("running 2 tests\ntest one ... ok\nDIED pool-1a with status 134\n");
+        assert_eq!(tally.failed, ["pool-1a with status 134"]);
     }
 }
