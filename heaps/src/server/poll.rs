@@ -77,19 +77,30 @@ impl Looks {
         seen: 0,
     };
 
-    /// Sets the next look: sooner where fewer linger than before or more do, later where
-    /// nothing changes, not at all where nothing lingers.
+    /// Sets the next look: soon where fewer linger than before or more do, later where nothing
+    /// changes, not at all where nothing lingers.
+    ///
+    /// Only a look that came due moves the next one away: a client whose count changes all the
+    /// time must not put it off for everybody.
     fn plan(&mut self, lingering: usize, now: Instant) {
         if lingering == 0 {
             *self = Self::IDLE;
-        } else if lingering != self.seen {
-            self.seen = lingering;
-            self.after = FIRST_LOOK;
-            self.next = Some(now + self.after);
-        } else if self.next.is_none_or(|next| next <= now) {
-            self.after = (self.after * 2).min(LAST_LOOK);
-            self.next = Some(now + self.after);
+            return;
         }
+        let has_changed = lingering != self.seen;
+        self.seen = lingering;
+        let pending = self.next.filter(|next| *next > now);
+        if has_changed {
+            self.after = FIRST_LOOK;
+        } else if pending.is_none() {
+            self.after = (self.after * 2).min(LAST_LOOK);
+        }
+        let soon = now + self.after;
+        self.next = Some(match pending {
+            Some(next) if has_changed => next.min(soon),
+            Some(next) => next,
+            None => soon,
+        });
     }
 }
 
@@ -302,5 +313,33 @@ mod tests {
         assert_eq!(looks.next, Some(now + FIRST_LOOK));
         looks.plan(0, now);
         assert_eq!(looks.next, None);
+    }
+    #[test]
+    fn a_count_that_keeps_changing_does_not_put_a_look_off() {
+        let start = Instant::now();
+        let mut looks = Looks::IDLE;
+        looks.plan(1, start);
+        for millisecond in 1..20 {
+            let now = start + Duration::from_millis(millisecond);
+            looks.plan(1 + usize::from(millisecond % 2 == 1), now);
+            assert_eq!(looks.next, Some(start + FIRST_LOOK));
+        }
+        let due = start + FIRST_LOOK;
+        looks.plan(7, due);
+        assert_eq!(looks.next, Some(due + FIRST_LOOK), "it has come due");
+    }
+
+    #[test]
+    fn a_change_brings_a_late_look_forward() {
+        let mut now = Instant::now();
+        let mut looks = Looks::IDLE;
+        looks.plan(3, now);
+        for _look in 0..20 {
+            now = looks.next.unwrap();
+            looks.plan(3, now);
+        }
+        let later = now + LAST_LOOK - Duration::from_millis(5);
+        looks.plan(4, later);
+        assert_eq!(looks.next, Some(now + LAST_LOOK), "it was sooner still");
     }
 }
