@@ -1,13 +1,14 @@
-//! The ioctls of dma-heaps and udmabuf: the only unsafe code of this crate.
+//! The system calls without a safe form: the only unsafe code of this crate.
 //!
-//! Definitions follow the kernel's `include/uapi/linux/dma-heap.h` and `udmabuf.h`.
+//! Definitions of ioctls follow the kernel's `include/uapi/linux/dma-heap.h` and `udmabuf.h`.
 #![expect(
     unsafe_code,
-    reason = "ioctls and inherited descriptors have no safe form; every block names what makes \
-              it sound"
+    reason = "ioctls, inherited descriptors and new socket options have no safe form; every \
+              block names what makes it sound"
 )]
 
 pub(crate) mod inherited;
+pub(crate) mod rights;
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};

@@ -5,15 +5,22 @@ mod running;
 #[path = "common/scratch.rs"]
 mod scratch;
 
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::heap::{Account, AllocError, AllocOptions, Budget, Heap};
-use dmaflow_heaps::remote::protocol::{Label, Whose};
+use dmaflow_heaps::remote::protocol::{Ask, Label, REPLY_LEN, Reply, Request, Whose};
 use dmaflow_heaps::remote::stats;
 use dmaflow_heaps::server::{Access, Limits, Listener, Quotas};
 use dmaflow_heaps::{Memfd, OpenHeap};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, connect, recv, send, sendmsg, socket_with,
+};
 use running::{Running, dead_node, eventually};
 use scratch::scratch;
 
@@ -212,6 +219,46 @@ fn a_listener_leaves_the_node_of_another_alone() {
     drop(second);
     assert!(!node.exists());
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// The kernel's version, as far as it is compared.
+fn kernel() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+#[test]
+fn descriptors_do_not_come_as_far_as_the_server() {
+    if kernel() < (6, 16) {
+        println!("SKIP: needs Linux 6.16");
+        return;
+    }
+    let running = Running::start(Quotas::default());
+    let flags = SocketFlags::CLOEXEC;
+    let client = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    connect(&client, &SocketAddrUnix::new(&running.node).unwrap()).unwrap();
+    let program = Label::new("hostile");
+    let ask = Ask::Hello { program };
+    let hello = Request { serial: 1, ask }.encode();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fds = [client.as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+    let sent = sendmsg(
+        &client,
+        &[IoSlice::new(&hello)],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    );
+    assert_eq!(sent, Err(rustix::io::Errno::PERM));
+    // It heard nothing of that, and answers this client as it answers others.
+    send(&client, &hello, SendFlags::NOSIGNAL).unwrap();
+    let mut reply = [0; REPLY_LEN];
+    recv(&client, &mut reply[..], RecvFlags::empty()).unwrap();
+    assert!(Reply::parse(&reply).unwrap().outcome.is_ok());
+    let heap = Heap::open(&running.node).unwrap();
+    assert!(heap.allocate(4096).is_ok(), "a descriptor comes back");
 }
 
 #[test]

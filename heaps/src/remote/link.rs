@@ -174,7 +174,7 @@ pub(crate) enum Sent {
 }
 
 /// Receives what a client sent, without waiting and without room for descriptors: the kernel
-/// closes those that come, and says so (`MSG_CTRUNC`).
+/// closes those that come, and says so (`MSG_CTRUNC`). Since Linux 6.16 none come.
 pub(crate) fn receive_request(socket: BorrowedFd<'_>, message: &mut [u8]) -> Sent {
     let mut iov = [IoSliceMut::new(message)];
     let mut none = RecvAncillaryBuffer::default();

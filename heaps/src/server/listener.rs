@@ -19,6 +19,7 @@ use rustix::net::{
 };
 
 use super::{ServeError, errno};
+use crate::sys::rights;
 
 /// How many may wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -82,6 +83,7 @@ impl Listener {
             }
         };
         let socket = new_socket()?;
+        refuse_descriptors(&socket)?;
         // The node begins with the permissions of the socket.
         fchmod(&socket, Mode::from_raw_mode(access.mode & 0o600)).map_err(failed("make"))?;
         let address = SocketAddrUnix::new(&path).map_err(failed("make"))?;
@@ -118,6 +120,7 @@ impl Listener {
     /// Takes over a socket that listens already.
     pub(super) fn inherited(socket: OwnedFd) -> Result<Self, ServeError> {
         ioctl_fionbio(&socket, true).map_err(ServeError::os("have a socket not wait"))?;
+        refuse_descriptors(&socket)?;
         Ok(Self { socket, made: None })
     }
 }
@@ -149,6 +152,22 @@ fn new_socket() -> Result<OwnedFd, ServeError> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
         .map_err(ServeError::os("make a socket"))
+}
+
+/// Has the kernel refuse the descriptors that a client sends, where it can: we would only close
+/// them, and to close somebody else's may take that one's time (a TCP socket that lingers).
+fn refuse_descriptors(socket: &OwnedFd) -> Result<(), ServeError> {
+    match rights::refuse(socket) {
+        Ok(()) => Ok(()),
+        Err(Errno::ENOPROTOOPT) => {
+            tracing::debug!("this kernel cannot refuse descriptors; they are closed as they come");
+            Ok(())
+        }
+        Err(errno) => Err(ServeError::Os {
+            doing: "have a socket refuse descriptors",
+            errno,
+        }),
+    }
 }
 
 /// Locks the directory of nodes, which is made where it is missing.
