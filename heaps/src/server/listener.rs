@@ -100,12 +100,13 @@ impl Listener {
                 identity,
             }),
         };
+        // Its mode first, while it is ours: `chmod` follows a link that a new owner may put there.
+        let mode = Mode::from_raw_mode(access.mode & 0o777);
+        chmodat(CWD, &path, mode, AtFlags::empty()).map_err(failed("set the mode of"))?;
         let owner = access.owner.map(Uid::from_raw);
         let group = access.group.map(Gid::from_raw);
         chownat(CWD, &path, owner, group, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(failed("set the owner of"))?;
-        let mode = Mode::from_raw_mode(access.mode & 0o777);
-        chmodat(CWD, &path, mode, AtFlags::empty()).map_err(failed("set the mode of"))?;
         listen(&listener.socket, BACKLOG).map_err(failed("listen at"))?;
         Ok(listener)
     }
