@@ -17,6 +17,7 @@ use dmaflow_heaps::remote::protocol::{Ask, Label, REPLY_LEN, Reply, Request, Who
 use dmaflow_heaps::remote::stats;
 use dmaflow_heaps::server::{Access, Limits, Listener, Quotas};
 use dmaflow_heaps::{Memfd, OpenHeap};
+use rustix::fs::{FlockOperation, flock};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
     SocketFlags, SocketType, connect, recv, send, sendmsg, socket_with,
@@ -205,6 +206,22 @@ fn nodes_are_made_with_their_permissions_and_not_over_others() {
     std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
     let error = Listener::bind(open.join("node"), &Access::default()).unwrap_err();
     assert!(error.to_string().contains("everybody"), "{error}");
+}
+
+#[test]
+fn who_locks_the_directory_keeps_no_server_from_starting() {
+    let directory = scratch();
+    let opened = std::fs::File::open(&directory).unwrap();
+    flock(&opened, FlockOperation::LockExclusive).unwrap();
+    drop(Listener::bind(directory.join("node"), &Access::default()).unwrap());
+    let lock = std::fs::metadata(directory.join(".lock")).unwrap();
+    assert_eq!(lock.permissions().mode() & 0o7777, 0o600);
+    std::fs::remove_file(directory.join(".lock")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", directory.join(".lock")).unwrap();
+    let error = Listener::bind(directory.join("node"), &Access::default()).unwrap_err();
+    assert!(error.to_string().contains("a file to lock"), "{error}");
+    assert!(!directory.join("elsewhere").exists());
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Drop for Serving {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap().unwrap();
         }
-        std::fs::remove_dir(self.node.parent().unwrap()).unwrap();
+        std::fs::remove_dir_all(self.node.parent().unwrap()).unwrap();
     }
 }
 

@@ -24,6 +24,10 @@ use crate::sys::rights;
 /// How many may wait to be accepted.
 const BACKLOG: i32 = 128;
 
+/// What is locked while a node is made: a file of the server's own beside its nodes, which stays.
+/// The directory itself anybody may open, lock and so keep. No heap is called so.
+const LOCK: &str = ".lock";
+
 /// Who may open a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
@@ -171,7 +175,7 @@ fn refuse_descriptors(socket: &OwnedFd) -> Result<(), ServeError> {
     }
 }
 
-/// Locks the directory of nodes, which is made where it is missing.
+/// Locks the directory of nodes for servers, and makes it where it is missing.
 fn lock(directory: &Path) -> Result<OwnedFd, ServeError> {
     let failed = |doing, errno| ServeError::Node {
         doing,
@@ -191,9 +195,10 @@ fn lock(directory: &Path) -> Result<OwnedFd, ServeError> {
             path: directory.to_owned(),
         });
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(directory, flags, Mode::empty())
-        .map_err(|error| failed("open", errno(error)))?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let ours = Mode::RUSR | Mode::WUSR;
+    let fd = rustix::fs::open(directory.join(LOCK), flags, ours)
+        .map_err(|error| failed("make a file to lock in", errno(error)))?;
     rustix::io::retry_on_intr(|| flock(&fd, FlockOperation::LockExclusive))
         .map_err(|error| failed("lock", errno(error)))?;
     Ok(fd)
