@@ -239,6 +239,20 @@ fn a_signal_ends_it_and_removes_the_node() {
 }
 
 #[test]
+fn a_directory_that_it_makes_is_everybodys_to_look_into() {
+    let scratch = Scratch::new("umask");
+    let mut command = Command::new("sh");
+    let script = "umask 0077; exec \"$@\"";
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_dmaflow")]);
+    command.args(["heaps", "serve", &scratch.file()]);
+    let _server = Server::start(command);
+    for (path, mode) in [(scratch.0.join("nodes"), 0o755), (scratch.node(), 0o600)] {
+        let found = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(found & 0o7777, mode);
+    }
+}
+
+#[test]
 fn a_killed_servers_node_is_taken_over_and_a_living_ones_is_not() {
     let scratch = Scratch::new("stale");
     let server = Server::start(serve(&[&scratch.file()]));

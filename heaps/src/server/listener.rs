@@ -1,11 +1,11 @@
 //! A node in the file system: a listening socket with permissions like a device's.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
@@ -182,11 +182,7 @@ fn lock(directory: &Path) -> Result<OwnedFd, ServeError> {
         path: directory.to_owned(),
         errno,
     };
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(directory);
-    made.map_err(|error| failed("make", raw(&error)))?;
+    make(directory).map_err(|error| failed("make", raw(&error)))?;
     let found = fs::metadata(directory).map_err(|error| failed("look at", raw(&error)))?;
     let mode = found.permissions().mode();
     let (everybodys, sticky) = (mode & 0o002 != 0, mode & 0o1000 != 0);
@@ -202,6 +198,25 @@ fn lock(directory: &Path) -> Result<OwnedFd, ServeError> {
     rustix::io::retry_on_intr(|| flock(&fd, FlockOperation::LockExclusive))
         .map_err(|error| failed("lock", errno(error)))?;
     Ok(fd)
+}
+
+/// Makes a directory where it is missing, and those above it: everybody may look for a node in
+/// what we make, whatever the umask says of other files.
+fn make(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    directory.parent().map_or(Ok(()), make)?;
+    match fs::create_dir(directory) {
+        Ok(()) => {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let made = rustix::fs::open(directory, flags, Mode::empty())?;
+            Ok(fchmod(&made, Mode::from_raw_mode(0o755))?)
+        }
+        // Another server was faster.
+        Err(_exists) if directory.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes the node of a server that died.
