@@ -284,12 +284,18 @@ fn listening(node: &Path, kind: SockType) -> OwnedFd {
 
 /// The program, started with a socket as descriptor 3.
 fn activated(scratch: &Scratch, socket: OwnedFd, name: &str) -> Command {
+    activated_by(scratch, socket, name, 1)
+}
+
+/// The program, started with a socket as descriptors 3 and 4, and told of so many.
+fn activated_by(scratch: &Scratch, socket: OwnedFd, names: &str, count: u32) -> Command {
     let mut command = Command::new("sh");
-    let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
-    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_dmaflow")]);
+    let script =
+        format!("exec 3<&0 4<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS={count} exec \"$@\"");
+    command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_dmaflow")]);
     command.args(["heaps", "serve", &scratch.file()]);
     command
-        .env("LISTEN_FDNAMES", name)
+        .env("LISTEN_FDNAMES", names)
         .stdin(Stdio::from(socket));
     command
 }
@@ -334,6 +340,19 @@ fn a_passed_socket_that_cannot_be_served_is_refused() {
     let (status, _, said) = ended(activated(&scratch, socket, "camera"));
     assert_eq!(status, Some(1));
     assert!(said.contains("ListenSequentialPacket="), "{said}");
+    fs::remove_file(scratch.node()).unwrap();
+    let socket = listening(&scratch.node(), SockType::SeqPacket);
+    let (status, _, said) = ended(activated_by(&scratch, socket, "camera:camera", 2));
+    assert_eq!(status, Some(2));
+    assert!(
+        said.contains("more than one") && said.contains("`camera`"),
+        "{said}"
+    );
+    fs::remove_file(scratch.node()).unwrap();
+    let socket = listening(&scratch.node(), SockType::SeqPacket);
+    let (status, _, said) = ended(activated_by(&scratch, socket, "", 300));
+    assert_eq!(status, Some(1));
+    assert!(said.contains("300 sockets"), "{said}");
 }
 
 #[test]

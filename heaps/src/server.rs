@@ -64,6 +64,14 @@ pub enum ServeError {
         /// The directory.
         path: PathBuf,
     },
+    /// More sockets were passed than are taken.
+    #[error("{count} sockets were passed (LISTEN_FDS), and at most {most} are taken; pass fewer")]
+    TooMany {
+        /// How many were passed.
+        count: u32,
+        /// How many are taken.
+        most: i32,
+    },
     /// What the one who started us left behind is no socket to serve at.
     #[error(
         "the inherited descriptor `{name}` is no listening SOCK_SEQPACKET socket; \

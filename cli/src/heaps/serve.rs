@@ -72,8 +72,10 @@ pub(super) fn serve(args: &ServeArgs) -> Result<(), Failure> {
             output::result(plan.text().as_bytes())
         };
     }
+    // Before anything else is opened, as they ask for.
+    let sockets = output::failing(args.json, inherited().map_err(Failure::from))?;
     let signals = Signals::take()?;
-    let (mut plan, server) = output::failing(args.json, start(args))?;
+    let (mut plan, server) = output::failing(args.json, start(args, sockets))?;
     let _shrinker = shrinker(&mut plan)?;
     let stop = server.stopper();
     signals.stop(move || stop.stop());
@@ -94,9 +96,11 @@ fn plan(args: &ServeArgs) -> Result<Plan, Failure> {
 }
 
 /// Makes the nodes. Nobody is answered yet; who connects waits.
-fn start(args: &ServeArgs) -> Result<(Plan, Server), Failure> {
+fn start(
+    args: &ServeArgs,
+    mut sockets: Vec<(String, Listener)>,
+) -> Result<(Plan, Server), Failure> {
     let mut plan = plan(args)?;
-    let mut sockets = inherited()?;
     let names: BTreeSet<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
     if let Some((unknown, _)) = sockets
         .iter()
@@ -122,6 +126,11 @@ fn start(args: &ServeArgs) -> Result<(Plan, Server), Failure> {
         node.is_inherited = passed.is_some();
         node.path = listener.path().unwrap_or_default();
         server.add(node.heap.clone(), node.quotas, listener);
+    }
+    if let Some((name, _)) = sockets.first() {
+        return Err(Failure::Usage(format!(
+            "more than one socket called `{name}` was passed; pass one for each heap"
+        )));
     }
     Ok((plan, server))
 }

@@ -9,18 +9,19 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 use super::{Listener, ServeError};
 use crate::sys;
 
-/// More than this nobody passes.
+/// More than this are not taken.
 const MOST: i32 = 256;
 
 /// Takes the listening sockets that whoever started this process passed, with the names of
-/// their nodes; none where there are none. They can be taken once.
+/// their nodes; none where there are none. They can be taken once, and are to be before this
+/// process opens anything that could have the number of one that was not passed after all.
 ///
 /// A node's name is that of the descriptor (`FileDescriptorName=`), or else the file name of
 /// the socket.
 ///
 /// # Errors
 /// [`ServeError::Inherited`] for a descriptor that is no listening `SOCK_SEQPACKET` socket;
-/// [`ServeError::Os`] where they were taken before.
+/// [`ServeError::TooMany`]; [`ServeError::Os`] where they were taken before.
 pub fn inherited() -> Result<Vec<(String, Listener)>, ServeError> {
     let variable = |name| env::var(name).unwrap_or_default();
     let passed = Passed::parse(
@@ -28,7 +29,7 @@ pub fn inherited() -> Result<Vec<(String, Listener)>, ServeError> {
         &variable("LISTEN_FDS"),
         &variable("LISTEN_FDNAMES"),
         std::process::id(),
-    );
+    )?;
     let Some(Passed { count, names }) = passed else {
         return Ok(Vec::new());
     };
@@ -52,11 +53,15 @@ struct Passed {
 
 impl Passed {
     /// `None` where nothing was passed, or to another process.
-    fn parse(pid: &str, fds: &str, names: &str, ours: u32) -> Option<Self> {
-        let for_us = pid.parse() == Ok(ours);
-        let count: i32 = fds.parse().ok().filter(|_count| for_us)?;
+    fn parse(pid: &str, fds: &str, names: &str, ours: u32) -> Result<Option<Self>, ServeError> {
+        let count: u32 = fds.parse().unwrap_or_default();
+        if pid.parse() != Ok(ours) || count == 0 {
+            return Ok(None);
+        }
+        let taken = i32::try_from(count).ok().filter(|&count| count <= MOST);
+        let count = taken.ok_or(ServeError::TooMany { count, most: MOST })?;
         let names = names.split(':').map(str::to_owned).collect();
-        (1..=MOST).contains(&count).then_some(Self { count, names })
+        Ok(Some(Self { count, names }))
     }
 }
 
@@ -94,17 +99,28 @@ mod tests {
     fn the_variables_are_for_one_process() {
         let names = vec!["system".to_owned(), "cma".to_owned()];
         let passed = Passed { count: 2, names };
-        assert_eq!(Passed::parse("7", "2", "system:cma", 7), Some(passed));
+        let parsed = Passed::parse("7", "2", "system:cma", 7).unwrap();
+        assert_eq!(parsed, Some(passed));
         for (pid, fds) in [
             ("8", "2"),
             ("", "2"),
             ("7", ""),
             ("7", "0"),
             ("7", "-1"),
-            ("7", "100000"),
             ("7", "two"),
+            ("8", "100000"),
         ] {
-            assert_eq!(Passed::parse(pid, fds, "", 7), None, "{pid} {fds}");
+            let parsed = Passed::parse(pid, fds, "", 7).unwrap();
+            assert_eq!(parsed, None, "{pid} {fds}");
+        }
+    }
+
+    #[test]
+    fn more_than_are_taken_are_not_dropped_in_silence() {
+        assert!(Passed::parse("7", "256", "", 7).unwrap().is_some());
+        for many in ["257", "100000", "4294967295"] {
+            let error = Passed::parse("7", many, "", 7).unwrap_err().to_string();
+            assert!(error.contains(many) && error.contains("256"), "{error}");
         }
     }
 

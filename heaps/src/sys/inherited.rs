@@ -23,7 +23,7 @@ pub(crate) fn take(count: i32) -> Result<Vec<OwnedFd>, Errno> {
         }
         // SAFETY: whoever started us left these descriptors for us and says so in `LISTEN_FDS`,
         // and this one is open; nothing else in this process has it, since they are taken once,
-        // above.
+        // above, and before this process opens what could have its number (`server::inherited`).
         let fd = unsafe { OwnedFd::from_raw_fd(number) };
         fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
         Ok(fd)
