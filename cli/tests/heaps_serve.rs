@@ -196,6 +196,21 @@ fn what_would_be_served_is_told_without_serving() {
 }
 
 #[test]
+fn a_pool_is_warm_with_more_buffers_than_files_were_allowed_at_first() {
+    let scratch = Scratch::new("prewarm");
+    let mut text = fs::read_to_string(scratch.file()).unwrap();
+    text.push_str("[heap.camera.pool]\nkeep = \"1MiB\"\n");
+    text.push_str("prewarm = { size = \"4KiB\", buffers = 100 }\n");
+    fs::write(scratch.file(), text).unwrap();
+    let mut command = Command::new("sh");
+    let script = "ulimit -S -n 64; exec \"$@\"";
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_dmaflow")]);
+    command.args(["heaps", "serve", &scratch.file(), "--check"]);
+    let (status, _, said) = ended(command);
+    assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
 fn a_wrong_file_is_shown_where_it_is_wrong() {
     let scratch = Scratch::new("wrong");
     let file = scratch.file();

@@ -65,7 +65,7 @@ impl From<ServeError> for Failure {
 
 pub(super) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     if args.check {
-        let plan = output::failing(args.json, plan(args))?;
+        let (plan, _server) = output::failing(args.json, plan(args))?;
         return if args.json {
             output::json(&plan.json())
         } else {
@@ -91,8 +91,16 @@ pub(super) fn serve(args: &ServeArgs) -> Result<(), Failure> {
     Ok(outcome?)
 }
 
-fn plan(args: &ServeArgs) -> Result<Plan, Failure> {
-    Plan::new(&args.file, Serving::load(&args.file)?)
+/// Opens the heaps. The server is there before them: it has this process open as many files as
+/// it may, and a pool that is to be warm needs some.
+fn plan(args: &ServeArgs) -> Result<(Plan, Server), Failure> {
+    let serving = Serving::load(&args.file)?;
+    let default = Limits::default();
+    let server = Server::new(Limits {
+        connections: serving.connections.unwrap_or(default.connections),
+        per_user: serving.connections_per_uid.unwrap_or(default.per_user),
+    })?;
+    Ok((Plan::new(&args.file, serving)?, server))
 }
 
 /// Makes the nodes. Nobody is answered yet; who connects waits.
@@ -100,7 +108,7 @@ fn start(
     args: &ServeArgs,
     mut sockets: Vec<(String, Listener)>,
 ) -> Result<(Plan, Server), Failure> {
-    let mut plan = plan(args)?;
+    let (mut plan, mut server) = plan(args)?;
     let names: BTreeSet<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
     if let Some((unknown, _)) = sockets
         .iter()
@@ -112,11 +120,6 @@ fn start(
             args.file.display()
         )));
     }
-    let default = Limits::default();
-    let mut server = Server::new(Limits {
-        connections: plan.connections.unwrap_or(default.connections),
-        per_user: plan.connections_per_uid.unwrap_or(default.per_user),
-    })?;
     for node in &mut plan.nodes {
         let passed = sockets.iter().position(|(name, _)| *name == node.name);
         let listener = match passed {

@@ -15,8 +15,8 @@ use crate::table::{Row, aligned};
 
 /// What is to be served.
 pub(super) struct Plan {
-    pub(super) connections: Option<usize>,
-    pub(super) connections_per_uid: Option<usize>,
+    connections: Option<usize>,
+    connections_per_uid: Option<usize>,
     pub(super) nodes: Vec<Planned>,
 }
 
