@@ -167,22 +167,28 @@ impl Pair {
     }
 
     /// What the server finds when it looks at what lingers.
-    fn looked(&mut self, whose: Option<u32>) {
+    fn looked(&mut self) {
         let world = self.world.lock().unwrap();
-        self.lingering.retain(|id, left| {
-            world.elsewhere.contains(id) || whose.is_some_and(|whose| whose != left.uid)
-        });
+        self.lingering.retain(|id, _| world.elsewhere.contains(id));
+    }
+
+    /// Whether budgets and the exporter have room for a buffer now.
+    fn has_room(&self, id: SessionId, len: u64) -> (bool, bool) {
+        let uid = self.clients[&id].uid;
+        let fits = within(PER_USER, self.of_user(uid), len)
+            && within(PER_CLIENT, self.of_client(id), len)
+            && within(IN_ALL, self.of_all(), len)
+            && within(SERVER, self.of_all(), len);
+        (fits, self.world.lock().unwrap().is_full)
     }
 
     fn allocate(&mut self, id: SessionId, len: u64, label: u8) {
-        let uid = self.clients[&id].uid;
-        self.looked(Some(uid));
         let whole = len.next_multiple_of(page_size() as u64);
-        let fits = within(PER_USER, self.of_user(uid), whole)
-            && within(PER_CLIENT, self.of_client(id), whole)
-            && within(IN_ALL, self.of_all(), whole)
-            && within(SERVER, self.of_all(), whole);
-        let is_full = self.world.lock().unwrap().is_full;
+        // It looks at what lingers where there is no room otherwise, and only then.
+        if len > 0 && self.has_room(id, whole) != (true, false) {
+            self.looked();
+        }
+        let (fits, is_full) = self.has_room(id, whole);
         let ask = Ask::Allocate {
             len,
             align: 1,
@@ -260,10 +266,8 @@ impl Pair {
                     flags,
                     label,
                 };
-                let uid = self.clients[&id].uid;
                 let refusal = self.say(id, ask).unwrap().outcome.unwrap_err();
                 assert_eq!(refusal.errno, Errno::EINVAL);
-                self.looked(Some(uid));
             }
             (Deed::Release { buffer, keep, .. }, Some(id)) => self.release(id, buffer, keep),
             (Deed::NotTheirs { .. }, Some(id)) => {
@@ -290,7 +294,7 @@ impl Pair {
             }
             (Deed::Look, _) => {
                 let left = self.node.look_again();
-                self.looked(None);
+                self.looked();
                 assert_eq!(left, self.lingering.len());
             }
             (Deed::Stats { .. }, Some(id)) => {
@@ -312,7 +316,7 @@ impl Pair {
         self.check();
         self.world.lock().unwrap().elsewhere.clear();
         while self.node.look_again() > 0 {}
-        self.looked(None);
+        self.looked();
         self.check();
         assert!(self.world.lock().unwrap().out.is_empty());
         assert_eq!(self.server.usage().live, 0);
@@ -337,6 +341,30 @@ proptest! {
         }
         pair.ends();
     }
+}
+
+#[test]
+fn what_others_left_is_looked_at_before_a_buffer_is_refused() {
+    let mut pair = Pair::new();
+    for (nth, uid, allocates, releases) in [(0, 5, 5, 4), (1, 5, 3, 3), (2, 6, 6, 0)] {
+        pair.does(Deed::Connect { uid });
+        let id = pair.nth(nth).unwrap();
+        for _buffer in 0..allocates {
+            pair.allocate(id, 4096, 0);
+        }
+        for _buffer in 0..releases {
+            pair.release(id, 0, true);
+        }
+    }
+    assert_eq!(Some(pair.of_all().0), SERVER.buffers, "there is no more");
+    pair.world.lock().unwrap().elsewhere.clear();
+    pair.does(Deed::Connect { uid: 7 });
+    assert_eq!(pair.node.lingering(), 7, "nobody has looked");
+    let id = pair.nth(3).unwrap();
+    pair.allocate(id, 4096, 0);
+    assert_eq!(pair.clients[&id].held.len(), 1);
+    pair.check();
+    pair.ends();
 }
 
 #[test]

@@ -49,12 +49,6 @@ impl Node {
         (len, align, flags): (u64, u64, u64),
         label: Label,
     ) -> Result<Result<(u64, u64), Refusal>, Over> {
-        let uid = self.session(id)?.peer().uid;
-        // What a client that died a moment ago had may be free by now, and be all there is.
-        if let Some(user) = self.users.get_mut(&uid) {
-            user.look_again(&self.alone);
-        }
-        let session = self.sessions.get_mut(&id).ok_or(Over::Ended)?;
         // Whole pages, so that what is charged is what is given and no budget is passed.
         let whole = usize::try_from(len).ok();
         let whole = whole.and_then(|len| len.checked_next_multiple_of(page_size()));
@@ -65,12 +59,18 @@ impl Node {
             }));
         };
         let options = AllocOptions { align, flags };
-        let buffer = match session.heap_for(label).allocate_with(whole, options) {
+        let heap = self.session(id)?.heap_for(label).clone();
+        let mut given = heap.allocate_with(whole, options);
+        // What somebody who died a moment ago had may be free by now, and be all there is.
+        if given.as_ref().is_err_and(is_want) && self.finds_something() {
+            given = heap.allocate_with(whole, options);
+        }
+        let buffer = match given {
             Ok(buffer) => buffer,
             Err(error) => return Ok(Err(refusal(&error))),
         };
         let len = buffer.len() as u64;
-        let Some(id) = session.hold(buffer) else {
+        let Some(id) = self.session(id)?.hold(buffer) else {
             tracing::error!("a heap gave a buffer that is on loan");
             return Ok(Err(Refusal {
                 errno: Errno::EIO,
@@ -78,6 +78,12 @@ impl Node {
             }));
         };
         Ok(Ok((len, id)))
+    }
+
+    /// Looks at what lingers, each user's, and tells whether some of it was free.
+    fn finds_something(&mut self) -> bool {
+        let before = self.lingering();
+        before > 0 && self.look_again() < before
     }
 
     fn take_back(&mut self, id: SessionId, buffer: u64) -> Result<(), Over> {
@@ -89,6 +95,14 @@ impl Node {
         }
         Ok(())
     }
+}
+
+/// Whether an allocation failed for want of what others may give back.
+fn is_want(error: &AllocError) -> bool {
+    matches!(
+        error.errno(),
+        Errno::EDQUOT | Errno::ENOMEM | Errno::ENOSPC | Errno::EMFILE
+    )
 }
 
 /// What a client is told of a failed allocation: its own side says which heap and how much.
