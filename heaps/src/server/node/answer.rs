@@ -49,7 +49,8 @@ impl Node {
         (len, align, flags): (u64, u64, u64),
         label: Label,
     ) -> Result<Result<(u64, u64), Refusal>, Over> {
-        // Whole pages, so that what is charged is what is given and no budget is passed.
+        // Whole pages are charged beforehand. What an exporter gives beyond that (huge pages) is
+        // charged once it is there, and may pass a budget.
         let whole = usize::try_from(len).ok();
         let whole = whole.and_then(|len| len.checked_next_multiple_of(page_size()));
         let (Some(whole), Ok(align)) = (whole, usize::try_from(align)) else {
