@@ -78,6 +78,9 @@ pub enum Over {
     /// What it said is no message.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// It sent descriptors.
+    #[error("it sent descriptors")]
+    Descriptors,
     /// It said something before its hello, or a second hello.
     #[error("not the time for this message")]
     OutOfTurn,
@@ -191,7 +194,7 @@ impl Node {
     }
 
     /// Ends a session that broke the rules, and says why.
-    fn end(&mut self, id: SessionId, over: Over) -> Outcome<'static> {
+    pub(super) fn end(&mut self, id: SessionId, over: Over) -> Outcome<'static> {
         self.hang_up(id);
         Outcome {
             reply: Some(Box::new(last_words(&Refusal {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::complaints::Complaints;
 use super::limits::{Limits, raise_descriptors};
 use super::listener::Listener;
-use super::node::{Node, Quotas, SessionId, last_words};
+use super::node::{Node, Over, Quotas, SessionId, last_words};
 use super::{Peer, ServeError};
 use crate::remote::protocol::{REQUEST_LEN, Refusal};
 use crate::remote::{Sent, receive_request, send_reply};
@@ -241,21 +241,15 @@ enum Heard {
 fn hear(client: &Connection, node: &mut Node) -> Heard {
     // One byte more than a message has, to see one that is longer.
     let mut message = [0; REQUEST_LEN + 1];
-    let len = match receive_request(client.socket.as_fd(), &mut message) {
+    let outcome = match receive_request(client.socket.as_fd(), &mut message) {
         Sent::Nothing => return Heard::On,
         Sent::End => return Heard::Over(None),
-        Sent::Descriptors => {
-            let what = "it sent descriptors";
-            let refusal = Refusal {
-                errno: dmaflow_core::Errno::EPROTO,
-                reason: format!("{what}; the server hangs up"),
-            };
-            part(client.socket.as_fd(), &refusal);
-            return Heard::Over(Some(what.to_owned()));
+        Sent::Descriptors => node.end(client.session, Over::Descriptors),
+        Sent::Message(len) => {
+            let message = message.get(..len).unwrap_or(&message);
+            node.message(client.session, message)
         }
-        Sent::Message(len) => len,
     };
-    let outcome = node.message(client.session, message.get(..len).unwrap_or(&message));
     let sent = match &outcome.reply {
         Some(reply) => send_reply(client.socket.as_fd(), reply, outcome.buffer),
         None => Ok(()),
