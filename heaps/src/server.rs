@@ -16,7 +16,7 @@ mod poll;
 pub use activation::inherited;
 pub use limits::Limits;
 pub use listener::{Access, Listener};
-pub use node::{Node, Outcome, Over, Peer, Quotas, SessionId};
+pub use node::{Lent, Node, Outcome, Over, Peer, Quotas, SessionId};
 pub use notify::{Said, notify};
 pub use poll::{Server, Stop};
 

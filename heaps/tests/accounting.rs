@@ -134,6 +134,7 @@ impl Pair {
         assert_eq!(reply.serial, 9);
         let lends = matches!(reply.outcome, Ok(Answer::Allocated { .. }));
         assert_eq!(outcome.buffer.is_some(), lends);
+        assert_eq!(outcome.lent.is_some(), lends);
         Some(reply)
     }
 
@@ -364,6 +365,30 @@ fn what_others_left_is_looked_at_before_a_buffer_is_refused() {
     pair.allocate(id, 4096, 0);
     assert_eq!(pair.clients[&id].held.len(), 1);
     pair.check();
+    pair.ends();
+}
+
+#[test]
+fn a_buffer_that_cannot_be_sent_goes_back() {
+    let mut pair = Pair::new();
+    pair.does(Deed::Connect { uid: 5 });
+    let id = pair.nth(0).unwrap();
+    let ask = Ask::Allocate {
+        len: 4096,
+        align: 1,
+        flags: 0,
+        label: Label::default(),
+    };
+    let outcome = pair.node.message(id, &Request { serial: 7, ask }.encode());
+    let lent = outcome.lent.unwrap();
+    assert_eq!(pair.server.usage().live, 1);
+    let outcome = pair.node.not_sent(id, lent, Errno::ENOBUFS);
+    assert!(outcome.buffer.is_none() && outcome.lent.is_none() && outcome.over.is_none());
+    let reply = Reply::parse(outcome.reply.unwrap().as_slice()).unwrap();
+    let refusal = reply.outcome.unwrap_err();
+    assert_eq!((reply.serial, refusal.errno), (7, Errno::ENOBUFS));
+    pair.check();
+    pair.allocate(id, 4096, 0);
     pair.ends();
 }
 

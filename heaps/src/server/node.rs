@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
 use dmaflow_core::heap::{Account, Budget, Heap};
 
-use crate::remote::protocol::{Malformed, REPLY_LEN, Refusal, Reply, Request};
+use crate::remote::protocol::{Kind, Malformed, REPLY_LEN, Refusal, Reply, Request};
 use session::Session;
 use user::User;
 
@@ -68,8 +69,17 @@ pub struct Outcome<'n> {
     pub reply: Option<Box<[u8; REPLY_LEN]>>,
     /// The dma-buf to go with it.
     pub buffer: Option<BorrowedFd<'n>>,
+    /// What that one is taken back by, should it not be sent.
+    pub lent: Option<Lent>,
     /// Why the session is over; it is forgotten already.
     pub over: Option<Over>,
+}
+
+/// A buffer in a reply, see [`Node::not_sent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lent {
+    serial: u32,
+    id: u64,
 }
 
 /// What a session is ended for: no client of ours does that.
@@ -187,9 +197,29 @@ impl Node {
                 Outcome {
                     reply: Some(Box::new(reply.encode())),
                     buffer: session.and_then(|session| Some(session.buffer(given?)?.as_fd())),
+                    lent: given.map(|id| Lent { serial, id }),
                     over: None,
                 }
             }
+        }
+    }
+
+    /// Takes back a buffer that could not be sent, and says so instead.
+    pub fn not_sent(&mut self, id: SessionId, lent: Lent, errno: Errno) -> Outcome<'static> {
+        if let Err(over) = self.take_back(id, lent.id) {
+            return self.end(id, over);
+        }
+        let reply = Reply {
+            serial: lent.serial,
+            kind: Kind::Allocate,
+            outcome: Err(Refusal {
+                errno,
+                reason: format!("the server cannot send the buffer now: {errno}; try again"),
+            }),
+        };
+        Outcome {
+            reply: Some(Box::new(reply.encode())),
+            ..Outcome::default()
         }
     }
 
@@ -198,11 +228,11 @@ impl Node {
         self.hang_up(id);
         Outcome {
             reply: Some(Box::new(last_words(&Refusal {
-                errno: dmaflow_core::Errno::EPROTO,
+                errno: Errno::EPROTO,
                 reason: format!("{over}; the server hangs up"),
             }))),
-            buffer: None,
             over: Some(over),
+            ..Outcome::default()
         }
     }
 
@@ -256,7 +286,7 @@ impl fmt::Debug for Node {
 pub(super) fn last_words(refusal: &Refusal) -> [u8; REPLY_LEN] {
     Reply {
         serial: 0,
-        kind: crate::remote::protocol::Kind::Hello,
+        kind: Kind::Hello,
         outcome: Err(refusal.clone()),
     }
     .encode()

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::complaints::Complaints;
 use super::limits::{Limits, raise_descriptors};
 use super::listener::Listener;
-use super::node::{Node, Over, Quotas, SessionId, last_words};
+use super::node::{Node, Outcome, Over, Quotas, SessionId, last_words};
 use super::{Peer, ServeError};
 use crate::remote::protocol::{REQUEST_LEN, Refusal};
 use crate::remote::{Sent, receive_request, send_reply};
@@ -241,7 +241,7 @@ enum Heard {
 fn hear(client: &Connection, node: &mut Node) -> Heard {
     // One byte more than a message has, to see one that is longer.
     let mut message = [0; REQUEST_LEN + 1];
-    let outcome = match receive_request(client.socket.as_fd(), &mut message) {
+    let mut outcome = match receive_request(client.socket.as_fd(), &mut message) {
         Sent::Nothing => return Heard::On,
         Sent::End => return Heard::Over(None),
         Sent::Descriptors => node.end(client.session, Over::Descriptors),
@@ -250,10 +250,14 @@ fn hear(client: &Connection, node: &mut Node) -> Heard {
             node.message(client.session, message)
         }
     };
-    let sent = match &outcome.reply {
-        Some(reply) => send_reply(client.socket.as_fd(), reply, outcome.buffer),
-        None => Ok(()),
-    };
+    let mut sent = send(client, &outcome);
+    if let (Err(errno), Some(lent)) = (sent, outcome.lent)
+        && is_our_want(errno)
+    {
+        tracing::debug!(%errno, "a buffer cannot be sent");
+        outcome = node.not_sent(client.session, lent, super::errno(errno));
+        sent = send(client, &outcome);
+    }
     match (outcome.over, sent) {
         (Some(over), _) => Heard::Over(Some(over.to_string())),
         (None, Ok(())) => Heard::On,
@@ -262,6 +266,19 @@ fn hear(client: &Connection, node: &mut Node) -> Heard {
         (None, Err(Errno::AGAIN)) => Heard::Over(Some("it does not read its replies".to_owned())),
         (None, Err(errno)) => Heard::Over(Some(format!("it cannot be replied to: {errno}"))),
     }
+}
+
+fn send(client: &Connection, outcome: &Outcome<'_>) -> Result<(), Errno> {
+    let reply = outcome.reply.as_ref();
+    reply.map_or(Ok(()), |reply| {
+        send_reply(client.socket.as_fd(), reply, outcome.buffer)
+    })
+}
+
+/// Whether a descriptor could not be sent for want of memory, or because too many are on their
+/// way already: nothing that this client has done.
+const fn is_our_want(errno: Errno) -> bool {
+    matches!(errno, Errno::NOBUFS | Errno::NOMEM | Errno::TOOMANYREFS)
 }
 
 /// Tells a client why it is hung up on, should it listen.
@@ -324,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_brings_a_late_look_forward() {
+    fn a_change_does_not_put_off_a_look_that_was_sooner() {
         let mut now = Instant::now();
         let mut looks = Looks::IDLE;
         looks.plan(3, now);

@@ -87,7 +87,7 @@ impl Node {
         before > 0 && self.look_again() < before
     }
 
-    fn take_back(&mut self, id: SessionId, buffer: u64) -> Result<(), Over> {
+    pub(super) fn take_back(&mut self, id: SessionId, buffer: u64) -> Result<(), Over> {
         let session = self.session(id)?;
         let uid = session.peer().uid;
         let buffer = session.give_back(buffer).ok_or(Over::NotItsBuffer)?;
