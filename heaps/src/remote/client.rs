@@ -81,20 +81,21 @@ impl RemoteHeap {
     }
 
     /// Asks, over a new connection where the old one leads nowhere.
-    fn ask(
+    fn ask<T>(
         &self,
         connection: &mut Option<Connection>,
         ask: &Ask,
-    ) -> Result<(Answer, Vec<OwnedFd>), ExportError> {
+        take: fn(Answer) -> Option<T>,
+    ) -> Result<(T, Vec<OwnedFd>), ExportError> {
         if let Some(known) = connection {
-            match known.link.ask(ask.clone()) {
+            match known.link.ask(ask, take) {
                 Ok(answer) => return Ok(answer),
                 Err(LinkError::Gone(_)) => *connection = None,
                 Err(error) => return Err(self.failed(connection, error)),
             }
         }
         let fresh = connection.insert(self.reconnect()?);
-        let answer = fresh.link.ask(ask.clone());
+        let answer = fresh.link.ask(ask, take);
         answer.map_err(|error| self.failed(connection, error))
     }
 
@@ -114,11 +115,7 @@ impl RemoteHeap {
             label,
         };
         let mut connection = self.connection();
-        let (answer, fds) = self.ask(&mut connection, &ask)?;
-        let Answer::Allocated { len, id } = answer else {
-            let error = LinkError::Broken("an answer of another kind".to_owned());
-            return Err(self.failed(&mut connection, error));
-        };
+        let ((len, id), fds) = self.ask(&mut connection, &ask, Answer::allocated)?;
         let told = Told {
             len,
             id,
@@ -138,10 +135,8 @@ impl Connection {
         let opened = || {
             let mut link = Link::connect(node)?;
             let program = program.clone();
-            match link.ask(Ask::Hello { program })? {
-                (Answer::Hello(info), _) => Ok((link, info)),
-                _ => Err(LinkError::Broken("an answer of another kind".to_owned())),
-            }
+            let (info, _) = link.ask(&Ask::Hello { program }, Answer::hello)?;
+            Ok((link, info))
         };
         let (link, info) = opened().map_err(|error| told(node, error))?;
         let held = BTreeSet::new();
@@ -167,17 +162,17 @@ impl Exporter for RemoteHeap {
             return;
         };
         // A buffer from before the server was started again is nothing to the new one.
-        if known.held.remove(&id) && known.link.tell(Ask::Release { id }).is_err() {
+        if known.held.remove(&id) && known.link.tell(&Ask::Release { id }).is_err() {
             *connection = None;
         }
     }
 
     fn available(&self) -> Option<u64> {
         let mut connection = self.connection();
-        match self.ask(&mut connection, &Ask::Available) {
-            Ok((Answer::Available(len), _)) => len,
-            other => {
-                tracing::debug!(?other, "a server does not tell what it has");
+        match self.ask(&mut connection, &Ask::Available, Answer::available) {
+            Ok((len, _)) => len,
+            Err(error) => {
+                tracing::debug!(%error, "a server does not tell what it has");
                 None
             }
         }

@@ -14,7 +14,7 @@ use rustix::net::{
     connect, recvmsg, send, sendmsg, socket_with,
 };
 
-use super::protocol::{Answer, Ask, Kind, Malformed, REPLY_LEN, Refusal, Reply, Request};
+use super::protocol::{Answer, Ask, Kind, Malformed, REPLY_LEN, Refusal, Reply};
 
 /// How long a server may take: a contiguous heap may have to move much memory first.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,13 +64,17 @@ impl Link {
     }
 
     /// Asks something that is not answered.
-    pub(super) fn tell(&mut self, ask: Ask) -> Result<(), LinkError> {
-        self.send(ask).map(drop)
+    pub(super) fn tell(&mut self, ask: &Ask) -> Result<(), LinkError> {
+        self.send(ask)
     }
 
-    /// Asks something and waits for the answer, with the descriptors that come along.
-    pub(super) fn ask(&mut self, ask: Ask) -> Result<(Answer, Vec<OwnedFd>), LinkError> {
-        let kind = ask.kind();
+    /// Asks something and waits for what it takes of the answer, with the descriptors that come
+    /// along.
+    pub(super) fn ask<T>(
+        &mut self,
+        ask: &Ask,
+        take: fn(Answer) -> Option<T>,
+    ) -> Result<(T, Vec<OwnedFd>), LinkError> {
         let sent = self.send(ask);
         // A server that hung up may have left the reason for us.
         if let Err(LinkError::Refused(errno)) = sent {
@@ -81,10 +85,9 @@ impl Link {
             return Err(LinkError::Broken("an answer to something else".to_owned()));
         }
         let answer = reply.outcome.map_err(LinkError::Answered)?;
-        if reply.kind != kind {
-            return Err(LinkError::Broken("an answer of another kind".to_owned()));
-        }
-        if kind != Kind::Allocate && !fds.is_empty() {
+        let answer = take(answer)
+            .ok_or_else(|| LinkError::Broken("an answer of another kind".to_owned()))?;
+        if ask.kind() != Kind::Allocate && !fds.is_empty() {
             return Err(LinkError::Broken(
                 "a descriptor that is no buffer".to_owned(),
             ));
@@ -92,10 +95,9 @@ impl Link {
         Ok((answer, fds))
     }
 
-    fn send(&mut self, ask: Ask) -> Result<(), LinkError> {
+    fn send(&mut self, ask: &Ask) -> Result<(), LinkError> {
         self.serial = self.serial.checked_add(1).unwrap_or(1);
-        let serial = self.serial;
-        let message = Request { serial, ask }.encode();
+        let message = ask.encode(self.serial);
         let sent = || send(&self.socket, &message, SendFlags::NOSIGNAL);
         match rustix::io::retry_on_intr(sent) {
             Ok(_whole) => Ok(()),

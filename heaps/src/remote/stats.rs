@@ -25,13 +25,12 @@ pub fn stats(node: &Path) -> Result<Vec<Figures>, ExportError> {
 fn lines(node: &Path) -> Result<Vec<Figures>, LinkError> {
     let mut link = Link::connect(node)?;
     let program = Label::new("statistics");
-    link.ask(Ask::Hello { program })?;
+    link.ask(&Ask::Hello { program }, Answer::hello)?;
     let mut all = Vec::new();
     for line in 0..MOST {
-        match link.ask(Ask::Stats { line })? {
-            (Answer::Stats(Some(figures)), _) => all.push(figures),
-            (Answer::Stats(None), _) => return Ok(all),
-            _ => return Err(LinkError::Broken("an answer of another kind".to_owned())),
+        match link.ask(&Ask::Stats { line }, Answer::stats)? {
+            (Some(figures), _) => all.push(figures),
+            (None, _) => return Ok(all),
         }
     }
     Err(LinkError::Broken("a list without end".to_owned()))

@@ -44,6 +44,37 @@ pub enum Answer {
     Stats(Option<Figures>),
 }
 
+/// What an answer tells, unless it is one of another kind.
+impl Answer {
+    pub(in crate::remote) fn hello(self) -> Option<HeapInfo> {
+        match self {
+            Self::Hello(info) => Some(info),
+            _ => None,
+        }
+    }
+
+    pub(in crate::remote) fn allocated(self) -> Option<(u64, u64)> {
+        match self {
+            Self::Allocated { len, id } => Some((len, id)),
+            _ => None,
+        }
+    }
+
+    pub(in crate::remote) fn available(self) -> Option<Option<u64>> {
+        match self {
+            Self::Available(len) => Some(len),
+            _ => None,
+        }
+    }
+
+    pub(in crate::remote) fn stats(self) -> Option<Option<Figures>> {
+        match self {
+            Self::Stats(figures) => Some(figures),
+            _ => None,
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

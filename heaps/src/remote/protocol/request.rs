@@ -60,6 +60,34 @@ impl Ask {
             Self::Stats { .. } => Kind::Stats,
         }
     }
+
+    /// Writes the message that asks this.
+    #[must_use]
+    pub fn encode(&self, serial: u32) -> [u8; REQUEST_LEN] {
+        let mut message = Message::new(&Header {
+            kind: self.kind(),
+            serial,
+            errno: 0,
+        });
+        match self {
+            Self::Hello { program } => message.text::<LABEL_MOST>(program.as_str()),
+            Self::Allocate {
+                len,
+                align,
+                flags,
+                label,
+            } => {
+                message.u64(*len);
+                message.u64(*align);
+                message.u64(*flags);
+                message.text::<LABEL_MOST>(label.as_str());
+            }
+            Self::Release { id } => message.u64(*id),
+            Self::Available => {}
+            Self::Stats { line } => message.u32(*line),
+        }
+        message.finish()
+    }
 }
 
 impl Request {
@@ -101,29 +129,7 @@ impl Request {
     /// Writes the message.
     #[must_use]
     pub fn encode(&self) -> [u8; REQUEST_LEN] {
-        let mut message = Message::new(&Header {
-            kind: self.ask.kind(),
-            serial: self.serial,
-            errno: 0,
-        });
-        match &self.ask {
-            Ask::Hello { program } => message.text::<LABEL_MOST>(program.as_str()),
-            Ask::Allocate {
-                len,
-                align,
-                flags,
-                label,
-            } => {
-                message.u64(*len);
-                message.u64(*align);
-                message.u64(*flags);
-                message.text::<LABEL_MOST>(label.as_str());
-            }
-            Ask::Release { id } => message.u64(*id),
-            Ask::Available => {}
-            Ask::Stats { line } => message.u32(*line),
-        }
-        message.finish()
+        self.ask.encode(self.serial)
     }
 }
 
