@@ -99,9 +99,10 @@ impl RemoteHeap {
         answer.map_err(|error| self.failed(connection, error))
     }
 
-    /// A server's refusal leaves the connection as it is; all else ends it.
+    /// A server's refusal, and a request that it never saw, leave the connection as it is; all
+    /// else ends it.
     fn failed(&self, connection: &mut Option<Connection>, error: LinkError) -> ExportError {
-        if !matches!(error, LinkError::Answered(_)) {
+        if !matches!(error, LinkError::Answered(_) | LinkError::Unsent(_)) {
             *connection = None;
         }
         told(&self.node, error)
@@ -183,13 +184,17 @@ impl Exporter for RemoteHeap {
 pub(super) fn told(node: &Path, error: LinkError) -> ExportError {
     let shown = node.display();
     let (errno, reason) = match error {
-        LinkError::Gone(rustix::io::Errno::AGAIN) => (
+        LinkError::Late => (
             Errno::ETIMEDOUT,
             format!("the server behind {shown} does not answer; look what it is doing"),
         ),
         LinkError::Gone(_) => (
             Errno::ENODEV,
             format!("the server behind {shown} is gone; start it again"),
+        ),
+        LinkError::Unsent(errno) => (
+            Errno::from_raw(errno.raw_os_error()),
+            format!("cannot ask the server behind {shown}: {errno}; try again"),
         ),
         LinkError::Refused(errno) => {
             let errno = Errno::from_raw(errno.raw_os_error());
@@ -212,4 +217,35 @@ pub(super) fn told(node: &Path, error: LinkError) -> ExportError {
 fn program() -> String {
     let name = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
     name.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::protocol::REQUEST_LEN;
+    use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+
+    #[test]
+    fn a_server_that_does_not_answer_is_not_asked_again() {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let link = Link::over(ours, std::time::Duration::from_millis(20)).unwrap();
+        let held = BTreeSet::new();
+        let heap = RemoteHeap {
+            node: PathBuf::from("/nowhere"),
+            program: Label::default(),
+            info: crate::Memfd::info(),
+            connection: Mutex::new(Some(Connection { link, held })),
+        };
+        let error = heap.allocate(&crate::testing::request(1)).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::ETIMEDOUT), "{error}");
+        let mut bytes = [0; REQUEST_LEN];
+        let mut came = || {
+            let (_, len) = recv(&theirs, &mut bytes[..], RecvFlags::DONTWAIT).unwrap();
+            len
+        };
+        assert_eq!((came(), came()), (REQUEST_LEN, 0), "asked once, then gone");
+        assert!(heap.connection().is_none());
+    }
 }

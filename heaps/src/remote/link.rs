@@ -24,6 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum LinkError {
     /// Nobody is at the other end, or no longer.
     Gone(Errno),
+    /// Somebody may be there, who took too long: to ask again would take as long again.
+    Late,
+    /// The request did not leave this process.
+    Unsent(Errno),
     /// The node may not be opened.
     Refused(Errno),
     /// The server said why it gives nothing.
@@ -52,14 +56,22 @@ impl Link {
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
             .map_err(LinkError::Refused)?;
-        for timeout in [Timeout::Recv, Timeout::Send] {
-            set_socket_timeout(&socket, timeout, Some(PATIENCE)).map_err(LinkError::Refused)?;
-        }
+        let link = Self::over(socket, PATIENCE)?;
         let address = SocketAddrUnix::new(node).map_err(LinkError::Refused)?;
-        rustix::io::retry_on_intr(|| connect(&socket, &address)).map_err(|errno| match errno {
-            Errno::CONNREFUSED | Errno::NOENT | Errno::AGAIN => LinkError::Gone(errno),
+        let connected = || connect(&link.socket, &address);
+        rustix::io::retry_on_intr(connected).map_err(|errno| match errno {
+            Errno::CONNREFUSED | Errno::NOENT => LinkError::Gone(errno),
+            Errno::AGAIN => LinkError::Late,
             other => LinkError::Refused(other),
         })?;
+        Ok(link)
+    }
+
+    /// Speaks over a socket, whose other end may take so long.
+    pub(super) fn over(socket: OwnedFd, patience: Duration) -> Result<Self, LinkError> {
+        for timeout in [Timeout::Recv, Timeout::Send] {
+            set_socket_timeout(&socket, timeout, Some(patience)).map_err(LinkError::Refused)?;
+        }
         Ok(Self { socket, serial: 0 })
     }
 
@@ -75,10 +87,10 @@ impl Link {
         ask: &Ask,
         take: fn(Answer) -> Option<T>,
     ) -> Result<(T, Vec<OwnedFd>), LinkError> {
-        let sent = self.send(ask);
-        // A server that hung up may have left the reason for us.
-        if let Err(LinkError::Refused(errno)) = sent {
-            return Err(LinkError::Refused(errno));
+        match self.send(ask) {
+            // A server that hung up may have left the reason for us.
+            Ok(()) | Err(LinkError::Gone(_)) => {}
+            Err(unasked) => return Err(unasked),
         }
         let (reply, fds) = self.receive()?;
         if reply.serial != self.serial && reply.serial != 0 {
@@ -101,7 +113,9 @@ impl Link {
         let sent = || send(&self.socket, &message, SendFlags::NOSIGNAL);
         match rustix::io::retry_on_intr(sent) {
             Ok(_whole) => Ok(()),
-            Err(errno) => Err(LinkError::Gone(errno)),
+            Err(Errno::PIPE | Errno::CONNRESET) => Err(LinkError::Gone(Errno::PIPE)),
+            Err(Errno::AGAIN) => Err(LinkError::Late),
+            Err(errno) => Err(LinkError::Unsent(errno)),
         }
     }
 
@@ -128,6 +142,7 @@ fn receive(socket: &OwnedFd, message: &mut [u8]) -> Result<(usize, Vec<OwnedFd>)
         let mut iov = [IoSliceMut::new(message)];
         let got = match recvmsg(socket, &mut iov, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => return Err(LinkError::Late),
             Err(errno) => return Err(LinkError::Gone(errno)),
             Ok(got) => got,
         };
@@ -190,5 +205,61 @@ pub(crate) fn receive_request(socket: BorrowedFd<'_>, message: &mut [u8]) -> Sen
             tracing::debug!(%errno, "a client's connection is gone");
             Sent::End
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::socketpair;
+
+    fn pair() -> (Link, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let link = Link::over(ours, Duration::from_millis(20)).unwrap();
+        (link, theirs)
+    }
+
+    /// What a server says that hangs up.
+    fn farewell() -> [u8; REPLY_LEN] {
+        let refusal = Refusal {
+            errno: dmaflow_core::Errno::EPROTO,
+            reason: "farewell".to_owned(),
+        };
+        let reply = Reply {
+            serial: 0,
+            kind: Kind::Hello,
+            outcome: Err(refusal),
+        };
+        reply.encode()
+    }
+
+    fn asked(link: &mut Link) -> LinkError {
+        link.ask(&Ask::Available, Answer::available).unwrap_err()
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_late() {
+        let (mut link, _silent) = pair();
+        assert!(matches!(asked(&mut link), LinkError::Late));
+    }
+
+    #[test]
+    fn an_answer_is_not_waited_for_where_nothing_was_asked() {
+        let (mut link, theirs) = pair();
+        send(&theirs, &farewell(), SendFlags::NOSIGNAL).unwrap();
+        while link.tell(&Ask::Available).is_ok() {}
+        assert!(matches!(asked(&mut link), LinkError::Late));
+        assert!(link.receive().is_ok(), "what is there is not read for it");
+    }
+
+    #[test]
+    fn a_server_that_hung_up_has_the_last_word() {
+        let (mut link, theirs) = pair();
+        send(&theirs, &farewell(), SendFlags::NOSIGNAL).unwrap();
+        drop(theirs);
+        assert!(matches!(asked(&mut link), LinkError::Answered(_)));
+        assert!(matches!(asked(&mut link), LinkError::Gone(_)));
     }
 }
