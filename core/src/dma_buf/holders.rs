@@ -4,23 +4,30 @@
 //! of the one open file behind it. The kernel tells their number in `/proc/self/fdinfo`
 //! (`dma_buf_show_fdinfo` in `drivers/dma-buf/dma-buf.c`, since Linux 5.3, no rights needed).
 //! While it is ours alone, nobody can get another but from us.
+//!
+//! A fence holds none: who had the buffer may have left one that is not signalled
+//! (`DMA_BUF_IOCTL_IMPORT_SYNC_FILE`), and whoever clears the memory would wait for it. So the
+//! buffer must be ready for writing too, as `poll` tells (`dma_buf_poll`).
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{DmaBuf, Flags};
 use crate::dma_buf::access::CpuCounters;
 
 impl DmaBuf {
     /// Whether nobody but this value has the buffer: no device, no other process, no duplicate
-    /// of the descriptor. `false` too once its descriptor was lent where that
-    /// [cannot be told](DmaBuf::counts_holders).
+    /// of the descriptor, and no fence that somebody left in it. `false` too once its descriptor
+    /// was lent where that [cannot be told](DmaBuf::counts_holders).
     #[must_use]
     pub fn is_alone(&self) -> bool {
         if !self.flags.has(Flags::LENT) {
             return true;
         }
         let ours = 1 + u64::from(self.cpu.get().is_some());
-        self.counts_holders() && self.references() == Some(ours)
+        // In this order: a poll that finds a fence takes a reference until that is signalled.
+        self.counts_holders() && self.references() == Some(ours) && is_ready(self.fd.as_fd())
     }
 
     /// Whether it can be told who has it once its descriptor was lent: not so of memory that is
@@ -57,6 +64,14 @@ impl DmaBuf {
     }
 }
 
+/// Whether every fence is signalled, readers' and writers'. One system call.
+fn is_ready(buffer: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(buffer, PollFlags::POLLOUT)];
+    let is_told = poll(&mut fds, PollTimeout::ZERO).is_ok();
+    let events = fds[0].revents();
+    is_told && events.is_some_and(|events| events.contains(PollFlags::POLLOUT))
+}
+
 fn count(fdinfo: &str) -> Option<u64> {
     let mut lines = fdinfo.lines();
     lines.find_map(|line| line.strip_prefix("count:")?.trim().parse().ok())
@@ -82,6 +97,17 @@ mod tests {
         assert!(buffer.is_untouched());
         let _fd = std::os::fd::AsFd::as_fd(&buffer);
         assert!(!buffer.is_untouched());
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "polls")]
+    fn ready_is_what_poll_says_so_of() {
+        let (_read, write) = nix::unistd::pipe().unwrap();
+        let flags = nix::fcntl::OFlag::O_NONBLOCK;
+        nix::fcntl::fcntl(&write, nix::fcntl::FcntlArg::F_SETFL(flags)).unwrap();
+        assert!(is_ready(write.as_fd()));
+        while nix::unistd::write(&write, &[0; 4096]).is_ok() {}
+        assert!(!is_ready(write.as_fd()));
     }
 
     #[test]
