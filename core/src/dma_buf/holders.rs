@@ -8,6 +8,13 @@
 //! A fence holds none: who had the buffer may have left one that is not signalled
 //! (`DMA_BUF_IOCTL_IMPORT_SYNC_FILE`), and whoever clears the memory would wait for it. So the
 //! buffer must be ready for writing too, as `poll` tells (`dma_buf_poll`).
+//!
+//! A pinned page holds none either. Where an exporter maps its pages as a device's (`VM_PFNMAP`),
+//! they cannot be pinned from a mapping. Where it maps them as ordinary memory, as older kernels
+//! did for udmabuf and for the CMA's heap, whoever maps them can (`vmsplice`), and unmap and close
+//! everything else: the count says that we are alone, and we are not. Our tests run on Linux 6.12
+//! and 7.3; on older kernels look at how an exporter maps before clients that distrust each other
+//! are lent its buffers one after the other.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
