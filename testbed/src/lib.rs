@@ -24,4 +24,4 @@ pub use node_mode::NodeMode;
 pub use program::{
     Run, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid, world_readable,
 };
-pub use serving::{Serving, eventually};
+pub use serving::{Serving, eventually, within};

@@ -98,10 +98,18 @@ impl Drop for Serving {
 ///
 /// # Panics
 /// When it does not after thirty seconds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    within(Duration::from_secs(30), what, holds);
+}
+
+/// Waits until something holds, which may take so long.
+///
+/// # Panics
+/// When it takes longer.
+pub fn within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + patience;
     while !holds() {
-        assert!(Instant::now() < patience, "no {what} after 30 s");
+        assert!(Instant::now() < end, "no {what} after {patience:?}");
         thread::sleep(Duration::from_millis(20));
     }
 }

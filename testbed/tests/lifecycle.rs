@@ -4,14 +4,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use dmaflow_core::time::Rate;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::{Limits, Pipeline};
 use dmaflow_testbed::{
-    Board, DmaBufs, NodeMode, Run, dmaflow, dmaflow_as, open_files, reload_vivid, world_readable,
+    Board, DmaBufs, NodeMode, Run, dmaflow, dmaflow_as, eventually, open_files, reload_vivid,
+    world_readable,
 };
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
@@ -71,14 +70,6 @@ impl Drop for Running {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-    }
-}
-
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < patience, "no {what} after 30 s");
-        thread::sleep(Duration::from_millis(50));
     }
 }
 

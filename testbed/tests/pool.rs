@@ -14,7 +14,7 @@ use dmaflow_heaps::{
     Clearing, DeferredFree, KernelHeap, Memfd, PagePool, PoolPolicy, Reclaim, Shrinker,
     ShrinkerConfig, Udmabuf, kernel,
 };
-use dmaflow_testbed::{Board, DmaBufs, conformance, open_files};
+use dmaflow_testbed::{Board, DmaBufs, conformance, eventually, open_files};
 
 const MIB: usize = 1 << 20;
 
@@ -51,14 +51,6 @@ fn policy(clearing: Clearing) -> PoolPolicy {
         clearing,
         max_age: None,
         ..PoolPolicy::default()
-    }
-}
-
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < patience, "no {what} after 30 s");
-        thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dmaflow_testbed::{Board, DmaBufs, Run};
+use dmaflow_testbed::{Board, DmaBufs, Run, within};
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
@@ -236,12 +236,9 @@ impl Witness {
     }
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < patience, "no {what} after 60 s");
-        thread::sleep(Duration::from_millis(100));
-    }
+/// What may take longer where memory is short.
+fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    within(Duration::from_secs(60), what, holds);
 }
 
 /// Has a process of the group take more and more, until the caches are at their floor or
