@@ -3,11 +3,13 @@
 //! Open files are counted, so that the tests of this program run one after the other.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "common/listening.rs"]
+mod listening;
 #[path = "common/scratch.rs"]
 mod scratch;
 
 use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,10 +19,7 @@ use dmaflow_core::heap::{Heap, HeapBuffer};
 use dmaflow_heaps::remote::protocol::{Answer, Ask, Kind, REQUEST_LEN, Reply, Request};
 use dmaflow_heaps::remote::stats;
 use dmaflow_heaps::{Memfd, OpenHeap};
-use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, accept, bind,
-    listen, recv, sendmsg, socket,
-};
+use nix::sys::socket::{ControlMessage, MsgFlags, recv, sendmsg};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -45,14 +44,11 @@ impl Hostile {
     /// else.
     fn start(clients: usize, says: Says) -> Self {
         let node = scratch::scratch().join("node");
-        let kind = SockType::SeqPacket;
-        let fd = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        bind(fd.as_raw_fd(), &UnixAddr::new(&node).unwrap()).unwrap();
-        listen(&fd, Backlog::new(4).unwrap()).unwrap();
+        let fd = listening::listening(&node);
         let thread = thread::spawn(move || {
             let heap = Heap::new(Memfd::info(), Memfd);
             for _client in 0..clients {
-                let client = own(accept(fd.as_raw_fd()).unwrap());
+                let client = rustix::net::accept(&fd).unwrap();
                 serve(&client, &heap, says);
             }
         });
@@ -65,31 +61,14 @@ impl Hostile {
     }
 }
 
-#[expect(unsafe_code, reason = "nix gives accepted sockets as numbers")]
-fn own(number: i32) -> OwnedFd {
-    // SAFETY: `accept` has just made it for us.
-    unsafe { OwnedFd::from_raw_fd(number) }
-}
-
 fn serve(client: &OwnedFd, heap: &Heap, says: Says) {
     let mut bytes = [0; REQUEST_LEN];
     while let Ok(REQUEST_LEN) = recv(client.as_raw_fd(), &mut bytes, MsgFlags::empty()) {
         let request = Request::parse(&bytes).unwrap();
         match request.ask {
             Ask::Hello { .. } => {
-                let outcome = Ok(Answer::Hello(heap.info().clone()));
-                let kind = Kind::Hello;
-                let serial = request.serial;
-                send(
-                    client,
-                    &Reply {
-                        serial,
-                        kind,
-                        outcome,
-                    }
-                    .encode(),
-                    &[],
-                );
+                let info = heap.info().clone();
+                answers(client, request.serial, Kind::Hello, Answer::Hello(info));
             }
             _ => says(client, request.serial, &heap.allocate(4096).unwrap()),
         }
@@ -108,6 +87,15 @@ fn send(client: &OwnedFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
     let flags = MsgFlags::MSG_NOSIGNAL;
     // The client may have hung up already, which is what is wanted of it.
     sendmsg::<()>(client.as_raw_fd(), &iov, control, flags, None).ok();
+}
+
+fn answers(client: &OwnedFd, serial: u32, kind: Kind, answer: Answer) {
+    let reply = Reply {
+        serial,
+        kind,
+        outcome: Ok(answer),
+    };
+    send(client, &reply.encode(), &[]);
 }
 
 fn allocated(serial: u32, buffer: &HeapBuffer) -> Reply {
@@ -153,18 +141,7 @@ fn nothing_but_a_buffer_as_it_was_told_is_taken() {
             send(to, &reply.encode(), &[buffer.as_fd()]);
         }),
         ("another kind", |to, serial, _buffer| {
-            let kind = Kind::Available;
-            let outcome = Ok(Answer::Available(Some(5)));
-            send(
-                to,
-                &Reply {
-                    serial,
-                    kind,
-                    outcome,
-                }
-                .encode(),
-                &[],
-            );
+            answers(to, serial, Kind::Available, Answer::Available(Some(5)));
         }),
         ("a message of 3 bytes", |to, _serial, buffer| {
             send(to, b"abc", &[buffer.as_fd()])
@@ -198,18 +175,7 @@ fn a_list_without_end_is_not_read_for_ever() {
             budget,
             lingering: 0,
         };
-        let outcome = Ok(Answer::Stats(Some(figures)));
-        let kind = Kind::Stats;
-        send(
-            to,
-            &Reply {
-                serial,
-                kind,
-                outcome,
-            }
-            .encode(),
-            &[],
-        );
+        answers(to, serial, Kind::Stats, Answer::Stats(Some(figures)));
     });
     let error = stats(&hostile.node).unwrap_err();
     assert!(error.to_string().contains("without end"), "{error}");

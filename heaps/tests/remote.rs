@@ -1,5 +1,9 @@
 //! A server and its clients in one process, over real sockets.
 
+#[path = "common/kernel.rs"]
+mod kernel;
+#[path = "common/listening.rs"]
+mod listening;
 #[path = "common/running.rs"]
 mod running;
 #[path = "common/scratch.rs"]
@@ -17,12 +21,13 @@ use dmaflow_heaps::remote::protocol::{Ask, Label, REPLY_LEN, Reply, Request, Who
 use dmaflow_heaps::remote::stats;
 use dmaflow_heaps::server::{Access, Limits, Listener, Quotas};
 use dmaflow_heaps::{Memfd, OpenHeap};
+use listening::listening;
+use running::{Running, eventually};
 use rustix::fs::{FlockOperation, flock};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
     SocketFlags, SocketType, connect, recv, send, sendmsg, socket_with,
 };
-use running::{Running, dead_node, eventually};
 use scratch::scratch;
 
 #[test]
@@ -195,7 +200,7 @@ fn nodes_are_made_with_their_permissions_and_not_over_others() {
     assert!(error.to_string().contains("remove it"), "{error}");
 
     let stale = running.node.with_file_name("stale");
-    dead_node(&stale);
+    drop(listening(&stale));
     let error = Heap::open(&stale).unwrap_err();
     assert!(error.to_string().contains("start it again"), "{error}");
     drop(Listener::bind(&stale, &Access::default()).unwrap());
@@ -238,17 +243,9 @@ fn a_listener_leaves_the_node_of_another_alone() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// The kernel's version, as far as it is compared.
-fn kernel() -> (u32, u32) {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = release.split(['.', '-']).map(|part| part.parse().unwrap());
-    (numbers.next().unwrap(), numbers.next().unwrap())
-}
-
 #[test]
 fn descriptors_do_not_come_as_far_as_the_server() {
-    if kernel() < (6, 16) {
-        println!("SKIP: needs Linux 6.16");
+    if !kernel::has_linux(6, 16) {
         return;
     }
     let running = Running::start(Quotas::default());

@@ -1,7 +1,7 @@
 //! A server in a thread, with a node in a directory of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -72,18 +72,6 @@ impl Drop for Running {
             std::fs::remove_dir_all(directory).ok();
         }
     }
-}
-
-/// The node that a killed server leaves behind.
-pub(crate) fn dead_node(path: &Path) {
-    use nix::sys::socket::{
-        AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
-    };
-    let kind = SockType::SeqPacket;
-    let fd = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
-    let address = UnixAddr::new(path).unwrap();
-    bind(std::os::fd::AsRawFd::as_raw_fd(&fd), &address).unwrap();
-    listen(&fd, Backlog::new(1).unwrap()).unwrap();
 }
 
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
