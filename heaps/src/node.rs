@@ -42,10 +42,7 @@ impl OpenHeap for Heap {
 
 fn heap(node: &Path) -> Result<Heap, String> {
     let shown = node.display();
-    let found = std::fs::metadata(node).map_err(|error| {
-        let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-        refusal(node, errno)
-    })?;
+    let found = std::fs::metadata(node).map_err(|error| refusal(node, errno(&error)))?;
     if found.file_type().is_socket() {
         let remote = RemoteHeap::open(node).map_err(|error| error.to_string())?;
         return Ok(Heap::new(remote.info().clone(), remote));
@@ -72,6 +69,11 @@ fn is_dma_heap(device: u64) -> bool {
     let (major, minor) = (major(device), minor(device));
     let class = format!("/sys/dev/char/{major}:{minor}/subsystem");
     std::fs::canonicalize(class).is_ok_and(|class| class.ends_with("dma_heap"))
+}
+
+/// What the system says, as far as it is the system that does.
+pub(crate) fn errno(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// Why a node cannot be opened, and what to do about it.

@@ -19,6 +19,7 @@ use rustix::net::{
 };
 
 use super::{ServeError, errno};
+use crate::node;
 use crate::sys::rights;
 
 /// How many may wait to be accepted.
@@ -95,7 +96,7 @@ impl Listener {
         let identity = identity(&path).map_err(|error| ServeError::Node {
             doing: "look at",
             path: path.clone(),
-            errno: raw(&error),
+            errno: node::errno(&error),
         })?;
         let listener = Self {
             socket,
@@ -182,8 +183,8 @@ fn lock(directory: &Path) -> Result<OwnedFd, ServeError> {
         path: directory.to_owned(),
         errno,
     };
-    make(directory).map_err(|error| failed("make", raw(&error)))?;
-    let found = fs::metadata(directory).map_err(|error| failed("look at", raw(&error)))?;
+    make(directory).map_err(|error| failed("make", node::errno(&error)))?;
+    let found = fs::metadata(directory).map_err(|error| failed("look at", node::errno(&error)))?;
     let mode = found.permissions().mode();
     let (everybodys, sticky) = (mode & 0o002 != 0, mode & 0o1000 != 0);
     if everybodys && !sticky {
@@ -237,7 +238,7 @@ fn clear_the_way(path: &Path) -> Result<(), ServeError> {
         Ok(()) | Err(rustix::io::Errno::AGAIN) => Err(ServeError::Running { path }),
         Err(rustix::io::Errno::CONNREFUSED) => {
             tracing::info!("the node {} of a dead server is replaced", path.display());
-            fs::remove_file(&path).map_err(|error| failed("remove", raw(&error)))
+            fs::remove_file(&path).map_err(|error| failed("remove", node::errno(&error)))
         }
         Err(rustix::io::Errno::PROTOTYPE) => Err(ServeError::InTheWay { path }),
         Err(error) => Err(failed("reach", errno(error))),
@@ -248,8 +249,4 @@ fn clear_the_way(path: &Path) -> Result<(), ServeError> {
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let found = fs::symlink_metadata(path)?;
     Ok((found.dev(), found.ino()))
-}
-
-fn raw(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
