@@ -155,7 +155,7 @@ impl<const N: usize> Message<N> {
 }
 
 /// As much of a text as fits, in whole characters.
-pub(super) fn cut(text: &str, most: usize) -> &str {
+fn cut(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;

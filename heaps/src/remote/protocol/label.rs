@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::fields::cut;
-
 /// The longest label, in bytes.
 pub const LABEL_MOST: usize = 63;
 
@@ -16,8 +14,14 @@ impl Label {
     /// Makes a label of any text: what has no place in one is left out.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let text: String = text.chars().filter(|c| !c.is_control()).collect();
-        Self(cut(&text, LABEL_MOST).to_owned())
+        let mut label = String::with_capacity(text.len().min(LABEL_MOST));
+        for shown in text.chars().filter(|c| !c.is_control()) {
+            if label.len() + shown.len_utf8() > LABEL_MOST {
+                break;
+            }
+            label.push(shown);
+        }
+        Self(label)
     }
 
     /// Its text.
