@@ -50,7 +50,8 @@ unsafe fn text<'t>(what: &'static str, text: *const c_char) -> Result<&'t str, F
 /// `account` is whose the buffers are: a name for the kernel's listing of dma-bufs and for
 /// reports. It may be NULL.
 ///
-/// Returns NULL on failure: ENOENT when there is no such heap, EACCES when it may not be used.
+/// Returns NULL on failure: ENOENT when no heap is called so, EACCES when what is called so
+/// cannot be used: `dmaflow_last_error` tells why.
 ///
 /// # Safety
 /// `name` and `account` are NULL or texts with a NUL at their end.

@@ -10,7 +10,7 @@ use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
 use dmaflow_core::heap::{Contiguity, ExportError, Exporter, HeapInfo, Request, memory_total};
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor, stat};
 
 use crate::sys::HeapFd;
 
@@ -35,10 +35,32 @@ impl KernelHeap {
     /// Opens the heap behind a node.
     ///
     /// # Errors
-    /// EACCES without permission (nodes are root's by default), ENOENT where there is none.
+    /// EACCES without permission (nodes are root's by default), ENOENT where there is none,
+    /// ENOTTY where it is of no heap, or sysfs is not there to tell, ESTALE where it is being
+    /// replaced.
     pub fn open(node: &Path) -> Result<Self, Errno> {
-        open(node, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map(|fd| Self(HeapFd(fd)))
+        // Beforehand, since opening is enough to disturb some devices.
+        let found = stat(node)?;
+        if !is_dma_heap(&found) {
+            return Err(Errno::ENOTTY);
+        }
+        let fd = open(node, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        if fstat(&fd)?.st_rdev != found.st_rdev {
+            return Err(Errno::ESTALE);
+        }
+        Ok(Self(HeapFd(fd)))
     }
+}
+
+/// Whether a node is a device of the kernel's heaps (`dma_heap_init` in
+/// `drivers/dma-buf/dma-heap.c` makes the class).
+fn is_dma_heap(node: &FileStat) -> bool {
+    if node.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFCHR.bits() {
+        return false;
+    }
+    let (major, minor) = (major(node.st_rdev), minor(node.st_rdev));
+    let class = format!("/sys/dev/char/{major}:{minor}/subsystem");
+    std::fs::canonicalize(class).is_ok_and(|class| class.ends_with("dma_heap"))
 }
 
 impl AsFd for KernelHeap {

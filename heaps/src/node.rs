@@ -1,12 +1,10 @@
 //! Opening a heap by its node, whoever is behind it.
 
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use dmaflow_core::Errno;
 use dmaflow_core::heap::{Heap, RegistryError};
-use nix::sys::stat::{fstat, major, minor};
 
 use crate::kernel::{self, KernelHeap};
 use crate::remote::RemoteHeap;
@@ -47,28 +45,15 @@ fn heap(node: &Path) -> Result<Heap, String> {
         let remote = RemoteHeap::open(node).map_err(|error| error.to_string())?;
         return Ok(Heap::new(remote.info().clone(), remote));
     }
-    if !found.file_type().is_char_device() || !is_dma_heap(found.rdev()) {
-        return Err(format!(
-            "{shown} is neither a device of the kernel's heaps nor a heap server's socket"
-        ));
-    }
-    let opened = KernelHeap::open(node).map_err(|errno| refusal(node, errno))?;
-    // Another node may have taken its place since.
-    let is_same = fstat(opened.as_fd()).is_ok_and(|stat| stat.st_rdev == found.rdev());
-    if !is_same {
-        return Err(format!("{shown} is being replaced; try again"));
-    }
+    let opened = KernelHeap::open(node).map_err(|errno| match errno {
+        Errno::ENOTTY => {
+            format!("{shown} is neither a device of the kernel's heaps nor a heap server's socket")
+        }
+        errno => refusal(node, errno),
+    })?;
     let real = std::fs::canonicalize(node).unwrap_or_else(|_unreadable| node.to_owned());
     let name = real.file_name().unwrap_or_default().to_string_lossy();
     Ok(Heap::new(kernel::describe(&name), opened))
-}
-
-/// Whether a device number belongs to the kernel's heaps (`dma_heap_init` in
-/// `drivers/dma-buf/dma-heap.c` makes the class).
-fn is_dma_heap(device: u64) -> bool {
-    let (major, minor) = (major(device), minor(device));
-    let class = format!("/sys/dev/char/{major}:{minor}/subsystem");
-    std::fs::canonicalize(class).is_ok_and(|class| class.ends_with("dma_heap"))
 }
 
 /// What the system says, as far as it is the system that does.

@@ -47,7 +47,7 @@ nix::ioctl_write_ptr!(ioctl_udmabuf_create, b'u', 0x42, UdmabufCreate);
 /// An open node of a kernel dma-heap.
 ///
 /// # Invariants
-/// Opened below `/dev/dma_heap`, so that the heaps driver answers its ioctls.
+/// A device of the class `dma_heap`, so that the heaps driver answers its ioctls.
 #[derive(Debug)]
 pub(crate) struct HeapFd(pub(crate) OwnedFd);
 

@@ -15,6 +15,8 @@ mod node_mode;
 pub mod peer;
 mod program;
 mod serving;
+mod sys;
+mod timeline;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
@@ -22,6 +24,7 @@ pub use faults::Faults;
 pub use huge_pages::HugePages;
 pub use node_mode::NodeMode;
 pub use program::{
-    Run, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid, world_readable,
+    Run, Running, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid, world_readable,
 };
 pub use serving::{Serving, eventually, within};
+pub use timeline::Timeline;

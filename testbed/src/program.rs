@@ -3,8 +3,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 /// A run of `dmaflow … --json`, ended.
@@ -122,6 +124,70 @@ pub fn command(program: &str, arguments: &[&str]) -> Command {
 
 fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A command at work, which does not outlive its test.
+#[derive(Debug)]
+pub struct Running(Option<Child>);
+
+impl Running {
+    /// Starts a command, of which [`Running::ended`] tells what it printed.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(command: &mut Command) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(Some(command.spawn().expect("a program that starts")))
+    }
+
+    fn child(&self) -> &Child {
+        self.0.as_ref().expect("not ended")
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child().id()
+    }
+
+    /// Whether it ended by itself.
+    ///
+    /// # Panics
+    /// When the kernel does not know it.
+    pub fn has_ended(&mut self) -> bool {
+        let child = self.0.as_mut().expect("not ended");
+        child.try_wait().expect("a child").is_some()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).expect("a process");
+        kill(Pid::from_raw(pid), signal).expect("a process that runs");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When what it printed cannot be read.
+    #[must_use]
+    pub fn ended(mut self) -> Run {
+        let child = self.0.take().expect("not ended");
+        Run::ended(&child.wait_with_output().expect("its output"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended already.
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
 }
 
 impl Run {

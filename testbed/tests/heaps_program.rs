@@ -3,13 +3,13 @@
 
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::heap::Account;
-use dmaflow_testbed::{Board, DmaBufs, HugePages, NodeMode, Run, dmaflow, dmaflow_as};
+use dmaflow_testbed::{Board, DmaBufs, HugePages, NodeMode, Run, Running, dmaflow, dmaflow_as};
 use serde_json::Value;
 
 const NOBODY: u32 = 65_534;
@@ -151,16 +151,6 @@ fn a_held_buffer_is_told_with_its_name_and_process() {
     assert!(value["processes_not_seen"].as_u64().unwrap() > 0);
 }
 
-/// A program that does not outlive its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
 #[test]
 fn the_devices_of_a_running_pipeline_are_told() {
     let Some(_board) = Board::for_test("the_devices_of_a_running_pipeline_are_told") else {
@@ -175,7 +165,7 @@ fn the_devices_of_a_running_pipeline_are_told() {
         "--set=screen.card=vkms",
         "--quiet",
     ];
-    let running = Running(dmaflow(&run).stdout(Stdio::null()).spawn().unwrap());
+    let running = Running::start(&mut dmaflow(&run));
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
         let run = Run::of(&mut dmaflow(&["heaps", "stat", "--json"]));
@@ -185,7 +175,7 @@ fn the_devices_of_a_running_pipeline_are_told() {
         let shown = &value["by_device"]["vkms"]["buffers"];
         if buffers.is_some() && shown.as_u64() == buffers {
             assert!(buffers >= Some(3), "{value}");
-            let holder = format!("dmaflow {}", running.0.id());
+            let holder = format!("dmaflow {}", running.pid());
             assert_eq!(
                 value["by_process"][holder]["buffers"].as_u64(),
                 buffers,

@@ -3,16 +3,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use dmaflow_core::time::Rate;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::{Limits, Pipeline};
 use dmaflow_testbed::{
-    Board, DmaBufs, NodeMode, Run, dmaflow, dmaflow_as, eventually, open_files, reload_vivid,
-    world_readable,
+    Board, DmaBufs, NodeMode, Run, Running, dmaflow, dmaflow_as, eventually, open_files,
+    reload_vivid, world_readable,
 };
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
+use nix::sys::signal::Signal;
 
 const RUN: &[&str] = &[
     "run",
@@ -32,45 +32,13 @@ fn short_run() -> Run {
     Run::of(&mut dmaflow(&arguments(&["--frames=15"])))
 }
 
-/// An endless run, which does not outlive its test.
-struct Running(Option<Child>);
-
-impl Running {
-    /// Starts one and waits until the display belongs to it.
-    fn start() -> Self {
-        let child = dmaflow(RUN)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let running = Self(Some(child));
-        eventually("a framebuffer of dmaflow on the display", || {
-            display_state().contains("allocated by = dmaflow")
-        });
-        running
-    }
-
-    fn pid(&self) -> String {
-        self.0.as_ref().unwrap().id().to_string()
-    }
-
-    fn signal(&self, signal: &str) {
-        let kill = Command::new("kill").args([signal, &self.pid()]).status();
-        assert!(kill.unwrap().success());
-    }
-
-    fn ended(mut self) -> Run {
-        Run::ended(&self.0.take().unwrap().wait_with_output().unwrap())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
+/// Starts an endless run, and waits until the display belongs to it.
+fn endless() -> Running {
+    let running = Running::start(&mut dmaflow(RUN));
+    eventually("a framebuffer of dmaflow on the display", || {
+        display_state().contains("allocated by = dmaflow")
+    });
+    running
 }
 
 /// The whole atomic state of vkms, as the kernel prints it.
@@ -143,9 +111,9 @@ fn killed_in_the_middle() {
         return;
     };
     let buffers = DmaBufs::now();
-    let running = Running::start();
+    let running = endless();
     assert!(DmaBufs::now().count() > buffers.count());
-    running.signal("-KILL");
+    running.signal(Signal::SIGKILL);
     assert_eq!(running.ended().status, None);
     buffers.assert_none_since();
     short_run().assert_went_well();
@@ -157,9 +125,9 @@ fn a_signal_stops_in_order_and_puts_the_display_back() {
     let Some(_board) = Board::for_test("a_signal_stops_in_order_and_puts_the_display_back") else {
         return;
     };
-    for signal in ["-INT", "-TERM"] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let (buffers, display) = (DmaBufs::now(), display_state());
-        let running = Running::start();
+        let running = endless();
         assert_ne!(lit(&display_state()), lit(&display));
         running.signal(signal);
         running.ended().assert_went_well();
@@ -174,7 +142,7 @@ fn the_camera_goes_away_and_comes_back() {
         return;
     };
     let (buffers, display) = (DmaBufs::now(), display_state());
-    let running = Running::start();
+    let running = endless();
     let driver = Path::new("/sys/bus/platform/drivers/vivid");
     fs::write(driver.join("unbind"), "vivid.0").unwrap();
     let run = running.ended();
@@ -193,17 +161,17 @@ fn another_program_is_master_of_the_card() {
         return;
     };
     let buffers = DmaBufs::now();
-    let running = Running::start();
+    let running = endless();
     let second = short_run();
     assert_eq!(second.status, Some(1), "{second:?}");
-    for word in ["master", "dmaflow", &running.pid()] {
+    for word in ["master", "dmaflow", &running.pid().to_string()] {
         assert!(
             second.messages.contains(word),
             "{word} in {}",
             second.messages
         );
     }
-    running.signal("-INT");
+    running.signal(Signal::SIGINT);
     running.ended().assert_went_well();
     buffers.assert_none_since();
 }

@@ -7,14 +7,14 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dmaflow_core::dma_buf::CpuUse;
+use dmaflow_core::dma_buf::{Access, CpuUse};
 use dmaflow_core::heap::{Account, Contiguity, Exporter, Heap, HeapInfo};
 use dmaflow_heaps::shrinker::Cost;
 use dmaflow_heaps::{
     Clearing, DeferredFree, KernelHeap, Memfd, PagePool, PoolPolicy, Reclaim, Shrinker,
     ShrinkerConfig, Udmabuf, kernel,
 };
-use dmaflow_testbed::{Board, DmaBufs, conformance, eventually, open_files};
+use dmaflow_testbed::{Board, DmaBufs, Timeline, conformance, eventually, open_files};
 
 const MIB: usize = 1 << 20;
 
@@ -164,6 +164,33 @@ fn what_others_hold_waits_until_they_let_go() {
         let stats = pool.stats();
         assert_eq!((stats.waiting, stats.cached), (0, 0), "{heap:?}");
     }
+}
+
+#[test]
+fn what_has_a_fence_in_it_waits_until_that_is_signalled() {
+    let test = "what_has_a_fence_in_it_waits_until_that_is_signalled";
+    let Some(_board) = Board::for_test(test) else {
+        return;
+    };
+    let (info, open) = exporters().remove(0);
+    let pool = PagePool::new(open(), policy(Clearing::Always));
+    let heap = Heap::new(info, pool.clone());
+    let buffer = heap.allocate(MIB).unwrap();
+    let id = buffer.id();
+    let timeline = Timeline::new();
+    let fence = timeline.fence();
+    buffer
+        .import_sync_file(Access::Write, fence.as_fd())
+        .unwrap();
+    drop((buffer, fence));
+    let began = Instant::now();
+    assert_ne!(heap.allocate(MIB).unwrap().id(), id);
+    assert_eq!(pool.stats().waiting, 1);
+    // To clear it would have been to wait for the fence, which nobody signals.
+    assert!(began.elapsed() < Duration::from_secs(10));
+    drop(timeline);
+    let ids = [(); 2].map(|()| heap.allocate(MIB).unwrap());
+    assert!(ids.iter().any(|buffer| buffer.id() == id));
 }
 
 #[test]

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dmaflow_testbed::{Board, DmaBufs, Run, within};
+use dmaflow_testbed::{Board, DmaBufs, Run, Running, within};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
@@ -126,63 +127,37 @@ impl Drop for Answering {
     }
 }
 
-/// A pipeline at work, which does not outlive its test.
-struct Pipeline(Option<Child>);
-
-impl Pipeline {
-    /// Every frame is to be shown. They are small and few, so that the driver that draws them
-    /// keeps up with its own clock on an emulated processor.
-    fn start(group: &Group) -> Self {
-        let arguments = [
-            "run",
-            "examples/camera-to-display.toml",
-            "--set=camera.device=vivid",
-            "--set=camera.width=320",
-            "--set=camera.height=180",
-            "--set=camera.rate=2",
-            "--set=camera.buffers=8",
-            "--set=screen.card=vkms",
-            "--set=screen.queue=fifo",
-            "--json",
-        ];
-        let mut command = group.command("dmaflow", &arguments);
-        command.stdin(Stdio::null());
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut pipeline = Self(Some(command.spawn().unwrap()));
-        eventually("framebuffer of dmaflow on the display", || {
-            let cards = fs::read_dir("/sys/kernel/debug/dri").unwrap();
-            let states = cards.flatten().map(|card| card.path().join("state"));
-            let states = states.filter_map(|state| fs::read_to_string(state).ok());
-            states
-                .into_iter()
-                .any(|state| state.contains("allocated by = dmaflow"))
-                || pipeline.has_ended()
-        });
-        assert!(!pipeline.has_ended(), "{:?}", pipeline.end());
-        pipeline
-    }
-
-    fn has_ended(&mut self) -> bool {
-        let child = self.0.as_mut().unwrap();
-        child.try_wait().unwrap().is_some()
-    }
-
-    fn end(mut self) -> Run {
-        let child = self.0.take().unwrap();
-        let pid = child.id().to_string();
-        let interrupt = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-        assert!(interrupt.success());
-        Run::ended(&child.wait_with_output().unwrap())
-    }
-}
-
-impl Drop for Pipeline {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ended = child.kill();
-            let _status = child.wait();
-        }
-    }
+/// Starts a pipeline, and waits until the display is its own.
+///
+/// Every frame is to be shown. They are small and few, so that the driver that draws them keeps
+/// up with its own clock on an emulated processor.
+fn pipeline(group: &Group) -> Running {
+    let arguments = [
+        "run",
+        "examples/camera-to-display.toml",
+        "--set=camera.device=vivid",
+        "--set=camera.width=320",
+        "--set=camera.height=180",
+        "--set=camera.rate=2",
+        "--set=camera.buffers=8",
+        "--set=screen.card=vkms",
+        "--set=screen.queue=fifo",
+        "--json",
+    ];
+    let mut command = group.command("dmaflow", &arguments);
+    let mut pipeline = Running::start(command.stdin(Stdio::null()));
+    eventually("framebuffer of dmaflow on the display", || {
+        let cards = fs::read_dir("/sys/kernel/debug/dri").unwrap();
+        let states = cards.flatten().map(|card| card.path().join("state"));
+        let states = states.filter_map(|state| fs::read_to_string(state).ok());
+        states
+            .into_iter()
+            .any(|state| state.contains("allocated by = dmaflow"))
+            || pipeline.has_ended()
+    });
+    let early = pipeline.has_ended();
+    assert!(!early, "{:?}", pipeline.ended());
+    pipeline
 }
 
 /// Sleeps lightly, and sees when the machine lets nobody run.
@@ -274,7 +249,7 @@ fn tell(what: &str, group: &Group, keeper: &mut Answering, taken: u64) {
 fn caches_make_way(watch: &str, with_pipeline: bool) -> Option<Run> {
     let buffers = DmaBufs::now();
     let group = Group::new(watch);
-    let pipeline = with_pipeline.then(|| Pipeline::start(&group));
+    let pipeline = with_pipeline.then(|| pipeline(&group));
     let before = group.current();
     let mut keeper = Answering::start(group.command(CACHES, &["keep", watch]));
     let prewarmed = keeper.number("prewarmed");
@@ -291,7 +266,10 @@ fn caches_make_way(watch: &str, with_pipeline: bool) -> Option<Run> {
     hog.end();
     eventually("cache", || keeper.number("cached") == prewarmed);
     tell("and after", &group, &mut keeper, 0);
-    let run = pipeline.map(Pipeline::end);
+    let run = pipeline.map(|pipeline| {
+        pipeline.signal(Signal::SIGINT);
+        pipeline.ended()
+    });
     assert_eq!(group.event("oom_kill"), 0);
     keeper.end();
     buffers.assert_none_since();

@@ -126,8 +126,8 @@ impl Counters {
         self.peak.fetch_update(relaxed, relaxed, raised).ok();
     }
 
-    /// Counts what was charged as given, and bytes that it turned out to be longer: those no
-    /// budget refuses any more.
+    /// Counts what was charged as given, and bytes that it turned out to be longer (huge pages,
+    /// size classes): those no budget refuses any more.
     #[inline]
     pub(super) fn grant(&self, longer: usize) {
         let longer = longer as u64;

@@ -1,7 +1,7 @@
 //! What a client's request leads to.
 
 use dmaflow_core::Errno;
-use dmaflow_core::heap::{AllocError, AllocOptions, ExportError, page_size};
+use dmaflow_core::heap::{AllocError, AllocOptions, ExportError};
 
 use super::{Node, Over, SessionId};
 use crate::remote::protocol::{Answer, Ask, Label, Refusal};
@@ -49,11 +49,7 @@ impl Node {
         (len, align, flags): (u64, u64, u64),
         label: Label,
     ) -> Result<Result<(u64, u64), Refusal>, Over> {
-        // Whole pages are charged beforehand. What an exporter gives beyond that (huge pages) is
-        // charged once it is there, and may pass a budget.
-        let whole = usize::try_from(len).ok();
-        let whole = whole.and_then(|len| len.checked_next_multiple_of(page_size()));
-        let (Some(whole), Ok(align)) = (whole, usize::try_from(align)) else {
+        let (Ok(asked), Ok(align)) = (usize::try_from(len), usize::try_from(align)) else {
             return Ok(Err(Refusal {
                 errno: Errno::ENOMEM,
                 reason: format!("{len} bytes aligned to {align} are more than there can be"),
@@ -61,10 +57,10 @@ impl Node {
         };
         let options = AllocOptions { align, flags };
         let heap = self.session(id)?.heap_for(label).clone();
-        let mut given = heap.allocate_with(whole, options);
+        let mut given = heap.allocate_with(asked, options);
         // What somebody who died a moment ago had may be free by now, and be all there is.
         if given.as_ref().is_err_and(is_want) && self.finds_something() {
-            given = heap.allocate_with(whole, options);
+            given = heap.allocate_with(asked, options);
         }
         let buffer = match given {
             Ok(buffer) => buffer,
