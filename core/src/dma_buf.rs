@@ -121,7 +121,7 @@ struct Flags(AtomicU8);
 impl Flags {
     /// It is no dma-buf, but a memfd in its place.
     const MEMORY: u8 = 1;
-    /// Somebody was given the descriptor, and may have kept what it leads to.
+    /// Somebody was given the descriptor, and may have kept what it leads to, or left a fence.
     const LENT: u8 = 2;
     /// It was open for writing.
     const WRITTEN: u8 = 4;
@@ -292,6 +292,8 @@ impl DmaBuf {
         access: Access,
         sync_file: BorrowedFd<'_>,
     ) -> Result<(), DmaBufError> {
+        // Whoever signals the fence may write until then.
+        self.flags.set(Flags::LENT);
         sys::import_sync_file(self.fd.as_fd(), access.flags(), sync_file).map_err(|source| {
             DmaBufError::SyncFile {
                 verb: "import",
