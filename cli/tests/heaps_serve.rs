@@ -58,7 +58,9 @@ impl Drop for Scratch {
 }
 
 fn serve(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dmaflow"));
+    // Tests may run where signals are ignored, as in the background; the program does not.
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_dmaflow")]);
     command.args(["heaps", "serve"]).args(arguments);
     command
         .env_remove("DMAFLOW_LOG")

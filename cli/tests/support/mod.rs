@@ -4,9 +4,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The program with its arguments, in the checkout.
+/// The program with its arguments, in the checkout. Tests may run where signals are ignored, as
+/// in the background; the program does not.
 pub(crate) fn dmaflow(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dmaflow"));
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_dmaflow")]);
     command.args(arguments);
     command.env_remove("DMAFLOW_LOG");
     command.env("DMAFLOW_CACHE", "");
