@@ -51,7 +51,8 @@ pub enum DmaBufError {
     Name {
         /// What it was to be called.
         name: String,
-        /// EINVAL for a name of more than 31 bytes or with a NUL, EBUSY while devices use the buffer (before Linux 5.5).
+        /// EINVAL for a name of more than 31 bytes or with a NUL, EBUSY while devices use the
+        /// buffer (before Linux 5.5).
         source: Errno,
     },
     /// A sync file could not be exported or imported.

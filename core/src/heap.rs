@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::dma_buf::{BufferId, DmaBuf};
+use account::KnownAccount;
 use counters::Counters;
 use stats::Times;
 
@@ -91,7 +92,8 @@ struct Registered {
     counters: Counters,
     times: Times,
     observer: OnceLock<Box<dyn ReleaseObserver>>,
-    accounts: Mutex<Vec<Account>>,
+    /// Those that ever allocated and are somebody's still, for lists of what is on loan.
+    accounts: Mutex<Vec<KnownAccount>>,
 }
 
 impl Heap {
@@ -174,7 +176,7 @@ impl Heap {
     pub fn for_account(&self, account: &Account) -> Self {
         let mut accounts = self.accounts_known();
         accounts.retain(|known| known.is_in_use() && !known.is(account));
-        accounts.push(account.clone());
+        accounts.push(account.known());
         drop(accounts);
         Self(Arc::new(Opened {
             registered: Arc::clone(&self.0.registered),
@@ -192,7 +194,9 @@ impl Heap {
     /// What is on loan, and to whom.
     #[must_use]
     pub fn loans(&self) -> Loans {
-        let accounts = self.accounts_known().clone();
+        let known = self.accounts_known();
+        let accounts: Vec<_> = known.iter().filter_map(KnownAccount::account).collect();
+        drop(known);
         let mut named = Vec::new();
         for account in accounts {
             let ours = account.held().into_iter();
@@ -216,7 +220,7 @@ impl Heap {
         }
     }
 
-    fn accounts_known(&self) -> std::sync::MutexGuard<'_, Vec<Account>> {
+    fn accounts_known(&self) -> std::sync::MutexGuard<'_, Vec<KnownAccount>> {
         let accounts = &self.0.registered.accounts;
         accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,5 +229,36 @@ impl Heap {
 impl fmt::Debug for Heap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Heap").field(&self.name()).finish()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+    use crate::Errno;
+
+    struct Full;
+
+    impl Exporter for Full {
+        fn allocate(&self, _request: &Request) -> Result<DmaBuf, ExportError> {
+            Err(ExportError::Os {
+                call: "full",
+                source: Errno::ENOMEM,
+            })
+        }
+    }
+
+    #[test]
+    fn an_account_that_nobody_has_any_more_is_forgotten() {
+        let heaps = ["one", "two"].map(|name| Heap::new(HeapInfo::new(name), Full));
+        let candidates = |name: &str| {
+            let account = Account::new(name);
+            heaps.each_ref().map(|heap| heap.for_account(&account))
+        };
+        drop(candidates("a pipeline"));
+        let _kept = candidates("another");
+        let _kept_too = candidates("a third");
+        assert_eq!(heaps[0].accounts_known().len(), 2);
     }
 }

@@ -76,7 +76,8 @@ pub fn register(
     }
 }
 
-/// The exporter of one of this machine's heaps, with what it says of itself: for those who put a helper around it.
+/// The exporter of one of this machine's heaps, with what it says of itself: for those who put a
+/// helper around it.
 ///
 /// # Errors
 /// As of opening a heap of [`registry`].
@@ -152,6 +153,10 @@ fn refusal(node: &Path, errno: Errno) -> String {
             )
         }
         Errno::ENOENT => format!("this kernel has no {shown}; load its module or build it in"),
+        Errno::ENOTTY => format!(
+            "{shown} is no device of the kernel's heaps, as far as /sys tells; is sysfs mounted?"
+        ),
+        Errno::ESTALE => format!("{shown} is being replaced; try again"),
         other => format!("{shown} cannot be opened: {other}"),
     }
 }

@@ -51,8 +51,8 @@ pub(crate) struct Sealed {
     pub(crate) len: NonZeroUsize,
 }
 
-/// Makes a memfd of so many bytes, in whole pages, that can neither shrink nor grow, so that whoever maps it
-/// cannot be hit by SIGBUS, and udmabuf takes it.
+/// Makes a memfd of so many bytes, in whole pages, that can neither shrink nor grow, so that
+/// whoever maps it cannot be hit by SIGBUS, and udmabuf takes it.
 pub(crate) fn sealed(len: NonZeroUsize) -> Result<Sealed, ExportError> {
     sealed_with(len, MFdFlags::empty())
 }

@@ -48,7 +48,8 @@ impl Udmabuf {
     }
 }
 
-/// The module's limit on one buffer now, in bytes: 64 MiB by default, and in new kernels (7.3) practically none.
+/// The module's limit on one buffer now, in bytes: 64 MiB by default, and in new kernels (7.3)
+/// practically none.
 pub(crate) fn limit() -> Option<u64> {
     size_limit(Path::new(Udmabuf::LIMIT))
 }

@@ -167,17 +167,22 @@ impl Pair {
         self.lingering.extend(left);
     }
 
-    /// What the server finds when it looks at what lingers.
-    fn looked(&mut self) {
+    /// What the server finds when it looks at what lingers with these users.
+    fn looked(&mut self, at: impl Fn(u32) -> bool) {
         let world = self.world.lock().unwrap();
-        self.lingering.retain(|id, _| world.elsewhere.contains(id));
+        self.lingering
+            .retain(|id, left| !at(left.uid) || world.elsewhere.contains(id));
+    }
+
+    /// Whether a client's and its user's own budgets have room for a buffer.
+    fn is_within_its_own(&self, id: SessionId, len: u64) -> bool {
+        let uid = self.clients[&id].uid;
+        within(PER_USER, self.of_user(uid), len) && within(PER_CLIENT, self.of_client(id), len)
     }
 
     /// Whether budgets and the exporter have room for a buffer now.
     fn has_room(&self, id: SessionId, len: u64) -> (bool, bool) {
-        let uid = self.clients[&id].uid;
-        let fits = within(PER_USER, self.of_user(uid), len)
-            && within(PER_CLIENT, self.of_client(id), len)
+        let fits = self.is_within_its_own(id, len)
             && within(IN_ALL, self.of_all(), len)
             && within(SERVER, self.of_all(), len);
         (fits, self.world.lock().unwrap().is_full)
@@ -185,9 +190,13 @@ impl Pair {
 
     fn allocate(&mut self, id: SessionId, len: u64, label: u8) {
         let whole = len.next_multiple_of(page_size() as u64);
-        // It looks at what lingers where there is no room otherwise, and only then.
-        if len > 0 && self.has_room(id, whole) != (true, false) {
-            self.looked();
+        // It looks at what lingers where there is no room otherwise, and only then; at others'
+        // only where the limit is not the client's own.
+        if len > 0 && !self.is_within_its_own(id, whole) {
+            let uid = self.clients[&id].uid;
+            self.looked(|other| other == uid);
+        } else if len > 0 && self.has_room(id, whole) != (true, false) {
+            self.looked(|_any| true);
         }
         let (fits, is_full) = self.has_room(id, whole);
         let ask = Ask::Allocate {
@@ -295,7 +304,7 @@ impl Pair {
             }
             (Deed::Look, _) => {
                 let left = self.node.look_again();
-                self.looked();
+                self.looked(|_any| true);
                 assert_eq!(left, self.lingering.len());
             }
             (Deed::Stats { .. }, Some(id)) => {
@@ -317,7 +326,7 @@ impl Pair {
         self.check();
         self.world.lock().unwrap().elsewhere.clear();
         while self.node.look_again() > 0 {}
-        self.looked();
+        self.looked(|_any| true);
         self.check();
         assert!(self.world.lock().unwrap().out.is_empty());
         assert_eq!(self.server.usage().live, 0);
@@ -364,6 +373,7 @@ fn what_others_left_is_looked_at_before_a_buffer_is_refused() {
     let id = pair.nth(3).unwrap();
     pair.allocate(id, 4096, 0);
     assert_eq!(pair.clients[&id].held.len(), 1);
+    assert_eq!(pair.server.usage().failed, 0, "it was one request");
     pair.check();
     pair.ends();
 }

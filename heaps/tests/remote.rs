@@ -245,7 +245,8 @@ fn a_listener_leaves_the_node_of_another_alone() {
 
 #[test]
 fn descriptors_do_not_come_as_far_as_the_server() {
-    if !kernel::has_linux(6, 16) {
+    let test = "descriptors_do_not_come_as_far_as_the_server";
+    if !kernel::has_linux(test, (6, 16), "SO_PASSRIGHTS") {
         return;
     }
     let running = Running::start(Quotas::default());

@@ -5,6 +5,7 @@
 )]
 
 use std::fs::File;
+use std::mem::offset_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -16,6 +17,9 @@ struct SwSyncCreateFenceData {
     name: [u8; 32],
     fence: i32,
 }
+
+const _: () = assert!(size_of::<SwSyncCreateFenceData>() == 40);
+const _: () = assert!(offset_of!(SwSyncCreateFenceData, fence) == 36);
 
 nix::ioctl_readwrite!(ioctl_create_fence, b'W', 0, SwSyncCreateFenceData);
 

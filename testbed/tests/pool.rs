@@ -183,11 +183,9 @@ fn what_has_a_fence_in_it_waits_until_that_is_signalled() {
         .import_sync_file(Access::Write, fence.as_fd())
         .unwrap();
     drop((buffer, fence));
-    let began = Instant::now();
+    // To clear it would be to wait for the fence, which nobody signals.
     assert_ne!(heap.allocate(MIB).unwrap().id(), id);
     assert_eq!(pool.stats().waiting, 1);
-    // To clear it would have been to wait for the fence, which nobody signals.
-    assert!(began.elapsed() < Duration::from_secs(10));
     drop(timeline);
     let ids = [(); 2].map(|()| heap.allocate(MIB).unwrap());
     assert!(ids.iter().any(|buffer| buffer.id() == id));

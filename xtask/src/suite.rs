@@ -144,6 +144,8 @@ fn host_tests(root: &Path) -> Result<Tally> {
             "--exclude",
             BOARD_TESTS,
             "--no-fail-fast",
+            "--",
+            "--show-output",
         ],
         &[
             "test",
@@ -152,6 +154,8 @@ fn host_tests(root: &Path) -> Result<Tally> {
             "--lib",
             "--bins",
             "--no-fail-fast",
+            "--",
+            "--show-output",
         ],
     ];
     for arguments in runs {
@@ -246,7 +250,7 @@ fn board_script(programs: &[PathBuf]) -> String {
          try() {\n\
          \"$1\" --test-threads=1 --show-output && return\n\
          status=$?\n\
-         [ $status = 101 ] || echo \"DIED ${1##*/} with status $status\"\n\
+         [ $status = 101 ] || printf '\\nDIED %s with status %s\\n' \"${1##*/}\" $status\n\
          }\n"
     .to_owned();
     for program in programs {
@@ -290,4 +294,25 @@ fn summarize(groups: &[Group]) {
         total.failed.len(),
         total.skipped.len()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_program_that_dies_is_told_whatever_it_printed_before() {
+        let name = format!("xtask it's dying-{}", std::process::id());
+        let program = std::env::temp_dir().join(name);
+        fs::write(&program, "#!/bin/sh\nprintf 'test one ... '; exit 3\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let script = board_script(std::slice::from_ref(&program));
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        fs::remove_file(&program).unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let tally = Tally::of(&String::from_utf8(output.stdout).unwrap());
+        assert_eq!(tally.failed.len(), 1, "{tally:?}");
+        assert!(tally.failed[0].ends_with("with status 3"), "{tally:?}");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, value_parser};
 use dmaflow_core::format::Format;
-use dmaflow_core::heap::{Heap, HeapRegistry};
+use dmaflow_core::heap::{Heap, HeapRegistry, RegistryError};
 use dmaflow_core::stage::{Sink, StageError};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::description::{
@@ -145,6 +145,10 @@ fn candidates(
         return opened.map_err(|error| Failure::Pipeline(error.to_string()));
     }
     let mut heaps: Vec<_> = registry.heaps().cloned().collect();
+    let is_refused = |name: &str| {
+        let mut refused = registry.refused().iter();
+        refused.any(|heap| heap.info.answers_to(name))
+    };
     for name in described {
         let is_listed = |heap: &Heap| {
             let info = heap.info();
@@ -155,6 +159,8 @@ fn candidates(
         }
         match registry.open(name) {
             Ok(heap) => heaps.push(heap),
+            // One that is there and may not be opened is told of below.
+            Err(RegistryError::Refused { .. }) if is_refused(name) => {}
             Err(error) => tracing::warn!(%error, "a heap of the description is left out"),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use super::counters::{Budget, Counters, Usage};
@@ -64,6 +64,18 @@ pub struct OverBudget {
     pub budget: Budget,
     /// What it has.
     pub usage: Usage,
+}
+
+impl OverBudget {
+    /// Whether it is an account's of this name.
+    #[must_use]
+    pub fn is_of(&self, account: &Account) -> bool {
+        self.whose == quoted(account)
+    }
+}
+
+fn quoted(account: &Account) -> String {
+    format!("`{}`", account.name())
 }
 
 struct Limits<'a>(&'a Budget);
@@ -149,13 +161,13 @@ impl Account {
         std::iter::successors(Some(self), |account| account.0.above.as_ref())
     }
 
-    pub(super) fn is(&self, other: &Self) -> bool {
+    fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether anybody besides the one who asks still has it: heaps, buffers, users.
-    pub(super) fn is_in_use(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+    /// For whoever is not to keep it.
+    pub(super) fn known(&self) -> KnownAccount {
+        KnownAccount(Arc::downgrade(&self.0))
     }
 
     /// Charges a buffer to it and all above, or to none.
@@ -171,7 +183,7 @@ impl Account {
             charged.0.counters.undo(len);
         }
         Err(OverBudget {
-            whose: format!("`{}`", over.name()),
+            whose: quoted(over),
             budget: over.budget(),
             usage: over.usage(),
         })
@@ -229,6 +241,23 @@ impl Account {
     /// What the kernel's listings call its buffers.
     pub(super) fn buffer_name(&self) -> &CStr {
         &self.0.buffer_name
+    }
+}
+
+/// An account as long as others have it: users, heaps that allocate for it, buffers.
+pub(super) struct KnownAccount(Weak<Inner>);
+
+impl KnownAccount {
+    pub(super) fn is_in_use(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    pub(super) fn is(&self, account: &Account) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&account.0))
+    }
+
+    pub(super) fn account(&self) -> Option<Account> {
+        self.0.upgrade().map(Account)
     }
 }
 

@@ -14,8 +14,8 @@ use crate::dma_buf::DmaBuf;
 use crate::time::Clock;
 
 impl Heap {
-    /// Gives a buffer of at least `len` bytes, zeroed unless [`HeapInfo::zeroed`](super::HeapInfo::zeroed) says
-    /// otherwise.
+    /// Gives a buffer of at least `len` bytes, zeroed unless
+    /// [`HeapInfo::zeroed`](super::HeapInfo::zeroed) says otherwise.
     ///
     /// # Errors
     /// [`AllocError`], each case counted in [`Usage::failed`](super::Usage::failed).
@@ -34,6 +34,34 @@ impl Heap {
         len: usize,
         options: AllocOptions,
     ) -> Result<HeapBuffer, AllocError> {
+        match self.attempt(len, options) {
+            Ok(buffer) => Ok(buffer),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Gives a buffer as [`Heap::allocate_with`] does. Where there is none, `make_room` is told
+    /// why, and if it says that there may be one now, it is tried once more: one request, which
+    /// succeeds or fails.
+    ///
+    /// # Errors
+    /// [`AllocError`], counted in [`Usage::failed`](super::Usage::failed).
+    pub fn allocate_after(
+        &self,
+        len: usize,
+        options: AllocOptions,
+        make_room: impl FnOnce(&AllocError) -> bool,
+    ) -> Result<HeapBuffer, AllocError> {
+        let mut outcome = self.attempt(len, options);
+        if outcome.as_ref().is_err_and(make_room) {
+            outcome = self.attempt(len, options);
+        }
+        outcome.map_err(|error| self.failed(error))
+    }
+
+    /// Allocates, and counts success only.
+    #[inline]
+    fn attempt(&self, len: usize, options: AllocOptions) -> Result<HeapBuffer, AllocError> {
         // Whole pages, so that what is charged is what most exporters give.
         match NonZeroUsize::new(len).and_then(whole_pages) {
             Some(len) if self.takes(len, options) => self.export(&Request {
@@ -41,7 +69,7 @@ impl Heap {
                 align: options.align,
                 client: self.0.client,
             }),
-            _ => Err(self.failed(self.wrong(len, options))),
+            _ => Err(self.wrong(len, options)),
         }
     }
 
@@ -73,7 +101,7 @@ impl Heap {
         let registered = &*self.0.registered;
         let asked = request.len.get();
         let Some(serial) = registered.counters.take(asked) else {
-            return Err(self.failed(self.over_budget(asked)));
+            return Err(self.over_budget(asked));
         };
         let outcome = match Times::weight(asked, serial) {
             None => registered.ask(request, account),
@@ -81,7 +109,7 @@ impl Heap {
         };
         let buffer = match outcome {
             Ok(buffer) => buffer,
-            Err(error) => return Err(self.failed(self.refused(request, error))),
+            Err(error) => return Err(self.refused(request, error)),
         };
         if buffer.len() != asked {
             return self.other_len(request, buffer);
@@ -99,7 +127,7 @@ impl Heap {
     fn lent(&self, request: &Request, account: &Account) -> Result<HeapBuffer, AllocError> {
         let asked = request.len.get();
         if let Err(over) = account.take(asked) {
-            return Err(self.failed(self.over(asked, over)));
+            return Err(self.over(asked, over));
         }
         let mut buffer = match self.charged(request, Some(account)) {
             Ok(buffer) => buffer,
@@ -118,7 +146,7 @@ impl Heap {
     fn other_len(&self, request: &Request, buffer: DmaBuf) -> Result<HeapBuffer, AllocError> {
         let (registered, asked) = (&*self.0.registered, request.len.get());
         let Some(longer) = buffer.len().checked_sub(asked) else {
-            return Err(self.failed(self.short(request, buffer)));
+            return Err(self.short(request, buffer));
         };
         registered.counters.grant(longer);
         Ok(HeapBuffer {

@@ -73,9 +73,9 @@ impl<E: Exporter> Inner<E> {
             return Ok(());
         }
         let reason = format!(
-            "the pool has no room for another buffer of {len} bytes: it keeps at most {} bytes in {} \
-             buffers, and all of it was prewarmed or is held by others; raise the policy's `most` \
-             or `ulimit -n`, or prewarm less",
+            "the pool has no room for another buffer of {len} bytes: it keeps at most {} bytes in \
+             {} buffers, and all of it was prewarmed or is held by others; raise the policy's \
+             `most` or `ulimit -n`, or prewarm less",
             self.policy.most, self.most_buffers,
         );
         let errno = Errno::ENOSPC;
@@ -89,7 +89,10 @@ impl<E: Exporter> Inner<E> {
             filled += bytes;
             if let Err(error) = outcome {
                 tracing::debug!(%error, "what was prewarmed does not come back yet");
-                break;
+                // Where the pool itself has no room for a class, another's may still fit.
+                if error.errno() != Some(Errno::ENOSPC) {
+                    break;
+                }
             }
         }
         filled

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, Uid, chmodat, chownat, fchmod, flock,
+    AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, Uid, chmodat, chownat, fchmod, flock, fstat,
 };
 use rustix::io::ioctl_fionbio;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen,
     socket_with,
 };
+use rustix::process::geteuid;
 
 use super::{ServeError, errno};
 use crate::node;
@@ -26,7 +27,9 @@ use crate::sys::rights;
 const BACKLOG: i32 = 128;
 
 /// What is locked while a node is made: a file of the server's own beside its nodes, which stays.
-/// The directory itself anybody may open, lock and so keep. No heap is called so.
+/// The directory itself anybody may open, lock and so keep. No heap is called so. In everybody's
+/// directory each user has a file, whose name ends in theirs: they cannot replace each other's
+/// nodes there anyway.
 const LOCK: &str = ".lock";
 
 /// Who may open a node.
@@ -192,10 +195,19 @@ fn lock(directory: &Path) -> Result<OwnedFd, ServeError> {
             path: directory.to_owned(),
         });
     }
+    let us = geteuid();
+    let name = match everybodys {
+        true => format!("{LOCK}-{}", us.as_raw()),
+        false => LOCK.to_owned(),
+    };
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let ours = Mode::RUSR | Mode::WUSR;
-    let fd = rustix::fs::open(directory.join(LOCK), flags, ours)
-        .map_err(|error| failed("make a file to lock in", errno(error)))?;
+    let in_it = |error| failed("make a file to lock in", errno(error));
+    let fd = rustix::fs::open(directory.join(name), flags, ours).map_err(in_it)?;
+    // Whoever has it open too could keep it locked.
+    if fstat(&fd).map_err(in_it)?.st_uid != us.as_raw() {
+        return Err(failed("make a file to lock in", Errno::EEXIST));
+    }
     rustix::io::retry_on_intr(|| flock(&fd, FlockOperation::LockExclusive))
         .map_err(|error| failed("lock", errno(error)))?;
     Ok(fd)

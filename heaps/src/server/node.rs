@@ -46,8 +46,9 @@ type Alone = Box<dyn Fn(&DmaBuf) -> bool + Send>;
 ///
 /// What a session had when it ended, or released while others still had it, *lingers*: it stays
 /// charged to its user and is not used again until [`Node::look_again`] finds it with nobody.
-/// Ordinary memory does not tell who has it (see [`DmaBuf::is_alone`]) and does not linger; it
-/// is charged by the kernel to whoever writes it, as a memfd of the client's own would be.
+/// Ordinary memory and a driver's own do not tell who has them (see [`DmaBuf::counts_holders`])
+/// and do not linger: a memfd is charged by the kernel to whoever writes it, as one of the
+/// client's own would be.
 ///
 /// # Invariants
 /// Each buffer on loan is one session's or lingers with one user. Every session's user is known.
@@ -109,8 +110,7 @@ impl Node {
     /// who has how much.
     #[must_use]
     pub fn new(heap: Heap, quotas: Quotas, server: &Account, owner: u32) -> Self {
-        let tells = heap.info().importable;
-        let alone = move |buffer: &DmaBuf| !tells || buffer.is_alone();
+        let alone = |buffer: &DmaBuf| !buffer.counts_holders() || buffer.is_alone();
         Self::with_alone(heap, quotas, server, owner, alone)
     }
 

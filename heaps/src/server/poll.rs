@@ -325,6 +325,7 @@ mod tests {
         looks.plan(0, now);
         assert_eq!(looks.next, None);
     }
+
     #[test]
     fn a_count_that_keeps_changing_does_not_put_a_look_off() {
         let start = Instant::now();

@@ -268,8 +268,8 @@ fn names(formats: &[Format]) -> String {
     }
 }
 
-/// The heaps to try, in order: the user's, or else the best first. Of several that were named, those that cannot be opened are
-/// passed over.
+/// The heaps to try, in order: the user's, or else the best first. Of several that were named,
+/// those that cannot be opened are passed over.
 fn candidate_heaps(
     builder: &mut Builder,
     registry: &HeapRegistry,

@@ -57,11 +57,8 @@ impl Node {
         };
         let options = AllocOptions { align, flags };
         let heap = self.session(id)?.heap_for(label).clone();
-        let mut given = heap.allocate_with(asked, options);
         // What somebody who died a moment ago had may be free by now, and be all there is.
-        if given.as_ref().is_err_and(is_want) && self.finds_something() {
-            given = heap.allocate_with(asked, options);
-        }
+        let given = heap.allocate_after(asked, options, |error| self.finds_room(id, error));
         let buffer = match given {
             Ok(buffer) => buffer,
             Err(error) => return Ok(Err(refusal(&error))),
@@ -77,10 +74,27 @@ impl Node {
         Ok(Ok((len, id)))
     }
 
-    /// Looks at what lingers, each user's, and tells whether some of it was free.
-    fn finds_something(&mut self) -> bool {
-        let before = self.lingering();
-        before > 0 && self.look_again() < before
+    /// Looks at what lingers, for want of which a request failed, and tells whether some of it
+    /// was free. Who is at a limit of their own has nobody else's looked at.
+    fn finds_room(&mut self, id: SessionId, error: &AllocError) -> bool {
+        let Some(session) = self.sessions.get(&id) else {
+            return false;
+        };
+        let user = self.users.get_mut(&session.peer().uid);
+        let own = match (error, user) {
+            (AllocError::OverBudget { over, .. }, Some(user)) => {
+                let own = over.is_of(session.account()) || over.is_of(user.account());
+                own.then_some(user)
+            }
+            _ => None,
+        };
+        let Some(user) = own else {
+            let before = self.lingering();
+            return is_want(error) && before > 0 && self.look_again() < before;
+        };
+        let before = user.lingering();
+        user.look_again(&self.alone);
+        user.lingering() < before
     }
 
     pub(super) fn take_back(&mut self, id: SessionId, buffer: u64) -> Result<(), Over> {
