@@ -1,5 +1,8 @@
 //! What a run came to, for people and for programs.
 
+use std::time::Duration;
+
+use dmaflow_core::heap::HeapStats;
 use dmaflow_core::time::Timestamp;
 use dmaflow_pipelines::{Agreement, Report};
 use serde_json::{Map, Value, json};
@@ -142,14 +145,7 @@ pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> 
         "counters": counters,
         "first_flip_monotonic_us": report.first_flip.map(|at| at.as_nanos() / 1000),
         "first_flip_us": report.first_flip.and_then(|at| at.since(began)).map(micros),
-        "heap_stats": {
-            "live": report.heap.usage.live,
-            "peak": report.heap.usage.peak,
-            "total": report.heap.usage.total,
-            "failed": report.heap.usage.failed,
-            "live_bytes": report.heap.usage.live_bytes,
-            "peak_bytes": report.heap.usage.peak_bytes,
-        },
+        "heap_stats": heap(&report.heap),
     });
     if let (Value::Object(whole), Value::Object(agreed)) =
         (&mut value, crate::check::json(agreement))
@@ -159,13 +155,37 @@ pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> 
     value
 }
 
+fn heap(stats: &HeapStats) -> Value {
+    let HeapStats { usage, idle, times } = stats;
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let buckets = times
+        .buckets()
+        .map(|(below, count)| json!({ "below": nanos(below), "count": count }));
+    json!({
+        "live": usage.live,
+        "peak": usage.peak,
+        "total": usage.total,
+        "failed": usage.failed,
+        "live_bytes": usage.live_bytes,
+        "peak_bytes": usage.peak_bytes,
+        "cached_bytes": idle.cached,
+        "deferred_bytes": idle.deferred,
+        "reclaimed_bytes": idle.reclaimed,
+        "alloc_ns": {
+            "count": times.count(),
+            "p50": times.percentile(50).map(nanos),
+            "p99": times.percentile(99).map(nanos),
+            "buckets": buckets.collect::<Vec<_>>(),
+        },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use dmaflow_core::stage::Counter;
     use dmaflow_core::time::Quantiles;
     use dmaflow_pipelines::{Dropped, Step};
-    use std::time::Duration;
 
     fn report() -> Report {
         let took = |[p50, p90, p99, max]: [u64; 4]| Quantiles {

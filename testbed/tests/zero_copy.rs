@@ -33,6 +33,11 @@ fn camera_to_display_shows_what_was_committed() {
         "{}",
         run.json
     );
+    // Each of these buffers is long enough to be timed.
+    assert_eq!(
+        run.number("/heap_stats/alloc_ns/count"),
+        run.number("/heap_stats/total")
+    );
     buffers.assert_none_since();
 }
 
