@@ -80,6 +80,30 @@ fn a_heap_conforms_by_its_node_whoever_is_behind_it() {
 }
 
 #[test]
+fn a_displays_memory_that_was_lent_comes_back() {
+    let Some(_board) = Board::for_test("a_displays_memory_that_was_lent_comes_back") else {
+        return;
+    };
+    let _alone = alone();
+    let bufs = DmaBufs::now();
+    let mut cards = dmaflow_kms_sink::heaps::of_cards().into_iter();
+    let (info, exporter) = cards.find(|(info, _)| info.name == "dumb:vkms").unwrap();
+    drop(cards);
+    let serving = Serving::start(Heap::new(info, exporter.unwrap()), Quotas::default(), 0o600);
+    // Nobody can tell whether the driver has it still, so it is not waited for.
+    let buffer = Heap::open(&serving.node)
+        .unwrap()
+        .allocate(1 << 20)
+        .unwrap();
+    assert!(buffer.is_importable());
+    assert_eq!(serving.live(), 1);
+    drop(buffer);
+    eventually("buffer back", || serving.live() == 0);
+    drop(serving);
+    bufs.assert_none_since();
+}
+
+#[test]
 fn a_pipeline_streams_from_a_served_heap() {
     let Some(board) = Board::for_test("a_pipeline_streams_from_a_served_heap") else {
         return;
