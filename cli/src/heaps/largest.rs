@@ -25,7 +25,7 @@ pub(super) enum Largest {
     Unknown,
 }
 
-const MOST_TRIES: u32 = 16;
+const MOST_TRIES: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Finds out, by trying where that takes contiguous memory only: that is a region of its own,
@@ -69,8 +69,9 @@ fn tried(heap: &Heap, first: u64, ceiling: u64) -> Largest {
     }
 }
 
-/// Halves what is between the longest that fits and the shortest that does not, after a first
-/// try.
+/// Goes up or down from a first try, in steps that grow from a 64th of the ceiling, until one fits
+/// and one does not; then halves what is between. What a kernel calls free is close to the truth,
+/// and each try takes a slow board a good part of its time.
 fn search(
     first: u64,
     ceiling: u64,
@@ -81,6 +82,7 @@ fn search(
     let whole = |len: u64| len / page * page;
     let (mut fitting, mut failing) = (0, whole(ceiling) + page);
     let (mut len, mut tries) = (whole(first.min(ceiling)).max(page), 0);
+    let mut step = whole(ceiling / 64).max(page);
     let close = |fitting: u64, failing: u64| failing - fitting <= page.max(fitting / 64);
     while !close(fitting, failing) && tries < MOST_TRIES && has_time() {
         tries += 1;
@@ -89,7 +91,13 @@ fn search(
         } else {
             failing = len;
         }
-        len = whole(fitting + (failing - fitting) / 2).max(page);
+        let halfway = whole(fitting + (failing - fitting) / 2).max(page);
+        len = match (fitting, failing) {
+            (0, failing) => failing.checked_sub(step).unwrap_or(halfway).max(page),
+            (fitting, failing) if failing > ceiling => whole(ceiling).min(fitting + step),
+            _ => halfway,
+        };
+        step = step.saturating_mul(4);
     }
     Ok(Largest::Tried {
         len: fitting,
@@ -174,15 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn a_good_guess_takes_few_tries() {
+        let (all, free) = (128 << 20, 122 << 20);
+        for truth in [free, free - (1 << 20), free + (1 << 20)] {
+            let (_len, tries, exact) = searched_from(free, all, truth);
+            assert!(exact && tries <= 3, "{truth}: {tries}");
+        }
+    }
+
+    #[test]
     fn without_time_it_says_so() {
         let mut left = 3;
         let has_time = || {
             left -= 1;
             left > 0
         };
-        let found = search(128 << 20, 128 << 20, has_time, |len| Ok(len <= 70 << 20)).unwrap();
+        let found = search(128 << 20, 128 << 20, has_time, |len| Ok(len < 128 << 20)).unwrap();
         let expected = Largest::Tried {
-            len: 64 << 20,
+            len: 126 << 20,
             tries: 2,
             exact: false,
         };
