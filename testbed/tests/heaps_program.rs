@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::heap::Account;
-use dmaflow_testbed::{Board, DmaBufs, HugePages, NodeMode, Run, Running, dmaflow, dmaflow_as};
+use dmaflow_testbed::{
+    Board, DmaBufs, HugePages, NodeMode, Run, Running, dmaflow, dmaflow_as, eventually,
+};
 use serde_json::Value;
 
 const NOBODY: u32 = 65_534;
@@ -38,7 +40,16 @@ fn heaps_tell_what_they_can_give_now() {
     let heaps = dmaflow_heaps::registry();
     let cma = heaps.open("default_cma_region").unwrap();
     let look = || Run::of(&mut dmaflow(&["heaps", "--json"]));
-    let run = look();
+    // A board that is slow for a moment has no time to try enough.
+    let mut run = look();
+    eventually("time to find the longest", || {
+        let cma = find(&told(&run)["heaps"], "name", cma.name());
+        let exact = cma["largest_now"]["exact"] == true;
+        if !exact {
+            run = look();
+        }
+        exact
+    });
     let value = told(&run);
     let total = value["memory"]["cma_total"].as_u64().unwrap();
     assert_eq!(cma.info().total, Some(total));
@@ -46,7 +57,6 @@ fn heaps_tell_what_they_can_give_now() {
     assert_eq!(listed["contiguity"], "contiguous");
     assert_eq!(listed["total"], total);
     assert_eq!(listed["largest_now"]["how"], "tried", "{listed}");
-    assert_eq!(listed["largest_now"]["exact"], true, "{listed}");
     let largest = listed["largest_now"]["bytes"].as_u64().unwrap();
     assert!(largest > total / 4 && largest <= total, "{listed}");
     before.assert_none_since();
