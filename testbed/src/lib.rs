@@ -24,7 +24,8 @@ pub use faults::Faults;
 pub use huge_pages::HugePages;
 pub use node_mode::NodeMode;
 pub use program::{
-    Run, Running, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid, world_readable,
+    Run, Running, VIVID_ON_VKMS, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid,
+    world_readable,
 };
 pub use serving::{Serving, eventually, within};
 pub use timeline::Timeline;

@@ -53,6 +53,16 @@ impl Run {
     }
 }
 
+/// The description of a camera on a display, with vivid's small pictures on vkms: for any of the
+/// program's commands that take one.
+pub const VIVID_ON_VKMS: &[&str] = &[
+    "examples/camera-to-display.toml",
+    "--set=camera.device=vivid",
+    "--set=camera.width=640",
+    "--set=camera.height=480",
+    "--set=screen.card=vkms",
+];
+
 /// The program with its arguments, in the checkout.
 #[must_use]
 pub fn dmaflow(arguments: &[&str]) -> Command {

@@ -4,20 +4,14 @@
 use std::fs;
 
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
-use dmaflow_testbed::{Board, DmaBufs, Run, dmaflow, dmaflow_as, world_readable};
+use dmaflow_testbed::{Board, DmaBufs, Run, VIVID_ON_VKMS, dmaflow, dmaflow_as, world_readable};
 use serde_json::Value;
 
 const NOBODY: u32 = 65_534;
 
-const PIPELINE: &[&str] = &[
-    "doctor",
-    "examples/camera-to-display.toml",
-    "--set=camera.device=vivid",
-    "--set=camera.width=640",
-    "--set=camera.height=480",
-    "--set=screen.card=vkms",
-    "--json",
-];
+fn of_pipeline() -> Vec<&'static str> {
+    [&["doctor"], VIVID_ON_VKMS, &["--json"]].concat()
+}
 
 /// What was found with this verdict, as text.
 fn with_verdict<'r>(run: &'r Run, verdict: &str) -> Vec<&'r Value> {
@@ -41,13 +35,13 @@ fn a_healthy_board_has_no_problem() {
         return;
     };
     let before = DmaBufs::now();
-    for arguments in [&["doctor", "--json"][..], PIPELINE] {
+    for arguments in [&["doctor", "--json"][..], &of_pipeline()] {
         let run = Run::of(&mut dmaflow(arguments));
         assert_eq!(with_verdict(&run, "problem"), Vec::<&Value>::new());
         assert_eq!((run.status, &run.json["healthy"]), (Some(0), &true.into()));
         assert!(with_verdict(&run, "unknown").is_empty(), "{}", run.json);
     }
-    let run = Run::of(&mut dmaflow(PIPELINE));
+    let run = Run::of(&mut dmaflow(&of_pipeline()));
     let well = with_verdict(&run, "ok");
     let about = |about: &str| {
         let found = well.iter().find(|finding| finding["about"] == about);
@@ -69,7 +63,7 @@ fn the_holder_of_a_display_is_named() {
         ..KmsSinkConfig::default()
     });
     let held = held.unwrap();
-    for arguments in [&["doctor", "--json"][..], PIPELINE] {
+    for arguments in [&["doctor", "--json"][..], &of_pipeline()] {
         let run = Run::of(&mut dmaflow(arguments));
         assert_eq!(run.status, Some(1), "{}", run.json);
         let problems = with_verdict(&run, "problem");
@@ -86,7 +80,7 @@ fn the_holder_of_a_display_is_named() {
         assert!(text(display, "remedy").contains("stop it"));
     }
     drop(held);
-    let run = Run::of(&mut dmaflow(PIPELINE));
+    let run = Run::of(&mut dmaflow(&of_pipeline()));
     assert_eq!(run.status, Some(0), "{}", run.json);
 }
 
@@ -129,7 +123,7 @@ fn another_user_is_told_what_is_closed() {
     let Some(_board) = Board::for_test("another_user_is_told_what_is_closed") else {
         return;
     };
-    let mut pipeline = PIPELINE.to_vec();
+    let mut pipeline = of_pipeline();
     let description = world_readable(pipeline[1]);
     pipeline[1] = &description;
     for arguments in [&["doctor", "--json"][..], &pipeline] {

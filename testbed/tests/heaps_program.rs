@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::heap::Account;
 use dmaflow_testbed::{
-    Board, DmaBufs, HugePages, NodeMode, Run, Running, dmaflow, dmaflow_as, eventually,
+    Board, DmaBufs, HugePages, NodeMode, Run, Running, VIVID_ON_VKMS, dmaflow, dmaflow_as,
+    eventually,
 };
 use serde_json::Value;
 
@@ -166,15 +167,7 @@ fn the_devices_of_a_running_pipeline_are_told() {
     let Some(_board) = Board::for_test("the_devices_of_a_running_pipeline_are_told") else {
         return;
     };
-    let run = [
-        "run",
-        "examples/camera-to-display.toml",
-        "--set=camera.device=vivid",
-        "--set=camera.width=640",
-        "--set=camera.height=480",
-        "--set=screen.card=vkms",
-        "--quiet",
-    ];
+    let run = [&["run"], VIVID_ON_VKMS, &["--quiet"]].concat();
     let running = Running::start(&mut dmaflow(&run));
     let patience = Instant::now() + Duration::from_secs(60);
     loop {

@@ -8,24 +8,14 @@ use dmaflow_core::time::Rate;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::{Limits, Pipeline};
 use dmaflow_testbed::{
-    Board, DmaBufs, NodeMode, Run, Running, dmaflow, dmaflow_as, eventually, open_files,
-    reload_vivid, world_readable,
+    Board, DmaBufs, NodeMode, Run, Running, VIVID_ON_VKMS, dmaflow, dmaflow_as, eventually,
+    open_files, reload_vivid, world_readable,
 };
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 use nix::sys::signal::Signal;
 
-const RUN: &[&str] = &[
-    "run",
-    "examples/camera-to-display.toml",
-    "--set=camera.device=vivid",
-    "--set=camera.width=640",
-    "--set=camera.height=480",
-    "--set=screen.card=vkms",
-    "--json",
-];
-
 fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    RUN.iter().chain(more).copied().collect()
+    [&["run"], VIVID_ON_VKMS, &["--json"], more].concat()
 }
 
 fn short_run() -> Run {
@@ -34,7 +24,7 @@ fn short_run() -> Run {
 
 /// Starts an endless run, and waits until the display belongs to it.
 fn endless() -> Running {
-    let running = Running::start(&mut dmaflow(RUN));
+    let running = Running::start(&mut dmaflow(&arguments(&[])));
     eventually("a framebuffer of dmaflow on the display", || {
         display_state().contains("allocated by = dmaflow")
     });

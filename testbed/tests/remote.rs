@@ -17,7 +17,8 @@ use dmaflow_core::heap::{Account, Budget, Contiguity, Heap};
 use dmaflow_heaps::server::Quotas;
 use dmaflow_heaps::{Memfd, OpenHeap};
 use dmaflow_testbed::{
-    Board, DmaBufs, Run, Serving, conformance, dmaflow, eventually, hostile, open_files,
+    Board, DmaBufs, Run, Serving, VIVID_ON_VKMS, conformance, dmaflow, eventually, hostile,
+    open_files,
 };
 
 /// Open files and dma-bufs are counted, so that tests wait for each other.
@@ -118,17 +119,8 @@ fn a_pipeline_streams_from_a_served_heap() {
     let heap = lent(from);
     let serving = Serving::start(heap.clone(), Quotas::default(), 0o600);
     let camera_heap = format!("--set=camera.heap={}", serving.node.display());
-    let run = Run::of(&mut dmaflow(&[
-        "run",
-        "examples/camera-to-display.toml",
-        "--set=camera.device=vivid",
-        "--set=camera.width=640",
-        "--set=camera.height=480",
-        "--set=screen.card=vkms",
-        &camera_heap,
-        "--frames=15",
-        "--json",
-    ]));
+    let few = [&camera_heap, "--frames=15", "--json"];
+    let run = Run::of(&mut dmaflow(&[&["run"], VIVID_ON_VKMS, &few].concat()));
     run.assert_went_well();
     assert!(heap.stats().usage.total >= 2, "{:?}", heap.stats());
     assert_eq!(

@@ -12,13 +12,16 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::cargo;
-use crate::kernel::Choice;
+use crate::kernel::{Choice, Kernel};
 use crate::packages::{Purpose, ensure_installed};
 use crate::profile::Profile;
-use crate::vm::{self, Boot};
+use crate::vm::{self, Boot, Output};
 use crate::workspace;
 use contender::{Contender, LONG, Run, SHORT, SIZES};
 use table::Row;
+
+/// The board that all is measured on.
+const PROFILE: &str = "pc";
 
 /// Times are of use only beside others of the same boot, so there is one.
 const TIME_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -60,6 +63,31 @@ fn micro(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Boots the board once, and runs a script there to its end. Returns the kernel that it ran on.
+fn on_pc(
+    root: &Path,
+    results: &Path,
+    time_limit: Duration,
+    script: String,
+    output: Output,
+) -> Result<Kernel> {
+    let kernel = Choice::Built.kernel(root)?;
+    let profile = Profile::load(root, PROFILE)?;
+    let boot = Boot {
+        root,
+        kernel: &kernel,
+        profile: &profile,
+        memory: None,
+        results,
+        environment: &[],
+        time_limit,
+        screenshot: None,
+        command: &["sh".to_owned(), "-c".to_owned(), script],
+    };
+    boot.run(output)?.succeeded(results)?;
+    Ok(kernel)
+}
+
 fn compare(root: &Path) -> Result<()> {
     vm::ensure_possible()?;
     ensure_installed(&[Purpose::Bench])?;
@@ -75,22 +103,15 @@ fn compare(root: &Path) -> Result<()> {
     )?;
     let results = workspace::target(root).join("bench");
     let _held = workspace::claim(&results)?;
-    let kernel = Choice::Built.kernel(root)?;
-    let profile = Profile::load(root, "pc")?;
     let xtask = std::env::current_exe().context("cannot tell this program's path")?;
-    let ending = Boot {
+    let output = Box::new(std::io::stdout());
+    let kernel = on_pc(
         root,
-        kernel: &kernel,
-        profile: &profile,
-        memory: None,
-        results: &results,
-        environment: &[],
-        time_limit: TIME_LIMIT,
-        screenshot: None,
-        command: &["sh".to_owned(), "-c".to_owned(), contender::script(&xtask)],
-    }
-    .run(Box::new(std::io::stdout()))?;
-    ending.succeeded(&results)?;
+        &results,
+        TIME_LIMIT,
+        contender::script(&xtask),
+        output,
+    )?;
 
     let mut rows = Vec::new();
     for size in SIZES {
@@ -107,7 +128,7 @@ fn compare(root: &Path) -> Result<()> {
         kernel.release
     );
     fs::write(results.join("results.md"), format!("{how}{text}"))?;
-    let value = json!({ "kernel": kernel.release, "profile": profile.name, "rows": rows });
+    let value = json!({ "kernel": kernel.release, "profile": PROFILE, "rows": rows });
     fs::write(results.join("results.json"), format!("{value:#}\n"))?;
     println!(
         "\n{how}{text}\nkept in {}",

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::on_pc;
 use crate::cargo;
-use crate::kernel::Choice;
 use crate::output::Tee;
-use crate::profile::Profile;
-use crate::vm::{self, Boot};
+use crate::vm;
 use crate::workspace;
 
 /// The long buffers take the emulated board some minutes to clear.
@@ -36,21 +35,8 @@ pub(super) fn measure(root: &Path) -> Result<()> {
     let _held = workspace::claim(&results)?;
     let text = results.join("heaps.txt");
     let kept = File::create(&text).with_context(|| format!("cannot write {}", text.display()))?;
-    let kernel = Choice::Built.kernel(root)?;
-    let profile = Profile::load(root, "pc")?;
-    let ending = Boot {
-        root,
-        kernel: &kernel,
-        profile: &profile,
-        memory: None,
-        results: &results,
-        environment: &[],
-        time_limit: TIME_LIMIT,
-        screenshot: None,
-        command: &["sh".to_owned(), "-c".to_owned(), SCRIPT.to_owned()],
-    }
-    .run(Box::new(Tee(std::io::stdout(), kept)))?;
-    ending.succeeded(&results)?;
+    let output = Box::new(Tee(std::io::stdout(), kept));
+    on_pc(root, &results, TIME_LIMIT, SCRIPT.to_owned(), output)?;
     println!("\nkept in {}", text.display());
     Ok(())
 }
