@@ -7,7 +7,7 @@ mod users;
 
 pub use meta::{CaptureStamp, FrameFlags, FrameMeta, StampPoint};
 pub use place::FramePlace;
-pub use pool::{FramePool, PoolError, ReleaseHook};
+pub use pool::{FramePool, PoolError, PoolId, ReleaseHook};
 
 use std::sync::Arc;
 
@@ -50,6 +50,12 @@ impl Frame {
     #[must_use]
     pub fn slot(&self) -> usize {
         self.inner().index
+    }
+
+    /// The pool it is on loan from.
+    #[must_use]
+    pub fn pool(&self) -> PoolId {
+        self.inner().pool()
     }
 
     /// Its buffers, in the order of [`Layout::buffer_lens`].

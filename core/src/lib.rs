@@ -4,6 +4,7 @@
 //! a [`frame::FramePool`] takes its frames from one of them before streaming; stages
 //! ([`stage::Source`], [`stage::Sink`]) import the pool and pass [`frame::Frame`]s on.
 
+pub mod caps;
 mod causes;
 pub mod dma_buf;
 pub mod format;

@@ -12,6 +12,7 @@ mod tests;
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::meta::SharedMeta;
@@ -41,6 +42,17 @@ pub enum PoolError {
     Hooked,
 }
 
+/// Which pool it is, of all that the program ever made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolId(u64);
+
+impl PoolId {
+    fn next() -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        Self(MADE.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// What a pool's owner does as soon as a frame is free, from whichever thread dropped it.
 pub trait ReleaseHook: Send + Sync {
     /// The frame in `slot` is free and can be acquired again.
@@ -50,6 +62,7 @@ pub trait ReleaseHook: Send + Sync {
 /// What slots share. Slots do not reach back to the pool, so that frames which outlive it keep
 /// their own memory only.
 struct Common {
+    id: PoolId,
     layout: Layout,
     hook: OnceLock<Box<dyn ReleaseHook>>,
 }
@@ -74,6 +87,10 @@ impl fmt::Debug for Slot {
 impl Slot {
     pub(super) fn layout(&self) -> &Layout {
         &self.common.layout
+    }
+
+    pub(super) fn pool(&self) -> PoolId {
+        self.common.id
     }
 
     fn acquire(self: &Arc<Self>) -> Option<Frame> {
@@ -119,6 +136,7 @@ impl FramePool {
     /// [`PoolError::Alloc`].
     pub fn allocate(heap: &Heap, layout: &Layout, count: usize) -> Result<Self, PoolError> {
         let common = Arc::new(Common {
+            id: PoolId::next(),
             layout: layout.clone(),
             hook: OnceLock::new(),
         });
@@ -143,6 +161,12 @@ impl FramePool {
             common,
             heap: heap.clone(),
         })
+    }
+
+    /// Which pool it is; clones are the same one.
+    #[must_use]
+    pub fn id(&self) -> PoolId {
+        self.common.id
     }
 
     /// Has `hook` called whenever a frame becomes free.

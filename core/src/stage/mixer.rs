@@ -1,0 +1,86 @@
+//! Stages that show the frames of several links together.
+
+use std::time::Duration;
+
+use super::{Choice, Counter, DeviceKey, StageError};
+use crate::format::Format;
+use crate::frame::{Frame, FramePool};
+use crate::time::Timestamp;
+
+/// A stage that uses up the frames of several links, each in a place of its own: a display
+/// that shows two cameras on two planes.
+///
+/// It is a [`Sink`](super::Sink) with more than one input; what is said there holds for each
+/// input here.
+pub trait Mixer: Send {
+    /// Who it is: connector and card.
+    fn device(&self) -> String;
+
+    /// Who it is from boot to boot; what a stage without a key answered is not remembered.
+    fn key(&self) -> Option<DeviceKey> {
+        None
+    }
+
+    /// How many links lead into it.
+    fn inputs(&self) -> usize;
+
+    /// The formats that an input takes, best first.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn formats(&mut self, input: usize) -> Result<Vec<Format>, StageError>;
+
+    /// Imports every frame of a pool for an input, besides the pools that it has already.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
+    /// as before the call.
+    fn attach(&mut self, input: usize, pool: &FramePool) -> Result<(), StageError>;
+
+    /// Finds a way to show all inputs together, short of showing anything.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when there is none; the stage is then as before the call.
+    fn arrange(&mut self) -> Result<Vec<Choice>, StageError>;
+
+    /// Lets go of all pools.
+    fn detach(&mut self);
+
+    /// How many frames of an input it keeps while it waits for the next one.
+    fn frames_held(&self) -> usize;
+
+    /// As [`Sink::settles_within`](super::Sink::settles_within).
+    fn settles_within(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Waits until what it was given last is in view, and so until it can take more at once.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn ready(&mut self) -> Result<(), StageError>;
+
+    /// Takes frames, by input, to show them next, all at once; an input without one keeps what
+    /// it shows. Returns when it gave them to the display, on
+    /// [`Clock::Monotonic`](crate::time::Clock::Monotonic).
+    ///
+    /// # Errors
+    /// [`StageError`]; the frames are let go.
+    fn show(&mut self, frames: &mut [Option<Frame>]) -> Result<Timestamp, StageError>;
+
+    /// Adds when what it was given came into view: one moment for each [`Mixer::show`], in
+    /// order. To be asked once in [`FLIPS_KEPT`](super::FLIPS_KEPT) at least.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError>;
+
+    /// As [`Sink::stop`](super::Sink::stop).
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn stop(&mut self) -> Result<(), StageError>;
+
+    /// What it counted, in a fixed order.
+    fn counters(&self) -> Vec<Counter>;
+}

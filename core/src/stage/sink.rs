@@ -1,0 +1,88 @@
+//! Where frames end.
+
+use std::time::Duration;
+
+use super::{Choice, Counter, DeviceKey, StageError};
+use crate::format::Format;
+use crate::frame::{Frame, FramePool};
+use crate::time::Timestamp;
+
+/// Flips that a sink can remember until it is asked for them: half of what the kernel keeps
+/// of a display's events (`drm_file_alloc` in `drivers/gpu/drm/drm_file.c`).
+pub const FLIPS_KEPT: usize = 64;
+
+/// A stage that uses frames up.
+pub trait Sink: Send {
+    /// Who it is: connector and card.
+    fn device(&self) -> String;
+
+    /// Who it is from boot to boot; what a stage without a key answered is not remembered.
+    fn key(&self) -> Option<DeviceKey> {
+        None
+    }
+
+    /// Whether a device imports the frames, so that only importable memory will do.
+    fn imports(&self) -> bool {
+        true
+    }
+
+    /// The formats it takes, best first; `None` when it takes any.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError>;
+
+    /// Imports every frame of a pool, besides the pools that it has already, and finds a way to
+    /// show them, short of showing one. Frames of several pools come where several sources lead
+    /// here by turns; they are alike but for where their pixels lie.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
+    /// as before the call.
+    fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError>;
+
+    /// Lets go of the pool.
+    fn detach(&mut self);
+
+    /// How many frames it keeps while it waits for the next one.
+    fn frames_held(&self) -> usize;
+
+    /// How long a frame takes at most to come into view, where that is known beforehand: so
+    /// long after [`Sink::show`] there is nothing to wait for, and [`Sink::ready`] need not be
+    /// asked.
+    fn settles_within(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Waits until the frame that it was given last is in view, and so until it can take the
+    /// next one at once.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn ready(&mut self) -> Result<(), StageError>;
+
+    /// Takes a frame to show it next, and returns when it gave it to the display, on
+    /// [`Clock::Monotonic`](crate::time::Clock::Monotonic). The frame before is then in view.
+    ///
+    /// # Errors
+    /// [`StageError`]; the frame is let go.
+    fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError>;
+
+    /// Adds when frames came into view, on [`Clock::Monotonic`](crate::time::Clock::Monotonic):
+    /// of each frame once, in the order in which they were given, and of none that is still to
+    /// come into view. To be asked once in [`FLIPS_KEPT`] frames at least.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError>;
+
+    /// Lets go of every frame and leaves the device as it was found. May be started again by
+    /// the next [`Sink::show`]; a stage that does not run is left alone.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn stop(&mut self) -> Result<(), StageError>;
+
+    /// What it counted, in a fixed order.
+    fn counters(&self) -> Vec<Counter>;
+}

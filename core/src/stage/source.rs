@@ -1,0 +1,87 @@
+//! Where frames come from.
+
+use std::sync::Arc;
+
+use super::{Choice, Counter, DeviceKey, StageError};
+use crate::format::Format;
+use crate::frame::{Frame, FramePool};
+use crate::layout::Layout;
+use crate::time::Rate;
+
+/// What a source will deliver.
+#[derive(Clone, Debug)]
+pub struct SourcePlan {
+    /// Where the device puts the pixels.
+    pub layout: Layout,
+    /// How often a frame comes, where the source knows.
+    pub rate: Option<Rate>,
+    /// Buffers that the device needs queued to run.
+    pub min_buffers: usize,
+    /// What it chose by itself.
+    pub choices: Vec<Choice>,
+}
+
+/// Ends a source's wait for frames from another thread.
+pub trait Stopper: Send + Sync {
+    /// Makes [`Source::next_frame`] return `None`, now and from now on.
+    fn stop(&self);
+}
+
+/// A stage that makes frames.
+pub trait Source: Send {
+    /// Who it is: card name and node.
+    fn device(&self) -> String;
+
+    /// Who it is from boot to boot; what a stage without a key answered is not remembered.
+    fn key(&self) -> Option<DeviceKey> {
+        None
+    }
+
+    /// Whether a device imports the frames, so that only importable memory will do.
+    fn imports(&self) -> bool {
+        true
+    }
+
+    /// The formats it can deliver as it was asked, best first.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn formats(&mut self) -> Result<Vec<Format>, StageError>;
+
+    /// Sets the format.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot deliver it as asked.
+    fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError>;
+
+    /// Imports and queues every frame of a pool, so that only starting is left.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
+    /// as before the call.
+    fn attach(&mut self, pool: &FramePool) -> Result<(), StageError>;
+
+    /// Lets go of the pool.
+    fn detach(&mut self);
+
+    /// Starts the flow of frames and returns what ends it.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError>;
+
+    /// Waits for the next frame; `None` after the stopper was used or at the end of the stream.
+    ///
+    /// # Errors
+    /// [`StageError::Gone`] when the device vanished, otherwise [`StageError::Failed`].
+    fn next_frame(&mut self) -> Result<Option<Frame>, StageError>;
+
+    /// Ends the flow; a stage that does not run is left alone.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn stop(&mut self) -> Result<(), StageError>;
+
+    /// What it counted since the last start, in a fixed order.
+    fn counters(&self) -> Vec<Counter>;
+}

@@ -1,0 +1,92 @@
+//! Stages that make frames of frames: converters, scalers, codecs.
+
+use super::{Choice, Counter, DeviceKey, SourcePlan, StageError};
+use crate::format::Format;
+use crate::frame::{Frame, FramePool};
+use crate::layout::Layout;
+
+/// A stage that takes the frames of one pool and fills those of another.
+///
+/// ```text
+///  configure ──▶ attach_input, attach_output ──▶ start ──▶ transform … ──▶ stop ──▶ detach
+///                   ▲                                                        │
+///                   └─────────────────────── (again) ────────────────────────┘
+/// ```
+pub trait Transform: Send {
+    /// Who it is: card name and node.
+    fn device(&self) -> String;
+
+    /// Who it is from boot to boot; what a stage without a key answered is not remembered.
+    fn key(&self) -> Option<DeviceKey> {
+        None
+    }
+
+    /// Whether a device does the work, and so imports the frames of both sides; otherwise the
+    /// CPU copies.
+    fn imports(&self) -> bool {
+        true
+    }
+
+    /// The formats it takes, best first.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn input_formats(&mut self) -> Result<Vec<Format>, StageError>;
+
+    /// The formats it can make of frames in format `input`, best first.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn output_formats(&mut self, input: Format) -> Result<Vec<Format>, StageError>;
+
+    /// Sets it up to take frames as `input` lays them out and to make frames of format
+    /// `output`, and tells where it will put those.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot do it, or would want the input's rows or
+    /// buffers laid out otherwise.
+    fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError>;
+
+    /// Imports every frame that it will be given.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
+    /// as before the call.
+    fn attach_input(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError>;
+
+    /// Imports every frame that it will fill.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
+    /// as before the call.
+    fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError>;
+
+    /// Lets go of both pools.
+    fn detach(&mut self);
+
+    /// How many of the input's frames it keeps at a time.
+    fn frames_held(&self) -> usize;
+
+    /// Starts the device.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn start(&mut self) -> Result<(), StageError>;
+
+    /// Makes a frame of a frame and hands it to `send`; waits for the device, and for a free
+    /// frame of the output's pool. What is known of the input's picture is known of the output's.
+    ///
+    /// # Errors
+    /// [`StageError::Gone`] when the device vanished, otherwise [`StageError::Failed`]; the
+    /// frame is let go.
+    fn transform(&mut self, frame: Frame, send: &mut dyn FnMut(Frame)) -> Result<(), StageError>;
+
+    /// Stops the device; a stage that does not run is left alone.
+    ///
+    /// # Errors
+    /// [`StageError`].
+    fn stop(&mut self) -> Result<(), StageError>;
+
+    /// What it counted since the last start, in a fixed order.
+    fn counters(&self) -> Vec<Counter>;
+}
