@@ -21,9 +21,12 @@ pub struct SourcePlan {
     pub choices: Vec<Choice>,
 }
 
-/// Ends a source's wait for frames from another thread.
+/// Ends a stage's wait for its device from another thread.
 pub trait Stopper: Send + Sync {
-    /// Makes [`Source::next_frame`] return `None`, now and from now on.
+    /// Makes [`Source::next_frame`] return `None`, and [`Transform::transform`] return without
+    /// a frame, now and until the next start.
+    ///
+    /// [`Transform::transform`]: super::Transform::transform
     fn stop(&self);
 }
 

@@ -1,6 +1,8 @@
 //! Stages that make frames of frames: converters, scalers, codecs.
 
-use super::{Choice, Counter, DeviceKey, SourcePlan, StageError};
+use std::sync::Arc;
+
+use super::{Choice, Counter, DeviceKey, SourcePlan, StageError, Stopper};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
 use crate::layout::Layout;
@@ -47,7 +49,9 @@ pub trait Transform: Send {
     /// buffers laid out otherwise.
     fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError>;
 
-    /// Imports every frame that it will be given.
+    /// Imports every frame of a pool that it will be given frames of, besides the pools that it
+    /// has already. Frames of several pools come where several sources lead here by turns; they
+    /// are laid out alike.
     ///
     /// # Errors
     /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
@@ -61,20 +65,23 @@ pub trait Transform: Send {
     /// as before the call.
     fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError>;
 
-    /// Lets go of both pools.
+    /// Lets go of all pools.
     fn detach(&mut self);
 
     /// How many of the input's frames it keeps at a time.
     fn frames_held(&self) -> usize;
 
-    /// Starts the device.
+    /// Starts the device and returns what ends a wait for it.
     ///
     /// # Errors
     /// [`StageError`].
-    fn start(&mut self) -> Result<(), StageError>;
+    fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError>;
 
     /// Makes a frame of a frame and hands it to `send`; waits for the device, and for a free
     /// frame of the output's pool. What is known of the input's picture is known of the output's.
+    ///
+    /// Nothing is sent where the device damaged the picture, which is counted, and after the
+    /// stopper was used: then it returns at once, and the frame is let go.
     ///
     /// # Errors
     /// [`StageError::Gone`] when the device vanished, otherwise [`StageError::Failed`]; the
