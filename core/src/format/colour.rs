@@ -1,5 +1,7 @@
 //! How numbers become colours.
 
+use std::fmt;
+
 /// The matrix between RGB and luma with chroma.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
@@ -27,4 +29,34 @@ pub struct Colour {
     pub encoding: Option<Encoding>,
     /// The range.
     pub range: Option<Range>,
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Bt601 => "BT.601",
+            Self::Bt709 => "BT.709",
+            Self::Bt2020 => "BT.2020",
+        })
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Full => "full range",
+            Self::Limited => "limited range",
+        })
+    }
+}
+
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.encoding, self.range) {
+            (None, None) => f.pad("colours of no known encoding"),
+            (Some(encoding), None) => encoding.fmt(f),
+            (None, Some(range)) => range.fmt(f),
+            (Some(encoding), Some(range)) => write!(f, "{encoding} {range}"),
+        }
+    }
 }
