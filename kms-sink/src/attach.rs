@@ -9,26 +9,30 @@ use dmaflow_core::stage::{Choice, StageError};
 use crate::choice::{Candidate, Size, first_accepted, placements};
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
-use crate::framebuffer::{Framebuffer, Importer, check};
+use crate::framebuffer::check;
+use crate::imported::{Imported, Pools};
 use crate::mode::ModeInfo;
 use crate::output::Output;
 use crate::plane::Plane;
 use crate::props::Blob;
 use crate::rgb::RgbBytes;
-use crate::scene::{Outlet, Scene};
+use crate::scene::{Outlet, Scene, alike, look};
 use crate::writeback::{Verifier, WritebackTargets, pixels};
 
-/// A pool's framebuffers and the way they are shown.
+/// Pools' framebuffers and the way they are shown, which is one for all of them.
 #[derive(Debug)]
 pub(crate) struct Attached {
-    /// By slot.
-    pub(crate) framebuffers: Vec<Framebuffer>,
+    pub(crate) pools: Pools,
     pub(crate) scene: Scene,
     pub(crate) verifier: Option<Verifier>,
     /// The screen's mode.
     pub(crate) mode: ModeInfo,
     /// Named by the scene's commits.
     _mode_blob: Blob,
+    /// The first pool's layout, which the way was chosen for, and the chosen plane's index.
+    layout: Layout,
+    plane: usize,
+    choices: Vec<Choice>,
 }
 
 impl Attached {
@@ -37,7 +41,7 @@ impl Attached {
         output: &Output,
         config: &KmsSinkConfig,
         pool: &FramePool,
-    ) -> Result<(Self, Vec<Choice>), StageError> {
+    ) -> Result<Self, StageError> {
         let layout = pool.layout();
         check(&output.card, layout)?;
         let watch = match (config.verify, &output.writeback) {
@@ -48,32 +52,58 @@ impl Attached {
             _ => None,
         };
         let planes = planes_for(output, config, layout)?;
-        let importer = Importer {
-            card: &output.card,
-            label: output.label(),
-            heap: pool.heap(),
-            layout,
-        };
-        let framebuffers = pool
-            .buffers()
-            .map(|buffers| importer.import(buffers))
-            .collect::<Result<Vec<_>, _>>()?;
-        let framebuffer = framebuffers.first().ok_or(KmsSinkError::NotAttached)?;
-        let chosen = choose(output, config, layout, &planes, framebuffer)?;
+        let imported = Imported::new(&output.card, output.label(), pool)?;
+        let chosen = choose(output, config, layout, &planes, imported.sample())?;
         let verifier = watch.map(|(every, targets, pixels)| {
             let placement = &chosen.way.placement;
             Verifier::new(output, every, targets, pixels, placement)
         });
-        let mode = output.mode_infos[chosen.way.placement.mode];
-        let choices = chosen.choices(output, size(layout));
-        let attached = Self {
-            framebuffers,
-            scene: chosen.scene,
+        let mut pools = Pools::default();
+        pools.add(imported);
+        Ok(Self {
+            pools,
             verifier: verifier.transpose()?,
-            mode,
+            mode: output.mode_infos[chosen.way.placement.mode],
+            layout: layout.clone(),
+            plane: chosen.way.plane,
+            choices: chosen.choices(output, size(layout)),
+            scene: chosen.scene,
             _mode_blob: chosen.mode,
-        };
-        Ok((attached, choices))
+        })
+    }
+
+    /// Imports every frame of one more pool, to be shown the way that was chosen.
+    pub(crate) fn add(&mut self, output: &Output, pool: &FramePool) -> Result<(), StageError> {
+        if self.pools.has(pool) {
+            return Ok(());
+        }
+        let (card, layout) = (&output.card, pool.layout());
+        check(card, layout)?;
+        let plane = &output.planes[self.plane];
+        if !alike(layout, &self.layout) || !plane.takes(layout.format(), layout.modifier()) {
+            return Err(KmsSinkError::Unlike {
+                device: output.label(),
+                asked: look(layout),
+                shown: look(&self.layout),
+            }
+            .into());
+        }
+        let imported = Imported::new(card, output.label(), pool)?;
+        self.scene
+            .test_with(output, imported.sample())
+            .map_err(|error| KmsSinkError::NoWay {
+                card: card.label(),
+                picture: layout.to_string(),
+                attempts: 1,
+                refusals: vec![format!("as frames of {}: {}", self.layout, reason(&error))],
+            })?;
+        self.pools.add(imported);
+        Ok(())
+    }
+
+    /// What was chosen, for people.
+    pub(crate) fn choices(&self) -> Vec<Choice> {
+        self.choices.clone()
     }
 }
 
@@ -154,7 +184,7 @@ fn choose(
     config: &KmsSinkConfig,
     layout: &Layout,
     planes: &[usize],
-    framebuffer: &Framebuffer,
+    framebuffer: u64,
 ) -> Result<Chosen, KmsSinkError> {
     let picture = size(layout);
     let scaling = config.verify.is_none();
@@ -173,7 +203,6 @@ fn choose(
     for &outlet in outlets {
         let test = |way: &Candidate| {
             let mode = Blob::from_mode(&output.card, &output.modes[way.placement.mode])?;
-            let framebuffer = framebuffer.id();
             let mut scene = Scene::new(output, outlet, way, layout, mode.id(), framebuffer)?;
             scene.test(output).map(|()| (scene, mode))
         };
@@ -202,6 +231,18 @@ fn choose(
     })
 }
 
+/// Why a test was refused, in short.
+fn reason(error: &KmsSinkError) -> String {
+    match error {
+        KmsSinkError::Commit {
+            source: Errno::ERANGE,
+            ..
+        } => "cannot scale so".to_owned(),
+        KmsSinkError::Commit { source, .. } => format!("{source:?}"),
+        other => other.to_string(),
+    }
+}
+
 /// Refusals in the order they came, those for the same reason as one.
 #[derive(Debug, Default)]
 struct Refusals {
@@ -212,14 +253,7 @@ struct Refusals {
 
 impl Refusals {
     fn add(&mut self, way: String, error: &KmsSinkError) {
-        let reason = match error {
-            KmsSinkError::Commit {
-                source: Errno::ERANGE,
-                ..
-            } => "cannot scale so".to_owned(),
-            KmsSinkError::Commit { source, .. } => format!("{source:?}"),
-            other => other.to_string(),
-        };
+        let reason = reason(error);
         self.attempts += 1;
         match self.reasons.last_mut() {
             Some((last, same, planes)) if *last == way && *same == reason => *planes += 1,

@@ -214,6 +214,22 @@ pub enum KmsSinkError {
         /// The frames' modifier.
         modifier: String,
     },
+    /// There is nothing to show in the pool.
+    #[error("a pool without frames cannot be shown")]
+    NoFrames,
+    /// A further pool's frames would be seen in another way than those of the first.
+    #[error(
+        "frames of {asked} cannot be shown by {device} in the place of frames of {shown}: give all \
+         sources that lead there the same size, format and colours"
+    )]
+    Unlike {
+        /// Connector, driver and node.
+        device: String,
+        /// What the further pool's frames are.
+        asked: String,
+        /// What the first pool's frames are.
+        shown: String,
+    },
     /// A frame came before its pool.
     #[error("a frame came before its pool was attached")]
     NotAttached,

@@ -8,7 +8,7 @@
 //! ```text
 //!  Output   a connector, its CRTC and planes        read once, under our control
 //!    │ attach: framebuffers; placements × planes tried with TEST_ONLY commits
-//!  Scene    the commits for one layout, one way     made once a pool
+//!  Scene    the commits for one layout, one way     made for the first pool; others are shown so
 //!    │ show: the first frame sets everything, the others the framebuffer alone; that the kernel
 //!    │       takes it says that the one before is in view, and what that replaced is let go
 //!    │ ready: waits for the flip, where a frame comes too soon and at the end
@@ -25,6 +25,7 @@ mod error;
 mod flip;
 mod framebuffer;
 pub mod heaps;
+mod imported;
 mod mode;
 mod null;
 mod output;

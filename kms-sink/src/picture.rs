@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dmaflow_core::dma_buf::{CpuUse, DmaBufError};
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{Frame, FramePool};
+use dmaflow_core::frame::{Frame, FramePool, PoolId};
 use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
@@ -68,7 +68,8 @@ impl From<PictureError> for StageError {
 #[derive(Debug)]
 pub struct PictureSink {
     config: PictureSinkConfig,
-    converter: Option<Converter>,
+    /// By pool.
+    converters: Vec<(PoolId, Converter)>,
     /// Red, green and blue of the last picture; reused.
     rgb: Vec<u8>,
     frames: u64,
@@ -82,7 +83,7 @@ impl PictureSink {
     pub fn new(config: PictureSinkConfig) -> Self {
         Self {
             config,
-            converter: None,
+            converters: Vec::new(),
             rgb: Vec::new(),
             frames: 0,
             written: 0,
@@ -92,7 +93,11 @@ impl PictureSink {
 
     fn write(&mut self, frame: &Frame) -> Result<(), PictureError> {
         let sequence = frame.meta().sequence;
-        let converter = self.converter.as_ref().ok_or(PictureError::NotAttached)?;
+        let (_pool, converter) = self
+            .converters
+            .iter()
+            .find(|(pool, _converter)| *pool == frame.pool())
+            .ok_or(PictureError::NotAttached)?;
         let guards = frame
             .buffers()
             .iter()
@@ -137,12 +142,13 @@ impl Sink for PictureSink {
 
     fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         let format = pool.layout().format();
-        self.converter = Some(Converter::of(format).ok_or(PictureError::Format(format))?);
+        let converter = Converter::of(format).ok_or(PictureError::Format(format))?;
+        self.converters.push((pool.id(), converter));
         Ok(Vec::new())
     }
 
     fn detach(&mut self) {
-        self.converter = None;
+        self.converters.clear();
     }
 
     fn frames_held(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::plane::Plane;
 use crate::props::{Properties, Request, Target, flags};
 
 /// The commits that show frames of one layout in one way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scene {
     /// Sets everything, from whatever there was before.
     pub(crate) modeset: Request,
@@ -79,6 +79,35 @@ impl Scene {
             .commit(&output.card, flags::TEST | flags::MODESET)
             .map_err(|errno| output.card.refused("a test", errno))
     }
+
+    /// Whether the driver takes it with another framebuffer, which changes nothing here.
+    pub(crate) fn test_with(&self, output: &Output, framebuffer: u64) -> Result<(), KmsSinkError> {
+        let mut other = self.clone();
+        other.modeset.set(self.framebuffer, framebuffer);
+        other.test(output)
+    }
+}
+
+/// Whether frames of two layouts can be shown in one way: all is the same but where their
+/// pixels lie.
+pub(crate) fn alike(one: &Layout, other: &Layout) -> bool {
+    let seen = |layout: &Layout| {
+        let colours =
+            (layout.format().family() == Family::Yuv).then(|| colour_names(layout.colour()));
+        (layout.format(), layout.width(), layout.height(), colours)
+    };
+    seen(one) == seen(other)
+}
+
+/// What [`alike`] compares, and the modifier, for people.
+pub(crate) fn look(layout: &Layout) -> String {
+    let (width, height) = (layout.width(), layout.height());
+    let mut text = format!("{width}×{height} {} {}", layout.format(), layout.modifier());
+    if layout.format().family() == Family::Yuv {
+        let (encoding, range) = colour_names(layout.colour());
+        text.push_str(&format!(" ({encoding}, {range})"));
+    }
+    text
 }
 
 /// Those of some objects that a CRTC uses now.

@@ -192,7 +192,7 @@ impl KmsSink {
 /// The framebuffer of a frame.
 fn find<'a>(attached: &'a mut Option<Attached>, frame: &Frame) -> Option<(&'a mut Attached, u64)> {
     let attached = attached.as_mut()?;
-    let framebuffer = attached.framebuffers.get(frame.slot())?.id();
+    let framebuffer = attached.pools.framebuffer(frame)?;
     Some((attached, framebuffer))
 }
 
@@ -210,10 +210,14 @@ impl Sink for KmsSink {
     }
 
     fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
-        self.detach();
-        let (attached, choices) = Attached::new(&self.output, &self.config, pool)?;
-        self.attached = Some(attached);
-        Ok(choices)
+        let attached = match &mut self.attached {
+            Some(attached) => {
+                attached.add(&self.output, pool)?;
+                attached
+            }
+            none => none.insert(Attached::new(&self.output, &self.config, pool)?),
+        };
+        Ok(attached.choices())
     }
 
     fn detach(&mut self) {

@@ -76,6 +76,7 @@ fn is_shown(pool: &FramePool, sink: &mut KmsSink) {
         sink.show(frame).unwrap();
     }
     sink.stop().unwrap();
+    sink.detach();
     let counts: Vec<_> = sink
         .counters()
         .iter()

@@ -143,6 +143,53 @@ fn an_overlay_shows_frames_without_the_primary_plane() {
 }
 
 #[test]
+fn frames_of_several_pools_are_shown_by_turns() {
+    let Some(_board) = Board::for_test("frames_of_several_pools_are_shown_by_turns") else {
+        return;
+    };
+    let (buffers, files) = (DmaBufs::now(), open_files());
+    let heap = dmaflow_heaps::registry().open("system").unwrap();
+    let allocate = |layout: Layout| FramePool::allocate(&heap, &layout, 3).unwrap();
+    let with_stride = |stride| {
+        let layout = Layout::with_stride(Format::XRGB8888, WIDTH, HEIGHT, stride);
+        allocate(layout.unwrap())
+    };
+    let pools = [WIDTH * 4, WIDTH * 4 + 256, WIDTH * 8].map(with_stride);
+    let mut sink = vkms(NonZeroU32::new(1));
+    let choices = pools.each_ref().map(|pool| sink.attach(pool).unwrap());
+    assert!(choices.iter().all(|same| *same == choices[0]));
+
+    for (format, width) in [(Format::XRGB8888, WIDTH - 16), (Format::NV12, WIDTH)] {
+        let layout = Layout::packed(format, width, HEIGHT).unwrap();
+        let refused = sink.attach(&allocate(layout)).unwrap_err().to_string();
+        let named = ["640×480 XRGB8888", &format!("{width}×480 {format}"), "vkms"];
+        assert!(named.iter().all(|part| refused.contains(part)), "{refused}");
+    }
+    for (number, pool) in (0..12).zip(pools.iter().cycle()) {
+        sink.ready().unwrap();
+        sink.show(drawn(pool, number)).unwrap();
+        // An attached pool may come again while frames are shown, and so may a new one.
+        sink.attach(pool).unwrap();
+    }
+    let late = with_stride(WIDTH * 4 + 512);
+    let unknown = sink.show(drawn(&late, 12)).unwrap_err().to_string();
+    assert!(unknown.contains("before its pool"), "{unknown}");
+    sink.attach(&late).unwrap();
+    sink.show(drawn(&late, 12)).unwrap();
+    sink.stop().unwrap();
+    let counts: Vec<_> = sink.counters().iter().map(|it| it.count).collect();
+    assert_eq!(counts, [13, 13 * u64::from(WIDTH * HEIGHT), 0]);
+    assert!(pools.iter().all(|pool| pool.free() == pool.len()));
+
+    sink.detach();
+    let other = allocate(Layout::packed(Format::XRGB8888, 320, 240).unwrap());
+    sink.attach(&other).unwrap();
+    drop((sink, pools, late, other, heap));
+    assert_eq!(open_files(), files);
+    buffers.assert_none_since();
+}
+
+#[test]
 fn one_altered_pixel_ends_the_run() {
     let Some(_board) = Board::for_test("one_altered_pixel_ends_the_run") else {
         return;

@@ -34,14 +34,15 @@ pub trait Sink: Send {
 
     /// Imports every frame of a pool, besides the pools that it has already, and finds a way to
     /// show them, short of showing one. Frames of several pools come where several sources lead
-    /// here by turns; they are alike but for where their pixels lie.
+    /// here by turns; they are alike but for where their pixels lie. To change to another size or
+    /// format, detach first. A pool that it has already is no other pool.
     ///
     /// # Errors
     /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
     /// as before the call.
     fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError>;
 
-    /// Lets go of the pool.
+    /// Lets go of all pools.
     fn detach(&mut self);
 
     /// How many frames it keeps while it waits for the next one.

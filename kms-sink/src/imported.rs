@@ -1,0 +1,72 @@
+//! Pools as a card knows them: a framebuffer for each frame.
+
+use std::sync::Arc;
+
+use dmaflow_core::frame::{Frame, FramePool, PoolId};
+use dmaflow_core::stage::StageError;
+
+use crate::card::Card;
+use crate::error::KmsSinkError;
+use crate::framebuffer::{Framebuffer, Importer};
+
+/// The framebuffers of one pool.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    pool: PoolId,
+    /// By slot; there is one at least.
+    framebuffers: Vec<Framebuffer>,
+}
+
+impl Imported {
+    /// Imports every frame of a pool; `label` names who imports, for people.
+    pub(crate) fn new(
+        card: &Arc<Card>,
+        label: String,
+        pool: &FramePool,
+    ) -> Result<Self, StageError> {
+        let importer = Importer {
+            card,
+            label,
+            heap: pool.heap(),
+            layout: pool.layout(),
+        };
+        let framebuffers = pool
+            .buffers()
+            .map(|buffers| importer.import(buffers))
+            .collect::<Result<Vec<_>, _>>()?;
+        if framebuffers.is_empty() {
+            return Err(KmsSinkError::NoFrames.into());
+        }
+        Ok(Self {
+            pool: pool.id(),
+            framebuffers,
+        })
+    }
+
+    /// A framebuffer to test with: they are all alike.
+    pub(crate) fn sample(&self) -> u64 {
+        self.framebuffers[0].id()
+    }
+}
+
+/// The pools whose frames come to one place: one as a rule, more where several sources lead
+/// there by turns.
+#[derive(Debug, Default)]
+pub(crate) struct Pools(Vec<Imported>);
+
+impl Pools {
+    pub(crate) fn add(&mut self, imported: Imported) {
+        self.0.push(imported);
+    }
+
+    pub(crate) fn has(&self, pool: &FramePool) -> bool {
+        self.0.iter().any(|imported| imported.pool == pool.id())
+    }
+
+    /// A frame's framebuffer, as a value of the property `FB_ID`.
+    pub(crate) fn framebuffer(&self, frame: &Frame) -> Option<u64> {
+        let pool = frame.pool();
+        let imported = self.0.iter().find(|imported| imported.pool == pool)?;
+        Some(imported.framebuffers.get(frame.slot())?.id())
+    }
+}
