@@ -7,6 +7,7 @@
 mod bell;
 mod decimate;
 pub mod description;
+pub mod drawing;
 pub mod error;
 mod latency;
 mod link;
