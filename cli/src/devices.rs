@@ -26,7 +26,8 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
         return output::json(&json!({
             "heaps": listing::json(&registry),
             "cameras": video::json(&videos, Function::Camera),
-            "codecs": video::json(&videos, Function::Converter),
+            "converters": video::json(&videos, Function::Converter),
+            "codecs": video::json(&videos, Function::Codec),
             "displays": displays::json(&cards),
         }));
     }
@@ -42,9 +43,14 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
             rows: video::rows(&videos, Function::Camera),
         },
         Section {
-            title: "codecs and converters",
+            title: "converters",
             empty: "none",
             rows: video::rows(&videos, Function::Converter),
+        },
+        Section {
+            title: "codecs",
+            empty: "none",
+            rows: video::rows(&videos, Function::Codec),
         },
         Section {
             title: "displays",

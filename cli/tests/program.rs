@@ -164,7 +164,8 @@ fn devices_are_listed() {
     for title in [
         "heaps\n",
         "cameras\n",
-        "codecs and converters\n",
+        "converters\n",
+        "codecs\n",
         "displays\n",
     ] {
         assert!(text.contains(title), "{text}");
@@ -180,7 +181,7 @@ fn devices_are_listed() {
         .find(|heap| heap["name"] == "memfd")
         .expect("memfd");
     assert_eq!(memfd["importable"], false);
-    for list in ["cameras", "codecs", "displays"] {
+    for list in ["cameras", "converters", "codecs", "displays"] {
         assert!(value[list].is_array(), "{text}");
     }
 }

@@ -38,12 +38,8 @@ fn vivid() -> Arc<VideoDevice> {
 /// A queue of the camera's with frames of this heap, all of them with the driver.
 fn queued(heap: &Heap) -> Result<(Queue, FramePool), Errno> {
     let camera = vivid();
-    let request = FormatRequest {
-        code: Format::XRGB8888.v4l2().unwrap(),
-        width: 320,
-        height: 180,
-        strides: Vec::new(),
-    };
+    let code = Format::XRGB8888.v4l2().unwrap();
+    let request = FormatRequest::aligned(Format::XRGB8888, code, (320, 180));
     let layout = camera.set_format(Direction::Capture, &request).unwrap();
     camera
         .set_rate(Direction::Capture, Rate::new(30, 1).unwrap())

@@ -315,12 +315,8 @@ fn a_queue_gives_more_buffers_than_it_has_and_none_while_another_uses_it() {
     };
     let (buffers, files) = (DmaBufs::now(), open_files());
     let vivid = VideoDevice::open_matching(Some("vivid"), Function::Camera).unwrap();
-    let request = FormatRequest {
-        code: Format::XRGB8888.v4l2().unwrap(),
-        width: 320,
-        height: 180,
-        strides: Vec::new(),
-    };
+    let code = Format::XRGB8888.v4l2().unwrap();
+    let request = FormatRequest::aligned(Format::XRGB8888, code, (320, 180));
     let layout = vivid.set_format(Direction::Capture, &request).unwrap();
     let expbuf = Expbuf::new(vivid, Direction::Capture);
     let heap = Heap::new(expbuf.info(), expbuf);

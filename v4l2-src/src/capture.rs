@@ -3,13 +3,8 @@
 //! Per frame there are two system calls and no allocation: `VIDIOC_DQBUF` on the source's
 //! thread, and `VIDIOC_QBUF` on the thread that lets go of the frame last.
 
-mod feed;
-mod fit;
-mod ranking;
-mod refusal;
 mod sequence;
 mod setup;
-mod slots;
 mod stamp;
 
 use std::sync::Arc;
@@ -20,11 +15,9 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
-use dmaflow_v4l2::{ControlValue, Dequeued, Direction, Function, Queue, V4l2Error, VideoDevice};
+use dmaflow_v4l2::{ControlValue, Dequeued, Feed, Function, VideoDevice, is_short, same_place};
 
 use crate::error::V4l2SrcError;
-use feed::{Feed, Halt, Requeue};
-use fit::{is_short, same_place};
 use sequence::Sequence;
 use setup::Setup;
 use stamp::StampCheck;
@@ -68,13 +61,6 @@ fn in_use(slot: usize) {
     tracing::error!(slot, "the driver filled a frame that is in use");
 }
 
-/// A pool whose frames the driver knows.
-#[derive(Debug)]
-struct Attached {
-    feed: Arc<Feed>,
-    pool: FramePool,
-}
-
 /// A camera as a source of frames.
 ///
 /// Frames that the driver marks as damaged, or fills in part, are queued again and counted.
@@ -83,7 +69,8 @@ pub struct V4l2Src {
     device: Arc<VideoDevice>,
     config: V4l2SrcConfig,
     setup: Option<Setup>,
-    attached: Option<Attached>,
+    /// Of a pool whose frames the driver knows.
+    feed: Option<Arc<Feed>>,
     running: bool,
     sequence: Sequence,
     stamps: StampCheck,
@@ -104,7 +91,7 @@ impl V4l2Src {
             device: Arc::new(device),
             config,
             setup: None,
-            attached: None,
+            feed: None,
             running: false,
             sequence: Sequence::default(),
             stamps: StampCheck::default(),
@@ -132,17 +119,6 @@ impl V4l2Src {
             device: self.device.to_string(),
             missing,
         })
-    }
-
-    /// Why there is no queue: a driver that imports nothing refuses every heap alike.
-    fn not_requested(&self, pool: &FramePool, error: V4l2Error) -> StageError {
-        // A queue may be refused for other reasons, with the same number.
-        if error.errno() == Some(Errno::EINVAL)
-            && self.device.imports(Direction::Capture) == Some(false)
-        {
-            return refusal::of_queue(self.device.to_string(), pool.heap().info()).into();
-        }
-        self.failed(error)
     }
 
     /// Checks that the camera may write into frames of this pool as it is set up to.
@@ -231,42 +207,7 @@ impl Source for V4l2Src {
             .ok_or_else(|| self.phase("configure it"))?;
         self.check(setup, pool)
             .map_err(|error| self.failed(error))?;
-        let queue = Queue::request(&self.device, Direction::Capture, pool)
-            .map_err(|error| self.not_requested(pool, error))?;
-        // Until it is kept, dropping it has the driver forget everything.
-        let feed = Arc::new(Feed::new(queue));
-        for (slot, buffers) in pool.buffers().enumerate() {
-            feed.give(slot).map_err(|errno| match errno {
-                Errno::ENODEV | Errno::ENXIO => self.gone(),
-                errno => {
-                    let importable = buffers.iter().all(|buffer| buffer.is_importable());
-                    let info = pool.heap().info();
-                    refusal::of_frame(self.device.to_string(), info, importable, errno).into()
-                }
-            })?;
-        }
-        let offsets = feed
-            .queue()
-            .data_offsets(0)
-            .map_err(|error| self.failed(error))?;
-        if let Some(offset) = offsets.into_iter().find(|offset| *offset != 0) {
-            return Err(StageError::failed(V4l2SrcError::DataOffset {
-                device: self.device.to_string(),
-                format: setup.layout.format().name(),
-                offset,
-            }));
-        }
-        pool.on_release(Requeue(Arc::downgrade(&feed)))
-            .map_err(|source| {
-                StageError::failed(V4l2SrcError::Pool {
-                    device: self.device.to_string(),
-                    source,
-                })
-            })?;
-        self.attached = Some(Attached {
-            feed,
-            pool: pool.clone(),
-        });
+        self.feed = Some(Feed::attach(&self.device, pool)?);
         Ok(())
     }
 
@@ -274,43 +215,30 @@ impl Source for V4l2Src {
         if let Err(error) = self.stop() {
             tracing::warn!(%error, "cannot end the flow before letting go of the frames");
         }
-        self.attached = None;
+        self.feed = None;
     }
 
     fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError> {
         self.stop()?;
-        let Some(Attached { feed, pool }) = &self.attached else {
+        let Some(feed) = &self.feed else {
             return Err(self.phase("attach a pool"));
         };
         self.sequence = Sequence::default();
         self.stamps = StampCheck::default();
         self.counts = Counts::default();
-        // From here on a frame that somebody still holds is queued when it is let go.
-        feed.open();
-        let started = (0..pool.len())
-            .filter(|slot| feed.is_ours(*slot))
-            .try_for_each(|slot| match pool.acquire_slot(slot) {
-                Some(_free_until_here) => feed.give(slot).map_err(|source| V4l2SrcError::Requeue {
-                    device: self.device.to_string(),
-                    slot,
-                    source,
-                }),
-                None => Ok(()),
-            })
-            .and_then(|()| feed.queue().stream_on().map_err(V4l2SrcError::from));
-        let stopper = Halt(Arc::downgrade(feed));
+        let (started, stopper) = (feed.start(), feed.stopper());
         self.running = true;
         if let Err(error) = started {
             if let Err(error) = self.stop() {
                 tracing::debug!(%error, "cannot end a flow that did not begin");
             }
-            return Err(self.failed(error));
+            return Err(error.into());
         }
-        Ok(Arc::new(stopper))
+        Ok(stopper)
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, StageError> {
-        let (Some(Attached { feed, pool }), Some(setup)) = (&self.attached, &self.setup) else {
+        let (Some(feed), Some(setup)) = (&self.feed, &self.setup) else {
             return Err(self.phase("attach a pool"));
         };
         loop {
@@ -321,7 +249,7 @@ impl Source for V4l2Src {
             let dequeued = Clock::Monotonic.now();
             let step = self.sequence.advance(frame.sequence);
             self.counts.lost += step.lost;
-            let Some(mut picture) = pool.acquire_slot(frame.slot) else {
+            let Some(mut picture) = feed.pool().acquire_slot(frame.slot) else {
                 // Its last user will have it queued again.
                 in_use(frame.slot);
                 continue;
@@ -345,13 +273,13 @@ impl Source for V4l2Src {
     }
 
     fn stop(&mut self) -> Result<(), StageError> {
-        let Some(Attached { feed, .. }) = self.attached.as_ref().filter(|_| self.running) else {
+        let Some(feed) = self.feed.as_ref().filter(|_| self.running) else {
             return Ok(());
         };
         self.running = false;
-        match feed.settle().map_err(V4l2SrcError::from) {
+        match feed.settle() {
             // What is gone has stopped.
-            Err(error) if !error.is_gone() => Err(self.failed(error)),
+            Err(error) if !error.is_gone() => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -362,10 +290,7 @@ impl Source for V4l2Src {
     /// how many microseconds at most.
     fn counters(&self) -> Vec<Counter> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let requeue_failed = self
-            .attached
-            .as_ref()
-            .map(|attached| attached.feed.requeue_failed());
+        let requeue_failed = self.feed.as_ref().map(|feed| feed.requeue_failed());
         [
             ("lost", self.counts.lost),
             ("damaged", self.counts.damaged),

@@ -1,7 +1,6 @@
 //! Why a camera cannot be used as asked.
 
 use dmaflow_core::Errno;
-use dmaflow_core::frame::PoolError;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::time::Rate;
 use dmaflow_v4l2::{FrameRates, V4l2Error};
@@ -67,19 +66,6 @@ pub enum V4l2SrcError {
         /// The rates it has at this size.
         has: FrameRates,
     },
-    /// The driver keeps room for itself before the picture, which the layout does not show.
-    #[error(
-        "{device} puts {offset} bytes of its own before its {format} pictures (data_offset): \
-         choose another format"
-    )]
-    DataOffset {
-        /// Card, driver and node.
-        device: String,
-        /// The format.
-        format: &'static str,
-        /// How many bytes.
-        offset: u32,
-    },
     /// The pool's frames do not look as the camera fills them.
     #[error("{device} writes {expected}, and the pool's frames are {found}")]
     OtherLayout {
@@ -100,14 +86,6 @@ pub enum V4l2SrcError {
         /// How many there are.
         found: usize,
     },
-    /// The pool cannot be watched.
-    #[error("{device} cannot be told when a frame is free")]
-    Pool {
-        /// Card, driver and node.
-        device: String,
-        /// Why.
-        source: PoolError,
-    },
     /// A phase was left out.
     #[error("{device}: {missing} first")]
     Phase {
@@ -115,16 +93,6 @@ pub enum V4l2SrcError {
         device: String,
         /// What is missing.
         missing: &'static str,
-    },
-    /// A frame cannot be queued for a start.
-    #[error("{device}: cannot queue frame {slot} again: VIDIOC_QBUF failed")]
-    Requeue {
-        /// Card, driver and node.
-        device: String,
-        /// Which frame.
-        slot: usize,
-        /// What the kernel answered.
-        source: Errno,
     },
     /// No more frames can be had without a restart.
     #[error("{device}: VIDIOC_DQBUF failed: {meaning}")]
@@ -143,7 +111,7 @@ impl V4l2SrcError {
     pub(crate) const fn is_gone(&self) -> bool {
         let errno = match self {
             Self::Device(error) => error.errno(),
-            Self::Requeue { source, .. } | Self::Dequeue { source, .. } => Some(*source),
+            Self::Dequeue { source, .. } => Some(*source),
             _ => None,
         };
         matches!(errno, Some(Errno::ENODEV | Errno::ENXIO))

@@ -6,11 +6,9 @@
 
 mod capture;
 mod error;
-mod stride;
 mod test_src;
 
 pub use capture::{V4l2Src, V4l2SrcConfig};
-pub use dmaflow_v4l2::ControlValue;
+pub use dmaflow_v4l2::{ControlValue, layout_aligned_to};
 pub use error::V4l2SrcError;
-pub use stride::layout_aligned_to;
 pub use test_src::{TestSrc, TestSrcConfig, TestSrcError, read_frame_number};

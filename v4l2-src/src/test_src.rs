@@ -20,8 +20,8 @@ use dmaflow_core::stage::{
     Counter, DeviceKey, ImportRefused, Source, SourcePlan, StageError, Stopper,
 };
 use dmaflow_core::time::{Clock, Rate};
+use dmaflow_v4l2::aligned_layout;
 
-use crate::stride::aligned_layout;
 use pace::{Bed, Pace, WakeOnRelease};
 use painter::Painter;
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use dmaflow_core::Errno;
 use dmaflow_core::fourcc::FourCc;
+use dmaflow_core::frame::PoolError;
 use dmaflow_core::layout::LayoutError;
+use dmaflow_core::stage::StageError;
 
 /// Why a video device did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +114,37 @@ pub enum V4l2Error {
         /// How many the driver takes.
         most: usize,
     },
+    /// The driver keeps room for itself before the picture, which the layout does not show.
+    #[error(
+        "{device} puts {offset} bytes of its own before its {format} pictures (data_offset): \
+         choose another format"
+    )]
+    DataOffset {
+        /// Card, driver and node.
+        device: String,
+        /// The format.
+        format: &'static str,
+        /// How many bytes.
+        offset: u32,
+    },
+    /// The pool cannot be watched.
+    #[error("{device} cannot be told when a frame is free")]
+    Pool {
+        /// Card, driver and node.
+        device: String,
+        /// Why.
+        source: PoolError,
+    },
+    /// A frame cannot be queued for a start.
+    #[error("{device}: cannot queue frame {slot} again: VIDIOC_QBUF failed")]
+    Requeue {
+        /// Card, driver and node.
+        device: String,
+        /// Which frame.
+        slot: usize,
+        /// What the kernel answered.
+        source: Errno,
+    },
     /// No control is called so.
     #[error(
         "{device} has no control called `{asked}`{}; it has: {}",
@@ -159,8 +192,28 @@ impl V4l2Error {
         match self {
             Self::Open { source, .. }
             | Self::NotVideo { source, .. }
-            | Self::Call { source, .. } => Some(*source),
+            | Self::Call { source, .. }
+            | Self::Requeue { source, .. } => Some(*source),
             _ => None,
+        }
+    }
+
+    /// Whether it is that the device went away.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.errno(), Some(Errno::ENODEV | Errno::ENXIO))
+    }
+}
+
+impl From<V4l2Error> for StageError {
+    fn from(error: V4l2Error) -> Self {
+        match error {
+            V4l2Error::Call { device, source, .. } | V4l2Error::Requeue { device, source, .. }
+                if matches!(source, Errno::ENODEV | Errno::ENXIO) =>
+            {
+                Self::Gone { device }
+            }
+            error => Self::failed(error),
         }
     }
 }

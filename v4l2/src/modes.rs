@@ -20,6 +20,9 @@ pub struct FormatInfo {
     pub format: Option<Format>,
     /// The driver's words for it.
     pub description: String,
+    /// Whether it is a stream or compressed pictures, and no pixels
+    /// (`V4L2_FMT_FLAG_COMPRESSED`).
+    pub compressed: bool,
 }
 
 /// The sizes that a format has, in pixels.
@@ -170,6 +173,7 @@ impl VideoDevice {
                     code,
                     format: Format::from_v4l2(code),
                     description: sys::text(&format.description),
+                    compressed: format.flags & raw::V4L2_FMT_FLAG_COMPRESSED != 0,
                 }
             })
             .collect())

@@ -9,6 +9,7 @@ use dmaflow_core::time::Rate;
 use crate::device::{Direction, VideoDevice};
 use crate::error::V4l2Error;
 use crate::modes::rate_of;
+use crate::stride::{aligned, aligned_layout};
 use crate::sys::{self, RawFormat, RawPicture, raw};
 
 /// The format a queue is to have.
@@ -22,6 +23,50 @@ pub struct FormatRequest {
     pub height: u32,
     /// The strides that are wished for, in bytes, one a buffer; drivers may choose others.
     pub strides: Vec<u32>,
+    /// How the numbers that go in become colours; drivers say themselves of what comes out.
+    pub colour: Colour,
+}
+
+impl FormatRequest {
+    /// A format with strides that every display takes.
+    #[must_use]
+    pub fn aligned(format: Format, code: FourCc, (width, height): (u32, u32)) -> Self {
+        let strides = if format.v4l2_multi() == Some(code) {
+            let rows = format.planes().iter().map(|plane| plane.row_bytes(width));
+            rows.map(|bytes| aligned(bytes.unwrap_or(0))).collect()
+        } else {
+            // A size without a layout is the driver's to refuse.
+            let layout = aligned_layout(format, width, height).ok();
+            vec![layout.map_or(0, |layout| layout.planes()[0].stride)]
+        };
+        Self {
+            code,
+            width,
+            height,
+            strides,
+            colour: Colour::default(),
+        }
+    }
+
+    /// The format that frames are in already; `None` where V4L2 has no code for them.
+    #[must_use]
+    pub fn of(layout: &Layout) -> Option<Self> {
+        let format = layout.format();
+        let buffers = layout.buffer_lens().len();
+        let code = if buffers > 1 {
+            format.v4l2_multi()
+        } else {
+            format.v4l2()
+        };
+        let planes = layout.planes().iter();
+        Some(Self {
+            code: code?,
+            width: layout.width(),
+            height: layout.height(),
+            strides: planes.take(buffers).map(|plane| plane.stride).collect(),
+            colour: layout.colour(),
+        })
+    }
 }
 
 impl VideoDevice {
@@ -73,6 +118,9 @@ impl VideoDevice {
             planes: request.strides.len().max(1),
             ..RawPicture::default()
         };
+        if direction == Direction::Output {
+            say(&mut picture, request.colour);
+        }
         for (stride, asked) in picture.strides.iter_mut().zip(&request.strides) {
             *stride = *asked;
         }
@@ -232,6 +280,40 @@ fn colour(format: Format, picture: &RawPicture) -> Colour {
     }
 }
 
+/// Says what numbers mean, as far as it is known: the opposite of [`colour`].
+const fn say(picture: &mut RawPicture, colour: Colour) {
+    // The standard that each matrix is from. Without a matrix the driver assumes one.
+    let (space, encoding) = match colour.encoding {
+        Some(Encoding::Bt601) => (
+            raw::v4l2_colorspace_V4L2_COLORSPACE_SMPTE170M,
+            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_601,
+        ),
+        Some(Encoding::Bt709) => (
+            raw::v4l2_colorspace_V4L2_COLORSPACE_REC709,
+            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_709,
+        ),
+        Some(Encoding::Bt2020) => (
+            raw::v4l2_colorspace_V4L2_COLORSPACE_BT2020,
+            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_BT2020,
+        ),
+        None if colour.range.is_some() => (
+            raw::v4l2_colorspace_V4L2_COLORSPACE_SRGB,
+            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_DEFAULT,
+        ),
+        None => (
+            raw::v4l2_colorspace_V4L2_COLORSPACE_DEFAULT,
+            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_DEFAULT,
+        ),
+    };
+    picture.colorspace = space;
+    picture.encoding = encoding;
+    picture.quantization = match colour.range {
+        Some(Range::Full) => raw::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE,
+        Some(Range::Limited) => raw::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE,
+        None => raw::v4l2_quantization_V4L2_QUANTIZATION_DEFAULT,
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,5 +412,47 @@ mod tests {
             (Some(Encoding::Bt709), Some(Range::Full))
         );
         assert_eq!(of(b"YUYV", 0, 0, 0), Colour::default());
+    }
+
+    #[test]
+    fn what_is_said_of_colours_is_understood() {
+        let encodings = [Encoding::Bt601, Encoding::Bt709, Encoding::Bt2020];
+        for encoding in encodings {
+            for range in [Range::Full, Range::Limited] {
+                let known = Colour {
+                    encoding: Some(encoding),
+                    range: Some(range),
+                };
+                let mut picture = RawPicture::default();
+                say(&mut picture, known);
+                assert_eq!(colour(Format::NV12, &picture), known);
+            }
+        }
+        for (format, known) in [
+            (Format::NV12, Colour::default()),
+            (
+                Format::XRGB8888,
+                Colour {
+                    encoding: None,
+                    range: Some(Range::Full),
+                },
+            ),
+        ] {
+            let mut picture = RawPicture::default();
+            say(&mut picture, known);
+            assert_eq!(colour(format, &picture), known);
+        }
+    }
+
+    #[test]
+    fn a_layout_is_asked_for_as_it_is() {
+        let one = Layout::with_stride(Format::NV12, 1280, 720, 1344).unwrap();
+        let request = FormatRequest::of(&one).unwrap();
+        assert_eq!(request.code.to_string(), "NV12");
+        assert_eq!(request.strides, [1344]);
+        let two = Layout::with_buffers(Format::NV12, 1280, 720, &[1280, 1344]).unwrap();
+        let request = FormatRequest::of(&two).unwrap();
+        assert_eq!(request.code.to_string(), "NM12");
+        assert_eq!(request.strides, [1280, 1344]);
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::{FrameFlags, FramePool, StampPoint};
+use dmaflow_core::heap::HeapBuffer;
 use dmaflow_core::layout::MAX_PLANES;
 use dmaflow_core::time::Timestamp;
 
@@ -96,7 +97,7 @@ struct Import {
     len: u32,
 }
 
-/// A driver's queue, set up for the frames of one pool. Dropping it stops the flow and has the
+/// A driver's queue, set up for the frames of a pool or several. Dropping it stops the flow and has the
 /// driver forget the frames.
 ///
 /// # Invariants
@@ -122,17 +123,26 @@ impl Queue {
         direction: Direction,
         pool: &FramePool,
     ) -> Result<Self, V4l2Error> {
-        let frames = pool
-            .buffers()
-            .map(|buffers| {
+        Self::request_all(device, direction, std::slice::from_ref(pool))
+    }
+
+    /// Prepares a queue of a device for the frames of several pools, which are laid out alike:
+    /// the queue's slots are those of the first pool, then those of the next, and so on, so that
+    /// each frame is imported once. None is queued yet.
+    ///
+    /// # Errors
+    /// As [`Queue::request`].
+    #[doc(alias = "VIDIOC_REQBUFS")]
+    pub fn request_all(
+        device: &Arc<VideoDevice>,
+        direction: Direction,
+        pools: &[FramePool],
+    ) -> Result<Self, V4l2Error> {
+        let frames = pools
+            .iter()
+            .flat_map(|pool| {
                 let lens = pool.layout().buffer_lens();
-                let import = |(buffer, len): (&dmaflow_core::heap::HeapBuffer, &u32)| {
-                    Ok(Import {
-                        dma_buf: buffer.as_fd().try_clone_to_owned()?,
-                        len: *len,
-                    })
-                };
-                buffers.iter().zip(lens).map(import).collect()
+                pool.buffers().map(move |buffers| imports(buffers, lens))
             })
             .collect::<std::io::Result<Vec<_>>>()
             .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
@@ -161,7 +171,7 @@ impl Queue {
 
     /// The device whose queue it is.
     #[must_use]
-    pub fn device(&self) -> &VideoDevice {
+    pub fn device(&self) -> &Arc<VideoDevice> {
         &self.device
     }
 
@@ -248,6 +258,15 @@ impl Queue {
         sys::stream_off(self.device.fd(), self.queue)
             .map_err(self.device.failed("VIDIOC_STREAMOFF", "end the flow"))
     }
+}
+
+/// A frame's buffers, with descriptors of our own.
+fn imports(buffers: &[HeapBuffer], lens: &[u32]) -> std::io::Result<Vec<Import>> {
+    let import = |(buffer, &len): (&HeapBuffer, &u32)| {
+        let dma_buf = buffer.as_fd().try_clone_to_owned()?;
+        Ok(Import { dma_buf, len })
+    };
+    buffers.iter().zip(lens).map(import).collect()
 }
 
 impl Drop for Queue {

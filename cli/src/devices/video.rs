@@ -22,7 +22,7 @@ pub(super) struct Details {
     /// What goes into it.
     takes: Vec<FormatInfo>,
     sizes: FrameSizes,
-    /// Whether it imports dma-bufs where pictures come out of it.
+    /// Whether it imports dma-bufs, on both sides of a converter.
     imports: Option<bool>,
 }
 
@@ -57,15 +57,32 @@ fn details(path: &std::path::Path, capabilities: Capabilities) -> Result<Details
         formats,
         takes,
         sizes,
-        imports: device.imports(Direction::Capture),
+        imports: imports(&device, converts),
     })
+}
+
+/// Whether it imports dma-bufs in each of its queues; `None` when one cannot be asked.
+fn imports(device: &VideoDevice, converts: bool) -> Option<bool> {
+    let out = device.imports(Direction::Capture)?;
+    match converts {
+        true => Some(out && device.imports(Direction::Output)?),
+        false => Some(out),
+    }
 }
 
 impl Video {
     /// A node that cannot be asked is listed as a camera, which most are.
     fn is_for(&self, wanted: Function) -> bool {
         match &self.details {
-            Ok(details) => wanted.is_of(&details.capabilities),
+            Ok(details) => {
+                let Details {
+                    capabilities,
+                    formats,
+                    takes,
+                    ..
+                } = details;
+                Function::of(capabilities, takes, formats) == Some(wanted)
+            }
             Err(_) => wanted == Function::Camera,
         }
     }
@@ -103,7 +120,7 @@ fn row(video: &Video, wanted: Function) -> Row {
     }
     let formats = match wanted {
         Function::Camera => some(details.formats.iter().map(name_of), 3, "format"),
-        Function::Converter => format!(
+        Function::Converter | Function::Codec => format!(
             "{} → {}",
             some(details.takes.iter().map(name_of), 3, "format"),
             some(details.formats.iter().map(name_of), 3, "format")

@@ -4,12 +4,13 @@ use dmaflow_core::format::Format;
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_core::stage::Choice;
 use dmaflow_core::time::Rate;
-use dmaflow_v4l2::{Direction, FormatInfo, FormatRequest, FrameSizes, VideoDevice};
+use dmaflow_v4l2::{
+    Candidate, Direction, FormatInfo, FormatRequest, FrameSizes, VideoDevice, candidates as ranked,
+    needed_bytes,
+};
 
 use super::V4l2SrcConfig;
-use super::ranking::{self, Candidate};
 use crate::error::V4l2SrcError;
-use crate::stride::{aligned, aligned_layout};
 
 const CAPTURE: Direction = Direction::Capture;
 
@@ -32,7 +33,7 @@ pub(super) struct Setup {
 /// The camera's formats that have pixels, best first.
 fn usable(device: &VideoDevice) -> Result<Vec<Candidate>, V4l2SrcError> {
     let formats = device.formats(CAPTURE)?;
-    let usable = ranking::candidates(&formats);
+    let usable = ranked(&formats);
     if usable.is_empty() {
         let name = |info: &FormatInfo| format!("{} ({})", info.code, info.description);
         return Err(V4l2SrcError::NoPixels {
@@ -127,7 +128,7 @@ pub(super) fn configure(
     let layout = device.layout(CAPTURE)?;
     check(device, candidate, size, &layout)?;
     let setup = Setup {
-        needed: needed(&layout),
+        needed: needed_bytes(&layout),
         layout,
         rate,
         min_buffers: device.min_buffers(CAPTURE).unwrap_or(MIN_BUFFERS),
@@ -141,20 +142,7 @@ fn set_format(
     Candidate { format, code }: Candidate,
     (width, height): (u32, u32),
 ) -> Result<(), V4l2SrcError> {
-    let strides = if format.v4l2_multi() == Some(code) {
-        let rows = format.planes().iter().map(|plane| plane.row_bytes(width));
-        rows.map(|bytes| aligned(bytes.unwrap_or(0))).collect()
-    } else {
-        // A size without a layout is the driver's to refuse.
-        let layout = aligned_layout(format, width, height).ok();
-        vec![layout.map_or(0, |layout| layout.planes()[0].stride)]
-    };
-    let request = FormatRequest {
-        code,
-        width,
-        height,
-        strides,
-    };
+    let request = FormatRequest::aligned(format, code, (width, height));
     let layout = device.set_format(CAPTURE, &request)?;
     check(device, Candidate { format, code }, (width, height), &layout)
 }
@@ -231,37 +219,9 @@ fn is_near(given: Rate, asked: Rate) -> bool {
     (given.per_second() / asked.per_second() - 1.0).abs() < 0.01
 }
 
-/// Where the last row of a whole picture ends in each buffer. Padding behind it may be missing.
-fn needed(layout: &Layout) -> [u32; MAX_PLANES] {
-    let mut needed = [0; MAX_PLANES];
-    for (plane, info) in layout.planes().iter().zip(layout.format().planes()) {
-        // The layout holds its planes, so none of this overflows.
-        let rows_before = info.rows(layout.height()).saturating_sub(1);
-        let row = info.row_bytes(layout.width()).unwrap_or(0);
-        let end = plane
-            .offset
-            .saturating_add(plane.stride.saturating_mul(rows_before))
-            .saturating_add(row);
-        if let Some(needed) = needed.get_mut(plane.buffer) {
-            *needed = end.max(*needed);
-        }
-    }
-    needed
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn padding_after_the_last_row_may_be_missing() {
-        let packed = Layout::with_stride(Format::XRGB8888, 100, 10, 512).unwrap();
-        assert_eq!(needed(&packed), [512 * 9 + 400, 0, 0, 0]);
-        let planes = Layout::with_buffers(Format::NV12, 100, 10, &[128, 128]).unwrap();
-        assert_eq!(needed(&planes), [128 * 9 + 100, 128 * 4 + 100, 0, 0]);
-        let one = Layout::with_stride(Format::NV12, 100, 10, 128).unwrap();
-        assert_eq!(needed(&one), [128 * 10 + 128 * 4 + 100, 0, 0, 0]);
-    }
 
     #[test]
     fn rates_of_standards_are_near_their_names() {

@@ -190,10 +190,10 @@ impl Painter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stride::aligned_layout;
     use crate::test_src::pixels::FORMATS;
     use crate::test_src::read_frame_number;
     use dmaflow_core::format::Format;
+    use dmaflow_v4l2::aligned_layout;
 
     fn draw(layout: &Layout, numbers: &[u32]) -> Vec<u8> {
         let painter = Painter::new(layout).unwrap();

@@ -5,8 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Capabilities, VideoDevice};
+use super::{Capabilities, Direction, VideoDevice};
 use crate::error::V4l2Error;
+use crate::modes::FormatInfo;
 
 /// A video node of this machine.
 #[derive(Debug)]
@@ -22,25 +23,56 @@ pub struct VideoNode {
 pub enum Function {
     /// Pictures come out of it.
     Camera,
-    /// Something goes in and comes out changed.
+    /// Pictures go in and come out changed: another format, another size.
     Converter,
+    /// Pictures or compressed streams go in, and the other comes out.
+    Codec,
 }
 
 impl Function {
     const fn name(self) -> &'static str {
         match self {
             Self::Camera => "camera",
-            Self::Converter => "codec or converter",
+            Self::Converter => "converter",
+            Self::Codec => "codec",
         }
     }
 
-    /// Whether a device with these capabilities does it.
+    /// What a device with these capabilities is for, which takes and gives these formats; `None`
+    /// where it is for something else.
     #[must_use]
-    pub const fn is_of(self, capabilities: &Capabilities) -> bool {
-        match self {
-            Self::Camera => capabilities.captures(),
-            Self::Converter => capabilities.converts(),
+    pub fn of(
+        capabilities: &Capabilities,
+        takes: &[FormatInfo],
+        gives: &[FormatInfo],
+    ) -> Option<Self> {
+        let raw = |formats: &[FormatInfo]| {
+            !formats.is_empty() && formats.iter().all(|format| !format.compressed)
+        };
+        if capabilities.converts() {
+            Some(if raw(takes) && raw(gives) {
+                Self::Converter
+            } else {
+                Self::Codec
+            })
+        } else {
+            capabilities.captures().then_some(Self::Camera)
         }
+    }
+}
+
+impl VideoDevice {
+    /// What it is for.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; ENODEV when the device is gone.
+    pub fn function(&self) -> Result<Option<Function>, V4l2Error> {
+        let list = |direction| match self.capabilities.converts() {
+            true => self.formats(direction),
+            false => Ok(Vec::new()),
+        };
+        let (takes, gives) = (list(Direction::Output)?, list(Direction::Capture)?);
+        Ok(Function::of(&self.capabilities, &takes, &gives))
     }
 }
 
@@ -94,13 +126,14 @@ impl VideoDevice {
         let mut refused = Vec::new();
         if let Some(path) = asked.filter(|asked| asked.contains('/')) {
             let device = Self::open(Path::new(path))?;
-            if wanted.is_of(&device.capabilities) {
+            if device.function()? == Some(wanted) {
                 return Ok(device);
             }
         }
         for path in paths_in(Path::new("/dev")) {
-            match Self::open(&path) {
-                Ok(device) if wanted.is_of(&device.capabilities) => {
+            let opened = Self::open(&path).and_then(|device| Ok((device.function()?, device)));
+            match opened {
+                Ok((function, device)) if function == Some(wanted) => {
                     if asked.is_none_or(|asked| device.capabilities.is_called(asked)) {
                         return Ok(device);
                     }
@@ -146,21 +179,45 @@ mod tests {
         assert!(!camera().is_called("viv"));
     }
 
+    fn formats(codes: &[(&str, bool)]) -> Vec<FormatInfo> {
+        let info = |(code, compressed): &(&str, bool)| FormatInfo {
+            code: code.parse().unwrap(),
+            format: None,
+            description: String::new(),
+            compressed: *compressed,
+        };
+        codes.iter().map(info).collect()
+    }
+
     #[test]
     fn nodes_are_told_apart_by_what_they_do() {
-        assert!(Function::Camera.is_of(&camera()));
+        let of = |flags, takes: &[(&str, bool)], gives: &[(&str, bool)]| {
+            let capabilities = Capabilities {
+                flags: flags | raw::V4L2_CAP_STREAMING,
+                ..camera()
+            };
+            Function::of(&capabilities, &formats(takes), &formats(gives))
+        };
+        let (pixels, stream) = (("NV12", false), ("H264", true));
+        assert_eq!(
+            Function::of(&camera(), &[], &[]),
+            Some(Function::Camera),
+            "whatever it delivers"
+        );
+        assert_eq!(of(raw::V4L2_CAP_META_CAPTURE, &[], &[]), None);
+        for m2m in [raw::V4L2_CAP_VIDEO_M2M, raw::V4L2_CAP_VIDEO_M2M_MPLANE] {
+            let of = |takes: &[_], gives: &[_]| of(m2m, takes, gives).unwrap();
+            assert_eq!(of(&[pixels], &[pixels, pixels]), Function::Converter);
+            assert_eq!(of(&[pixels], &[stream]), Function::Codec);
+            assert_eq!(of(&[stream, pixels], &[pixels]), Function::Codec);
+            // A decoder that has not seen its stream.
+            assert_eq!(of(&[pixels], &[]), Function::Codec);
+        }
         let codec = Capabilities {
             flags: raw::V4L2_CAP_VIDEO_M2M_MPLANE | raw::V4L2_CAP_STREAMING,
             ..camera()
         };
-        assert!(!Function::Camera.is_of(&codec));
-        assert!(Function::Converter.is_of(&codec));
         assert!(codec.is_multiplanar());
-        let metadata = Capabilities {
-            flags: raw::V4L2_CAP_META_CAPTURE | raw::V4L2_CAP_STREAMING,
-            ..camera()
-        };
-        assert!(!Function::Camera.is_of(&metadata));
     }
 
     #[test]

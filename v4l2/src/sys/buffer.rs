@@ -88,14 +88,19 @@ pub(crate) fn queue_buffer<'a>(
     let mut planes = planes(multiplanar);
     let mut arg = describe(queue, planes.as_mut(), buffers.len());
     arg.index = index;
+    // Of what comes out the driver says these itself; of what goes in they are ours to say, and
+    // the kernel warns of pictures without bytes.
+    arg.field = raw::v4l2_field_V4L2_FIELD_NONE;
     if let Some(planes) = &mut planes {
         for (plane, (dma_buf, len)) in planes.iter_mut().zip(buffers) {
             plane.m.fd = dma_buf.as_raw_fd();
             plane.length = len;
+            plane.bytesused = len;
         }
     } else if let Some((dma_buf, len)) = buffers.next() {
         arg.m.fd = dma_buf.as_raw_fd();
         arg.length = len;
+        arg.bytesused = len;
     }
     // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
     // on others it is a descriptor.

@@ -80,7 +80,7 @@ impl RawPicture {
         picture
     }
 
-    /// What is asked of the driver: sizes of buffers and colours are its own to say.
+    /// What is asked of the driver: sizes of buffers are its own to say.
     fn to_single(self) -> raw::v4l2_pix_format {
         let mut pix = request::zeroed::<raw::v4l2_pix_format>();
         pix.width = self.width;
@@ -88,6 +88,9 @@ impl RawPicture {
         pix.pixelformat = self.code;
         pix.field = self.field;
         pix.bytesperline = self.strides[0];
+        pix.colorspace = self.colorspace;
+        pix.__bindgen_anon_1.ycbcr_enc = self.encoding;
+        pix.quantization = self.quantization;
         pix
     }
 
@@ -98,6 +101,10 @@ impl RawPicture {
         pix.pixelformat = self.code;
         pix.field = self.field;
         pix.num_planes = u8::try_from(self.planes).unwrap_or(u8::MAX);
+        pix.colorspace = self.colorspace;
+        // Each is a small enumeration, whose 0 leaves it to the driver.
+        pix.__bindgen_anon_1.ycbcr_enc = u8::try_from(self.encoding).unwrap_or(0);
+        pix.quantization = u8::try_from(self.quantization).unwrap_or(0);
         let mut planes = pix.plane_fmt;
         for (plane, stride) in planes.iter_mut().zip(self.strides) {
             plane.bytesperline = stride;
@@ -264,6 +271,9 @@ mod tests {
             field: 1,
             planes: 2,
             strides: [640, 640, 0, 0],
+            colorspace: 3,
+            encoding: 2,
+            quantization: 1,
             ..RawPicture::default()
         }
     }

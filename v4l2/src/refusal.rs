@@ -1,32 +1,90 @@
-//! What it means that a camera does not take a heap's buffers.
+//! What it means that a device does not take a heap's buffers.
 
 use dmaflow_core::Errno;
+use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::{Contiguity, HeapInfo};
-use dmaflow_core::stage::ImportRefused;
+use dmaflow_core::stage::{ImportRefused, StageError};
+
+use crate::device::{Direction, VideoDevice};
+use crate::error::V4l2Error;
+
+/// Why a device cannot be given a pool's frames.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// It cannot use the pool's memory; another heap may do.
+    #[error(transparent)]
+    Refused(Box<ImportRefused>),
+    /// Anything else.
+    #[error(transparent)]
+    Device(#[from] V4l2Error),
+}
+
+impl From<ImportRefused> for AttachError {
+    fn from(refused: ImportRefused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
+}
+
+impl From<AttachError> for StageError {
+    fn from(error: AttachError) -> Self {
+        match error {
+            AttachError::Refused(refused) => Self::Refused(refused),
+            AttachError::Device(error) => error.into(),
+        }
+    }
+}
+
+/// Why there is no queue: a driver that imports nothing refuses every heap alike.
+pub(crate) fn not_requested(
+    device: &VideoDevice,
+    direction: Direction,
+    pool: &FramePool,
+    error: V4l2Error,
+) -> AttachError {
+    // A queue may be refused for other reasons, with the same number.
+    if error.errno() == Some(Errno::EINVAL) && device.imports(direction) == Some(false) {
+        return of_queue(device.to_string(), pool.heap().info()).into();
+    }
+    error.into()
+}
+
+/// Why a frame of a pool was not taken at `VIDIOC_QBUF`.
+pub(crate) fn not_queued(
+    device: &VideoDevice,
+    pool: &FramePool,
+    slot: usize,
+    errno: Errno,
+) -> AttachError {
+    match errno {
+        Errno::ENODEV | Errno::ENXIO => {
+            device.failed("VIDIOC_QBUF", "hand a frame over")(errno).into()
+        }
+        errno => {
+            let mut buffers = pool.buffers().nth(slot).into_iter().flatten();
+            let importable = buffers.all(|buffer| buffer.is_importable());
+            of_frame(device.to_string(), pool.heap().info(), importable, errno).into()
+        }
+    }
+}
 
 const CONTIGUOUS: &str = "use a contiguous heap, such as `default_cma_region`";
 
 /// The refusal of a whole queue at `VIDIOC_REQBUFS`: EINVAL is vb2's answer where a driver's
 /// queue lacks `VB2_DMABUF`, before it looks at any buffer (`vb2_verify_memory_type`).
-pub(super) fn of_queue(device: String, heap: &HeapInfo) -> ImportRefused {
+fn of_queue(device: String, heap: &HeapInfo) -> ImportRefused {
     ImportRefused {
         device,
         heap: heap.name.clone(),
         call: "VIDIOC_REQBUFS".into(),
         errno: Errno::EINVAL,
-        meaning: "this camera's driver imports no dma-bufs, from whichever heap".to_owned(),
-        remedy: "let the camera's own buffers be the heap (VIDIOC_EXPBUF), or use another camera"
+        meaning: "this device's driver imports no dma-bufs, from whichever heap".to_owned(),
+        remedy: "let the device's own buffers be the heap (VIDIOC_EXPBUF), or use another device"
             .to_owned(),
     }
 }
 
 /// The refusal of a frame at `VIDIOC_QBUF`.
-pub(super) fn of_frame(
-    device: String,
-    heap: &HeapInfo,
-    importable: bool,
-    errno: Errno,
-) -> ImportRefused {
+fn of_frame(device: String, heap: &HeapInfo, importable: bool, errno: Errno) -> ImportRefused {
     let (meaning, remedy) = explain(heap, importable, errno);
     ImportRefused {
         device,
@@ -47,21 +105,21 @@ pub(super) fn of_frame(
 fn explain(heap: &HeapInfo, importable: bool, errno: Errno) -> (&'static str, &'static str) {
     match errno {
         Errno::EFAULT if heap.protected => (
-            "this camera's driver needs sight of the memory, and this heap's is protected",
+            "this device's driver needs sight of the memory, and this heap's is protected",
             "use a heap that is not",
         ),
         Errno::EFAULT => match heap.contiguity {
             Contiguity::Scattered | Contiguity::Pieces(_) => (
-                "this camera needs contiguous memory (it has no IOMMU), and this heap's is \
+                "this device needs contiguous memory (it has no IOMMU), and this heap's is \
                  scattered",
                 CONTIGUOUS,
             ),
             Contiguity::Unknown => (
-                "this camera may need contiguous memory, and this heap does not say how its lies",
+                "this device may need contiguous memory, and this heap does not say how its lies",
                 CONTIGUOUS,
             ),
             Contiguity::Contiguous => (
-                "the memory is contiguous, but the camera's DMA does not reach it or finds it \
+                "the memory is contiguous, but the device's DMA does not reach it or finds it \
                  too short",
                 "try another contiguous heap",
             ),
@@ -71,12 +129,12 @@ fn explain(heap: &HeapInfo, importable: bool, errno: Errno) -> (&'static str, &'
             "use one of the kernel's heaps, or `udmabuf`",
         ),
         Errno::EINVAL => (
-            "the driver found a buffer too short, or could not map it for the camera: its DMA \
+            "the driver found a buffer too short, or could not map it for the device: its DMA \
              does not reach the memory, or there is no room left to map it",
             "try another heap, or fewer or smaller buffers",
         ),
         Errno::ENOMEM => (
-            "there is no memory or address space left to map the buffers for the camera",
+            "there is no memory or address space left to map the buffers for the device",
             "use fewer or smaller buffers",
         ),
         _ => ("", ""),

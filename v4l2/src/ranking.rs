@@ -1,15 +1,17 @@
-//! Which of a camera's formats is best.
+//! Which of a device's formats is best.
 
 use dmaflow_core::format::{Family, Format};
 use dmaflow_core::fourcc::FourCc;
-use dmaflow_v4l2::FormatInfo;
 
-/// A format of a camera that dmaflow can use.
+use crate::modes::FormatInfo;
+
+/// A format of a device that dmaflow can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) format: Format,
-    /// The code that the camera knows it by.
-    pub(super) code: FourCc,
+pub struct Candidate {
+    /// The format.
+    pub format: Format,
+    /// The code that the device knows it by.
+    pub code: FourCc,
 }
 
 /// How much is lost in a format, least first.
@@ -29,9 +31,10 @@ enum Class {
 /// The formats that have pixels, best first: 32-bit RGB, then YUV, those with fewer bytes a
 /// pixel before others.
 ///
-/// Where a camera has a format in one buffer and in several, the one buffer is taken: every
+/// Where a device has a format in one buffer and in several, the one buffer is taken: every
 /// display and codec imports that.
-pub(super) fn candidates(formats: &[FormatInfo]) -> Vec<Candidate> {
+#[must_use]
+pub fn candidates(formats: &[FormatInfo]) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for info in formats {
         let Some(format) = info.format.filter(|format| !format.planes().is_empty()) else {
@@ -87,6 +90,7 @@ mod tests {
                     code,
                     format: Format::from_v4l2(code),
                     description: String::new(),
+                    compressed: false,
                 }
             })
             .collect();

@@ -7,20 +7,19 @@ use dmaflow_core::layout::{Layout, LayoutError};
 /// codecs of TI and Rockchip as well as for cache lines.
 const ALIGNMENT: u32 = 64;
 
-/// A multiple of the alignment that is no less than `bytes`, if there is one.
-pub(crate) fn aligned(bytes: u32) -> u32 {
+/// The least multiple of 64, which most devices want strides to be, that is no less than `bytes`;
+/// `bytes` itself where there is none.
+#[must_use]
+pub fn aligned(bytes: u32) -> u32 {
     bytes.checked_next_multiple_of(ALIGNMENT).unwrap_or(bytes)
 }
 
-/// The layout in one buffer with the least strides that are aligned in every plane.
+/// The layout in one buffer with the least strides that are multiples of 64 bytes in every plane,
+/// as most devices want them.
 ///
 /// # Errors
 /// [`LayoutError`].
-pub(crate) fn aligned_layout(
-    format: Format,
-    width: u32,
-    height: u32,
-) -> Result<Layout, LayoutError> {
+pub fn aligned_layout(format: Format, width: u32, height: u32) -> Result<Layout, LayoutError> {
     layout_aligned_to(ALIGNMENT, format, width, height)
 }
 
