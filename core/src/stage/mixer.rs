@@ -43,8 +43,8 @@ pub trait Mixer: Send {
     /// [`StageError::Failed`] when there is none; the stage is then as before the call.
     fn arrange(&mut self) -> Result<Vec<Choice>, StageError>;
 
-    /// Lets go of all pools.
-    fn detach(&mut self);
+    /// Lets go of an input's pools.
+    fn detach(&mut self, input: usize);
 
     /// How many frames of an input it keeps while it waits for the next one.
     fn frames_held(&self) -> usize;

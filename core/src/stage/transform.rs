@@ -11,8 +11,8 @@ use crate::layout::Layout;
 ///
 /// ```text
 ///  configure ──▶ attach_input, attach_output ──▶ start ──▶ transform … ──▶ stop ──▶ detach
-///                   ▲                                                        │
-///                   └─────────────────────── (again) ────────────────────────┘
+///                               ▲                                            │
+///                               └───────────────── (again) ──────────────────┘
 /// ```
 pub trait Transform: Send {
     /// Who it is: card name and node.
@@ -49,9 +49,7 @@ pub trait Transform: Send {
     /// buffers laid out otherwise.
     fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError>;
 
-    /// Imports every frame of a pool that it will be given frames of, besides the pools that it
-    /// has already. Frames of several pools come where several sources lead here by turns; they
-    /// are laid out alike.
+    /// Imports every frame of a pool that it will be given, besides the pools that it has already.
     ///
     /// # Errors
     /// [`StageError::Refused`] when the device cannot use the pool's memory; the stage is then
@@ -65,8 +63,11 @@ pub trait Transform: Send {
     /// as before the call.
     fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError>;
 
-    /// Lets go of all pools.
-    fn detach(&mut self);
+    /// Lets go of the frames that it would be given.
+    fn detach_input(&mut self);
+
+    /// Lets go of the frames that it would fill.
+    fn detach_output(&mut self);
 
     /// How many of the input's frames it keeps at a time.
     fn frames_held(&self) -> usize;
