@@ -10,7 +10,7 @@ mod pipeline;
 use std::path::PathBuf;
 
 use clap::{Args, value_parser};
-use dmaflow_pipelines::description::{Description, Override, SinkKind, SourceKind};
+use dmaflow_pipelines::description::{Description, Override, SourceKind};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -146,8 +146,10 @@ impl Needs {
                 any_node: true,
             };
         };
-        let camera = matches!(description.source.kind, SourceKind::V4l2(_));
-        let display = matches!(description.sink.kind, SinkKind::Kms(_));
+        let camera = description
+            .sources()
+            .any(|(_, kind, _)| matches!(kind, SourceKind::V4l2(_)));
+        let display = description.has_display();
         Self {
             heaps: camera || display,
             camera,

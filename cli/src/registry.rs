@@ -1,8 +1,8 @@
 //! The heaps that the program knows.
 
 use dmaflow_core::heap::HeapRegistry;
-use dmaflow_pipelines::HeapRequest;
 use dmaflow_pipelines::description::Description;
+use dmaflow_pipelines::{HeapRequest, PoolRequest};
 
 /// The heaps of this machine; of its displays or its cameras and codecs too where one of `names`
 /// is theirs. Their heaps are made by opening the devices, which is not done unasked.
@@ -23,12 +23,17 @@ pub(crate) fn of_names(names: &[String]) -> HeapRegistry {
 
 /// The heaps that a description can mean.
 pub(crate) fn of_description(description: &Description) -> HeapRegistry {
-    of_names(named(description))
+    of_names(&named(description))
 }
 
 /// The heaps that a description names.
-pub(crate) fn named(description: &Description) -> &[String] {
-    match &description.source.pool.heaps {
+pub(crate) fn named(description: &Description) -> Vec<String> {
+    description.pools().flat_map(of_pool).cloned().collect()
+}
+
+/// The heaps that a pool is to come from.
+pub(crate) fn of_pool(pool: &PoolRequest) -> &[String] {
+    match &pool.heaps {
         HeapRequest::Any => &[],
         HeapRequest::Names(names) => names,
     }

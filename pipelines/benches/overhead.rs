@@ -26,8 +26,8 @@ fn pipeline() -> Pipeline {
     });
     let pass = Decimate::new(NonZeroU64::MIN);
     Pipeline::link(("source", source), ("sink", NullSink::default()))
-        .filter("pass", pass, QueuePolicy::Fifo)
-        .queue(QueuePolicy::Fifo)
+        .filter("pass", pass, QueuePolicy::FIFO)
+        .queue(QueuePolicy::FIFO)
         .pool(PoolRequest {
             buffers: Some(8),
             ..PoolRequest::default()

@@ -19,111 +19,83 @@
 //! |--|--|
 //! | `v4l2-src` | `device`, `format`, `width`, `height`, `rate`, `controls`, `heap`, `buffers` |
 //! | `test-src` | `format`, `width`, `height`, `rate`, `frames`, `heap`, `buffers` |
-//! | `decimate` | `every`, `queue` |
-//! | `kms-sink` | `card`, `connector`, `mode`, `plane`, `verify`, `queue` |
-//! | `picture-sink` | `path`, `every`, `queue` |
-//! | `null-sink` | `queue` |
+//! | `decimate` | `every` |
+//! | `rate-limit` | `rate` |
+//! | `selector` | `select` |
+//! | `v4l2-convert` | `device`, `format`, `width`, `height`, `controls`, `heap`, `buffers` |
+//! | `kms-sink` | `card`, `connector`, `mode`, `plane`, `verify`, `place` |
+//! | `picture-sink` | `path`, `every` |
+//! | `null-sink` | |
+//!
+//! Every stage has `restart`, and every stage that takes frames `queue` and `depth`.
+//!
+//! Any number of links may begin at a stage: all of them get its frames.
+//!
+//! ```toml
+//! links = [
+//!     "camera -> screen",
+//!     { from = "camera", to = "thin", queue = "fifo", depth = 2 },
+//!     "thin -> pictures",
+//! ]
+//!
+//! [stage.camera]
+//! kind = "v4l2-src"
+//!
+//! [stage.screen]
+//! kind = "kms-sink"
+//!
+//! [stage.thin]
+//! kind = "decimate"
+//! every = 10
+//!
+//! [stage.pictures]
+//! kind = "picture-sink"
+//! path = "frame-{n}.png"
+//! ```
 
+mod buffers;
 mod build;
 mod diagnostic;
 mod document;
 pub mod duration;
+mod inputs;
 mod kinds;
 mod links;
 mod overrides;
 mod reader;
 pub mod serving;
 mod source;
+mod stage;
 mod value;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use overrides::Override;
+pub use stage::{
+    FilterKind, LinkDescription, MixerInput, MixerKind, Place, Port, RestartPolicy, RouterKind,
+    SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest, ZeroCopy,
+};
 
 use std::fs;
-use std::num::NonZeroU64;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use dmaflow_kms_sink::{KmsSinkConfig, PictureSinkConfig};
-use dmaflow_v4l2_src::{TestSrcConfig, V4l2SrcConfig};
-
-use crate::{Limits, PoolRequest, QueuePolicy};
+use crate::Limits;
 use diagnostic::{Finding, nearest};
 use source::Sources;
 
 /// A pipeline as its user wants it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {
-    /// Where frames come from.
-    pub source: SourceStage,
-    /// What they pass, in this order.
-    pub filters: Vec<FilterStage>,
-    /// Where they go.
-    pub sink: SinkStage,
+    /// What it is made of, in an order in which a frame can pass it: links lead from earlier
+    /// stages to later ones.
+    pub stages: Vec<Stage>,
+    /// The ways from one to another, in the order of the file.
+    pub links: Vec<LinkDescription>,
     /// When a run ends by itself.
     pub limits: Limits,
-}
-
-/// A stage that makes frames.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceStage {
-    /// Its name in the description.
-    pub name: String,
-    /// What it is, and how it is set up.
-    pub kind: SourceKind,
-    /// What its frames lie in.
-    pub pool: PoolRequest,
-}
-
-/// The kinds of sources.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SourceKind {
-    /// A V4L2 camera.
-    V4l2(V4l2SrcConfig),
-    /// The built-in camera.
-    Test(TestSrcConfig),
-}
-
-/// A stage that passes frames on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FilterStage {
-    /// Its name in the description.
-    pub name: String,
-    /// What it is, and how it is set up.
-    pub kind: FilterKind,
-    /// Which frame it takes from its link.
-    pub queue: QueuePolicy,
-}
-
-/// The kinds of filters.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FilterKind {
-    /// Passes one of so many frames.
-    Decimate {
-        /// So many.
-        every: NonZeroU64,
-    },
-}
-
-/// A stage that uses frames up.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SinkStage {
-    /// Its name in the description.
-    pub name: String,
-    /// What it is, and how it is set up.
-    pub kind: SinkKind,
-    /// Which frame it takes from its link.
-    pub queue: QueuePolicy,
-}
-
-/// The kinds of sinks.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SinkKind {
-    /// A KMS display.
-    Kms(KmsSinkConfig),
-    /// Pictures in files.
-    Picture(PictureSinkConfig),
-    /// Nothing: every frame is let go.
-    Null,
+    /// Whether a way will do on which the CPU copies pixels.
+    pub zero_copy: ZeroCopy,
+    /// Where a socket is made that controls the run.
+    pub control: Option<PathBuf>,
 }
 
 impl Description {

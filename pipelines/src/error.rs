@@ -42,6 +42,12 @@ pub enum PipelineError {
          /dev/dma_heap nor /dev/udmabuf for this user"
     )]
     NoHeap,
+    /// The description has branches, or stages that are no filters between its ends.
+    #[error(
+        "this pipeline cannot be made yet: so far only one source, filters and one sink in a \
+         row run"
+    )]
+    NotAChain,
     /// Every heap and format was refused.
     #[error("{}", refusals(.0))]
     Refused(Vec<Refusal>),

@@ -13,6 +13,7 @@ mod latency;
 mod link;
 mod pipeline;
 pub mod probe;
+mod rate_limit;
 mod report;
 mod sync;
 
@@ -23,4 +24,5 @@ pub use link::QueuePolicy;
 pub use pipeline::{
     Agreement, AnySink, AnySource, Builder, HeapRequest, Limits, Pipeline, PoolRequest, StopHandle,
 };
+pub use rate_limit::RateLimit;
 pub use report::{Dropped, Progress, Report};

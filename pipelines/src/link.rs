@@ -10,6 +10,7 @@ mod frames;
 #[cfg(all(test, loom))]
 mod models;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use dmaflow_core::frame::{Frame, FramePlace};
@@ -24,8 +25,23 @@ pub enum QueuePolicy {
     /// The newest: older ones are let go and counted. Lowest latency.
     #[default]
     Latest,
-    /// The oldest: every frame gets its turn.
-    Fifo,
+    /// The oldest.
+    Fifo {
+        /// How many wait at most: then the oldest goes and is counted. `None` for as many as
+        /// there are, so that every frame gets its turn.
+        depth: Option<NonZeroUsize>,
+    },
+    /// The oldest, and who sends waits while the link is full: every frame gets its turn, and
+    /// a slow stage slows those before it.
+    Block {
+        /// How many wait at most.
+        depth: NonZeroUsize,
+    },
+}
+
+impl QueuePolicy {
+    /// The oldest, however many wait: every frame gets its turn.
+    pub const FIFO: Self = Self::Fifo { depth: None };
 }
 
 /// Where frames wait. Both ends may take from it.
@@ -39,7 +55,7 @@ impl Places {
     fn new(policy: QueuePolicy, frames: usize) -> Self {
         match policy {
             QueuePolicy::Latest => Self::Latest(FramePlace::default()),
-            QueuePolicy::Fifo => {
+            QueuePolicy::Fifo { .. } | QueuePolicy::Block { .. } => {
                 let (sender, receiver) = bounded(frames.max(1));
                 Self::Fifo(sender, receiver)
             }
@@ -256,7 +272,7 @@ mod tests {
     #[test]
     fn fifo_keeps_every_frame_in_order_and_counts_what_is_left() {
         let pool = pool(4);
-        let (outlet, inlet, link) = link(QueuePolicy::Fifo, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::FIFO, pool.len());
         for sequence in 0..4 {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
@@ -276,7 +292,7 @@ mod tests {
     fn the_receiver_wakes_for_frames_and_for_the_end() {
         const COUNT: u64 = if cfg!(miri) { 50 } else { 1000 };
         let pool = pool(2);
-        let (outlet, inlet, _link) = link(QueuePolicy::Fifo, pool.len());
+        let (outlet, inlet, _link) = link(QueuePolicy::FIFO, pool.len());
         let receiver = thread::spawn(move || {
             let mut seen = Vec::new();
             loop {

@@ -38,8 +38,8 @@ fn every_frame_is_accounted_for_run_after_run() {
     let heaps = dmaflow_heaps::registry();
     let every = NonZeroU64::new(3).unwrap();
     let mut pipeline = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
-        .filter("third", Decimate::new(every), QueuePolicy::Fifo)
-        .queue(QueuePolicy::Fifo)
+        .filter("third", Decimate::new(every), QueuePolicy::FIFO)
+        .queue(QueuePolicy::FIFO)
         .prepare(&heaps)
         .unwrap();
     assert_eq!(pipeline.agreement().heap, "memfd");
@@ -176,7 +176,7 @@ fn a_failing_stage_ends_the_run_with_its_reason() {
         let faulty = || Faulty { panics, seen: 0 };
         let in_the_sink = Pipeline::link(("source", source(None)), ("faulty", faulty()));
         let in_a_filter = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
-            .filter("faulty", faulty(), QueuePolicy::Fifo);
+            .filter("faulty", faulty(), QueuePolicy::FIFO);
         for builder in [in_the_sink, in_a_filter] {
             let mut pipeline = builder.prepare(&dmaflow_heaps::registry()).unwrap();
             let error = pipeline.run(Limits::default()).unwrap_err();
@@ -209,7 +209,7 @@ fn a_source_that_has_ended_is_not_silent_while_its_frames_are_shown() {
     // Longer than a source may be silent, and a look more.
     let slow = Slow(Duration::from_millis(900));
     let mut pipeline = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
-        .filter("slow", slow, QueuePolicy::Fifo)
+        .filter("slow", slow, QueuePolicy::FIFO)
         .pool(PoolRequest {
             buffers: Some(8),
             ..PoolRequest::default()

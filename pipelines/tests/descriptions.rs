@@ -6,16 +6,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::time::Rate;
-use dmaflow_kms_sink::ModeRequest;
-use dmaflow_pipelines::description::{Description, FilterKind, Override, SinkKind, SourceKind};
-use dmaflow_pipelines::{HeapRequest, QueuePolicy};
-use dmaflow_v4l2_src::ControlValue;
+use dmaflow_kms_sink::{KmsSinkConfig, ModeRequest, PlaneRequest};
+use dmaflow_pipelines::description::{
+    Description, FilterKind, MixerKind, Override, Place, RestartPolicy, RouterKind, SinkKind,
+    SourceKind, StageKind, ZeroCopy,
+};
+use dmaflow_pipelines::{HeapRequest, PoolRequest, QueuePolicy};
+use dmaflow_v4l2_src::{ControlValue, TestSrcConfig, V4l2SrcConfig};
 
 const WRONG: &str = "tests/wrong";
 
@@ -115,6 +118,30 @@ fn parse(text: &str, overrides: &[&str]) -> Description {
     Description::parse(text, "test.toml", &overrides).expect("a right description")
 }
 
+/// The camera that is its first stage.
+fn camera(description: &Description) -> (&V4l2SrcConfig, &PoolRequest) {
+    match &description.stages[0].kind {
+        StageKind::Source(SourceKind::V4l2(config), pool) => (config, pool),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The built-in camera that is its first stage.
+fn pattern(description: &Description) -> (&TestSrcConfig, &PoolRequest) {
+    match &description.stages[0].kind {
+        StageKind::Source(SourceKind::Test(config), pool) => (config, pool),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The display that is its last stage.
+fn display(description: &Description) -> &KmsSinkConfig {
+    match description.stages.last().map(|stage| &stage.kind) {
+        Some(StageKind::Sink(SinkKind::Kms(config))) => config,
+        other => panic!("{other:?}"),
+    }
+}
+
 const WHOLE: &str = r#"
 links = ["camera -> thin", "thin->screen"]
 
@@ -152,13 +179,10 @@ fn every_key_is_understood() {
     let description = parse(WHOLE, &[]);
     assert_eq!(description.limits.duration, Some(Duration::from_secs(90)));
     assert_eq!(description.limits.frames, Some(300));
-    assert_eq!(description.source.name, "camera");
-    assert_eq!(description.filters[0].name, "thin");
-    assert_eq!(description.sink.name, "screen");
+    let names = description.stages.iter().map(|stage| stage.name.as_str());
+    assert!(names.eq(["camera", "thin", "screen"]));
 
-    let SourceKind::V4l2(config) = &description.source.kind else {
-        panic!("{:?}", description.source);
-    };
+    let (config, pool) = camera(&description);
     assert_eq!(config.device.as_deref(), Some("vivid"));
     assert_eq!(config.format, Some(Format::NV12));
     assert_eq!(config.size, Some((1280, 720)));
@@ -175,21 +199,19 @@ fn every_key_is_understood() {
         ]
     );
     let heaps = ["system", "default_cma_region"].map(str::to_owned).to_vec();
-    assert_eq!(description.source.pool.heaps, HeapRequest::Names(heaps));
-    assert_eq!(description.source.pool.buffers, Some(5));
+    assert_eq!(pool.heaps, HeapRequest::Names(heaps));
+    assert_eq!(pool.buffers, Some(5));
 
-    assert_eq!(description.filters.len(), 1);
-    let FilterKind::Decimate { every } = description.filters[0].kind;
-    assert_eq!(every, NonZeroU64::new(2).unwrap());
-    assert_eq!(description.filters[0].queue, QueuePolicy::Latest);
+    let every = NonZeroU64::new(2).unwrap();
+    let thin = StageKind::Filter(FilterKind::Decimate { every });
+    assert_eq!(description.stages[1].kind, thin);
 
-    let SinkKind::Kms(config) = &description.sink.kind else {
-        panic!("{:?}", description.sink);
-    };
+    let config = display(&description);
     assert_eq!(config.card.as_deref(), Some("vkms"));
     assert_eq!(config.mode, "1280x720@60".parse::<ModeRequest>().unwrap());
     assert!(config.verify.is_some_and(|every| every.get() == 10));
-    assert_eq!(description.sink.queue, QueuePolicy::Fifo);
+    let queues = description.links.iter().map(|link| link.queue);
+    assert!(queues.eq([QueuePolicy::Latest, QueuePolicy::FIFO]));
 }
 
 #[test]
@@ -207,18 +229,13 @@ fn overrides_take_the_place_of_what_the_file_says() {
         ],
     );
     assert_ne!(plain, overridden);
-    let SourceKind::V4l2(config) = &overridden.source.kind else {
-        panic!("{:?}", overridden.source);
-    };
-    let pool = &overridden.source.pool;
+    let (config, pool) = camera(&overridden);
     assert_eq!(config.rate, Rate::new(2997, 100));
     assert_eq!(pool.heaps, HeapRequest::Names(vec!["system".to_owned()]));
     let brightness = ("brightness".to_owned(), ControlValue::Integer(7));
     assert!(config.controls.contains(&brightness));
     assert_eq!(config.controls.len(), 3);
-    let SinkKind::Kms(config) = &overridden.sink.kind else {
-        panic!("{:?}", overridden.sink);
-    };
+    let config = display(&overridden);
     assert_eq!(config.mode, ModeRequest::Preferred);
     assert_eq!(config.connector.as_deref(), Some("HDMI-A-1"));
     assert_eq!(overridden.limits.frames, Some(2));
@@ -250,44 +267,130 @@ fn defaults_fill_what_is_left_out() {
         "links = [\"a -> b\"]\nstage.a.kind = \"test-src\"\nstage.b.kind = \"null-sink\"",
         &[],
     );
-    let SourceKind::Test(config) = &description.source.kind else {
-        panic!("{:?}", description.source);
-    };
+    let (config, pool) = pattern(&description);
     assert_eq!(config.format, Format::XRGB8888);
     assert_eq!((config.width, config.height), (640, 480));
-    assert_eq!(description.source.pool.heaps, HeapRequest::Any);
-    assert_eq!(description.source.pool.buffers, None);
+    assert_eq!(pool.heaps, HeapRequest::Any);
+    assert_eq!(pool.buffers, None);
     assert_eq!(description.limits, dmaflow_pipelines::Limits::default());
 }
 
+const GRAPH: &str = r#"
+zero-copy = "allow"
+control = "/run/dmaflow/control.sock"
+links = [
+    "chosen -> screen",
+    { from = "front", to = "chosen", queue = "fifo", depth = 3 },
+    "back -> chosen",
+    "front -> screen",
+    "back -> thin -> convert -> pictures",
+]
+
+[stage.screen]
+kind = "kms-sink"
+place.front = { x = 640, y = 0, width = 320, height = 240, plane = "overlay" }
+
+[stage.pictures]
+kind = "picture-sink"
+path = "frame.png"
+queue = "block"
+depth = 2
+
+[stage.thin]
+kind = "rate-limit"
+rate = 5
+
+[stage.convert]
+kind = "v4l2-convert"
+device = "vim2m"
+format = "XRGB8888"
+buffers = 3
+queue = "fifo"
+
+[stage.chosen]
+kind = "selector"
+select = "back"
+
+[stage.front]
+kind = "v4l2-src"
+restart = "on-failure"
+
+[stage.back]
+kind = "test-src"
+restart = { most = "1s", attempts = 5 }
+"#;
+
 #[test]
-fn every_example_is_right() {
-    let examples = with_ending(Path::new("../examples"), "toml");
-    let descriptions = examples.iter().filter(|path| !path.ends_with("Cargo.toml"));
-    let mut count = 0;
-    for path in descriptions {
-        if let Err(diagnostics) = Description::load(path, &[]) {
-            panic!("{diagnostics}");
-        }
-        count += 1;
-    }
-    assert!(count >= 4, "{count} examples are left");
+fn a_graph_is_understood() {
+    let graph = parse(GRAPH, &[]);
+    assert_eq!(graph.zero_copy, ZeroCopy::Allow);
+    let socket = Path::new("/run/dmaflow/control.sock");
+    assert_eq!(graph.control.as_deref(), Some(socket));
+
+    let names: Vec<_> = graph.stages.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "front", "back", "thin", "convert", "pictures", "chosen", "screen"
+        ]
+    );
+    let links: Vec<_> = graph
+        .links
+        .iter()
+        .map(|link| {
+            assert_eq!(link.from.port, 0);
+            let (from, to) = (names[link.from.stage], names[link.to.stage]);
+            assert!(link.from.stage < link.to.stage, "{from} before {to}");
+            (from, to, link.to.port, link.queue)
+        })
+        .collect();
+    let depth = |depth| NonZeroUsize::new(depth).unwrap();
+    let (latest, three) = (QueuePolicy::Latest, Some(depth(3)));
+    let block = QueuePolicy::Block { depth: depth(2) };
+    assert_eq!(
+        links,
+        [
+            ("chosen", "screen", 0, latest),
+            ("front", "chosen", 0, QueuePolicy::Fifo { depth: three }),
+            ("back", "chosen", 1, latest),
+            ("front", "screen", 1, latest),
+            ("back", "thin", 0, latest),
+            ("thin", "convert", 0, QueuePolicy::FIFO),
+            ("convert", "pictures", 0, block),
+        ]
+    );
+    assert_eq!(graph.stages[0].restart, RestartPolicy::ON_FAILURE);
+    let twice = RestartPolicy::OnFailure {
+        first: Duration::from_millis(200),
+        most: Duration::from_secs(1),
+        attempts: Some(5),
+    };
+    assert_eq!(graph.stages[1].restart, twice);
+
+    let StageKind::Router(RouterKind::Selector { inputs, selected }) = &graph.stages[5].kind else {
+        panic!("{:?}", graph.stages[5]);
+    };
+    assert_eq!(
+        (&inputs[..], *selected),
+        (&["front", "back"].map(String::from)[..], 1)
+    );
+    let StageKind::Mixer(MixerKind::Kms { inputs, .. }) = &graph.stages[6].kind else {
+        panic!("{:?}", graph.stages[6]);
+    };
+    let place = Place {
+        at: Some((640, 0)),
+        size: Some((320, 240)),
+        plane: Some(PlaneRequest::Overlay),
+    };
+    let names = ["chosen", "front"].map(str::to_owned);
+    let inputs = inputs.iter().map(|input| (&input.name, input.place));
+    assert!(inputs.eq([(&names[0], Place::default()), (&names[1], place)]));
 }
 
 #[test]
-fn every_description_in_the_readme_is_right() {
-    let Ok(readme) = fs::read_to_string("../README.md") else {
-        panic!("there is no README.md");
-    };
-    let blocks: Vec<_> = readme
-        .split("```toml\n")
-        .skip(1)
-        .filter_map(|block| block.split("```").next())
-        .collect();
-    for block in &blocks {
-        if let Err(diagnostics) = Description::parse(block, "README.md", &[]) {
-            panic!("{diagnostics}");
-        }
-    }
-    assert!(!blocks.is_empty(), "the README shows a description");
+fn a_display_with_one_link_is_a_sink_and_with_a_place_a_mixer() {
+    let one = "links = [\"a -> b\"]\nstage.a.kind = \"test-src\"\nstage.b.kind = \"kms-sink\"";
+    display(&parse(one, &[]));
+    let placed = parse(one, &["b.place.a = { x = 1, y = 1 }"]);
+    assert!(matches!(placed.stages[1].kind, StageKind::Mixer(_)));
 }

@@ -10,11 +10,14 @@ use crate::numbers::{bytes, counted};
 /// Descriptors besides those of buffers: devices, sync files, sockets, the library's own.
 const OTHERS: u64 = 64;
 /// A frame's planes may lie in three buffers, and V4L2 takes 32 frames.
-const MOST_A_PIPELINE: u64 = 3 * 32;
+const MOST_A_POOL: u64 = 3 * 32;
 
 pub(super) fn look(description: Option<&Description>, memory: &Memory) -> Vec<Finding> {
-    let buffers = description.and_then(|description| description.source.pool.buffers);
-    let needed = OTHERS + buffers.map_or(MOST_A_PIPELINE, |buffers| 3 * buffers as u64);
+    let of_pool = |buffers: Option<usize>| buffers.map_or(MOST_A_POOL, |all| 3 * all as u64);
+    let of_pools = description.map_or(MOST_A_POOL, |description| {
+        description.pools().map(|pool| of_pool(pool.buffers)).sum()
+    });
+    let needed = OTHERS + of_pools;
     let mut findings = Vec::new();
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         findings.push(files(soft, hard, needed));

@@ -93,15 +93,15 @@ struct Asked {
 impl Asked {
     /// `None` where it gives no size.
     fn of(description: &Description, heaps: &HeapRegistry) -> Option<Self> {
-        let source = &description.source;
-        let (format, (width, height)) = match &source.kind {
+        let (_, kind, pool) = description.sources().next()?;
+        let (format, (width, height)) = match kind {
             SourceKind::V4l2(config) => (config.format, config.size?),
             SourceKind::Test(config) => (Some(config.format), (config.width, config.height)),
         };
         // Without a format, the longest that is usual.
         let layout = Layout::packed(format.unwrap_or(Format::XRGB8888), width, height).ok()?;
-        let buffers = source.pool.buffers.unwrap_or(USUAL_BUFFERS) as u64;
-        let names = registry::named(description);
+        let buffers = pool.buffers.unwrap_or(USUAL_BUFFERS) as u64;
+        let names = registry::of_pool(pool);
         let is_contiguous = |name: &String| {
             let heap = heaps.open(name);
             heap.is_ok_and(|heap| heap.info().contiguity == Contiguity::Contiguous)

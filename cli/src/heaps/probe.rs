@@ -10,10 +10,10 @@ use dmaflow_core::heap::{Heap, HeapRegistry, RegistryError};
 use dmaflow_core::stage::{Sink, StageError};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::description::{
-    Description, Override, SinkKind, SinkStage, SourceKind, SourceStage,
+    Description, Override, RestartPolicy, SinkKind, SourceKind, Stage, StageKind,
 };
 use dmaflow_pipelines::probe::{Answers, Probe, SinkImporter, Wanted, probe as ask};
-use dmaflow_pipelines::{Limits, PipelineError, PoolRequest, QueuePolicy};
+use dmaflow_pipelines::{PipelineError, PoolRequest};
 use dmaflow_v4l2_src::{V4l2SrcConfig, layout_aligned_to};
 
 use crate::failure::Failure;
@@ -85,14 +85,14 @@ pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
     let description = description.map(|file| Description::load(file, &args.overrides));
     let description = description.transpose().map_err(Failure::from);
     let description = output::failing(args.json, description)?;
-    let described = description.as_ref().map_or(&[][..], registry::named);
+    let described = description.as_ref().map_or_else(Vec::new, registry::named);
     let names = if args.heaps.is_empty() {
-        described
+        &described
     } else {
         &args.heaps
     };
     let registry = registry::of_names(names);
-    let heaps = candidates(args, described, &registry);
+    let heaps = candidates(args, &described, &registry);
     let probes = heaps.and_then(|heaps| ask_devices(args, description, &heaps));
     let probes = output::failing(args.json, probes)?;
     let unopened = match args.heaps.is_empty() {
@@ -168,25 +168,23 @@ fn candidates(
 }
 
 fn describe(args: &ProbeArgs, camera: Option<String>, display: Option<String>) -> Description {
-    Description {
-        source: SourceStage {
-            name: "camera".to_owned(),
-            kind: SourceKind::V4l2(V4l2SrcConfig {
-                device: camera,
-                format: args.format,
-                size: args.size,
-                ..V4l2SrcConfig::default()
-            }),
-            pool: PoolRequest::default(),
-        },
-        filters: Vec::new(),
-        sink: SinkStage {
-            name: "display".to_owned(),
-            kind: display.map_or(SinkKind::Null, |card| SinkKind::Kms(on_card(&card))),
-            queue: QueuePolicy::default(),
-        },
-        limits: Limits::default(),
-    }
+    let config = V4l2SrcConfig {
+        device: camera,
+        format: args.format,
+        size: args.size,
+        ..V4l2SrcConfig::default()
+    };
+    let sink = display.map_or(SinkKind::Null, |card| SinkKind::Kms(on_card(&card)));
+    let stage = |name: &str, kind| Stage {
+        name: name.to_owned(),
+        kind,
+        restart: RestartPolicy::Never,
+    };
+    let source = StageKind::Source(SourceKind::V4l2(config), PoolRequest::default());
+    Description::chain(vec![
+        stage("camera", source),
+        stage("display", StageKind::Sink(sink)),
+    ])
 }
 
 fn on_card(card: &str) -> KmsSinkConfig {

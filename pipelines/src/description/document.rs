@@ -8,14 +8,17 @@ use toml::de::DeTable;
 use toml::de::Error as TomlError;
 
 use super::diagnostic::{Finding, did_you_mean, listed};
-use super::kinds::{Kind, Setup};
-use super::links::{self, Node};
-use super::overrides;
+use super::kinds::{Kind, Read};
+use super::links::{self, Link, Node};
 use super::reader::{Reader, Value, in_order};
 use super::source::Sources;
-use super::value::wrong_type;
-use super::{Description, FilterStage, SinkStage, SourceStage};
-use crate::Limits;
+use super::value::{Socket, wrong_type};
+use super::{Description, Stage};
+use super::{buffers, inputs, overrides};
+use crate::{Limits, QueuePolicy};
+
+/// What may stand above the first stage, or has a heading of its own.
+pub(super) const KEYS: [&str; 5] = ["links", "zero-copy", "control", "stage", "run"];
 
 /// Reads the texts of a description; what is wrong goes to `findings`.
 pub(super) fn read(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Description> {
@@ -29,6 +32,8 @@ pub(super) fn read(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Des
 
     let mut reader = Reader::new(&table, "a description", 0..0, findings);
     let links = reader.raw("links").map(|(_, links)| links);
+    let zero_copy = reader.optional("zero-copy").unwrap_or_default();
+    let control: Option<Socket> = reader.optional("control");
     let stages = reader.table("stage", "tables, as in `[stage.camera]`");
     let run = reader.table("run", "a table");
     reader.finish(|key| {
@@ -49,30 +54,39 @@ pub(super) fn read(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Des
         return None;
     }
     let nodes: Vec<_> = drafts.iter().map(Draft::node).collect();
-    let order = links::chain(sources, links, &nodes, findings)?;
-    enough_buffers(&drafts, &order, findings);
-    assemble(drafts, &order, limits.unwrap_or_default())
+    let links = links::read(sources, links, &nodes, findings)?;
+    let order = links::order(&links, &nodes, findings)?;
+    buffers::enough(&drafts, &links, findings);
+    let queues: Vec<_> = drafts.iter().map(Draft::queue).collect();
+    Some(Description {
+        stages: in_this_order(drafts, &order, &links, findings)?,
+        links: links::described(&links, &order, &queues),
+        limits: limits.unwrap_or_default(),
+        zero_copy,
+        control: control.map(|Socket(path)| path),
+    })
 }
 
-/// Puts together what was read; `None` where something that is needed was missing.
-fn assemble(drafts: Vec<Draft<'_>>, order: &[usize], limits: Limits) -> Option<Description> {
-    let (mut source, mut filters, mut sink) = (None, Vec::new(), None);
+/// Puts the stages together, now that links name their inputs; `None` where something that is
+/// needed was missing.
+fn in_this_order(
+    drafts: Vec<Draft<'_>>,
+    order: &[usize],
+    links: &[Link],
+    findings: &mut Vec<Finding>,
+) -> Option<Vec<Stage>> {
     let mut drafts: Vec<_> = drafts.into_iter().map(Some).collect();
-    for &index in order {
+    let stages = order.iter().map(|&index| {
         let draft = drafts[index].take()?;
-        let name = draft.name.to_owned();
-        match draft.read? {
-            Setup::Source(kind, pool) => source = Some(SourceStage { name, kind, pool }),
-            Setup::Filter(kind, queue) => filters.push(FilterStage { name, kind, queue }),
-            Setup::Sink(kind, queue) => sink = Some(SinkStage { name, kind, queue }),
-        }
-    }
-    Some(Description {
-        source: source?,
-        filters,
-        sink: sink?,
-        limits,
-    })
+        let read = draft.read?;
+        let inputs: Vec<_> = links.iter().filter(|link| link.to == index).collect();
+        Some(Stage {
+            name: draft.name.to_owned(),
+            kind: inputs::join(read.setup?, draft.name, &inputs, findings),
+            restart: read.restart,
+        })
+    });
+    stages.collect()
 }
 
 /// What is wrong where the text is no TOML.
@@ -117,14 +131,13 @@ fn limits(mut reader: Reader<'_, '_>) -> Limits {
 }
 
 /// A stage on its way to become one.
-struct Draft<'t> {
-    name: &'t str,
+pub(super) struct Draft<'t> {
+    pub(super) name: &'t str,
     named: Range<usize>,
-    kind: Option<&'static Kind>,
+    pub(super) kind: Option<&'static Kind>,
     /// Where `buffers` is set.
-    buffers: Option<Range<usize>>,
-    /// What was read, where nothing needed was missing.
-    read: Option<Setup>,
+    pub(super) buffers: Option<Range<usize>>,
+    pub(super) read: Option<Read>,
 }
 
 impl Draft<'_> {
@@ -134,6 +147,11 @@ impl Draft<'_> {
             named: self.named.clone(),
             role: self.kind.map(|kind| kind.role),
         }
+    }
+
+    fn queue(&self) -> QueuePolicy {
+        let queue = self.read.as_ref().and_then(|read| read.queue);
+        queue.unwrap_or_default()
     }
 }
 
@@ -181,33 +199,6 @@ fn draft<'t>(
         );
     }
     draft.buffers = table.get("buffers").map(|buffers| buffers.span());
-    draft.read = draft.kind.and_then(|kind| kind.read(reader));
+    draft.read = draft.kind.map(|kind| kind.read(reader));
     draft
-}
-
-/// The source has buffers for what the other stages keep.
-fn enough_buffers(drafts: &[Draft<'_>], order: &[usize], findings: &mut Vec<Finding>) {
-    let stages = || order.iter().map(|&index| &drafts[index]);
-    let asked = stages().find_map(|draft| match draft.read.as_ref()? {
-        Setup::Source(_, pool) => Some((pool.buffers?, draft.buffers.clone()?)),
-        _ => None,
-    });
-    let Some((buffers, span)) = asked else { return };
-    for draft in stages() {
-        if let Some(Kind {
-            name,
-            min_buffers: Some((least, why)),
-            ..
-        }) = draft.kind
-            && buffers < *least
-        {
-            findings.push(
-                Finding::at(span.clone(), "`buffers` is out of range")
-                    .label(format!("`{}` is a {name}, which needs {least}", draft.name))
-                    .help(format!(
-                        "{why}; leave `buffers` out to have as many as are needed"
-                    )),
-            );
-        }
-    }
 }

@@ -47,7 +47,9 @@ impl<'t, 'f> Reader<'t, 'f> {
 
     /// The key and the value as they stand there.
     pub(super) fn raw(&mut self, key: &'static str) -> Option<(Range<usize>, &'t Value<'t>)> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let (key, value) = self.table.get_key_value(key)?;
         Some((key.span(), value))
     }
@@ -128,6 +130,55 @@ impl<'t, 'f> Reader<'t, 'f> {
             .collect()
     }
 
+    /// The tables in a table that may be left out, in the order of the text, each read by
+    /// `read`; `example` is one's heading.
+    pub(super) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl Fn(&str, &mut Reader<'_, '_>) -> T,
+    ) -> Vec<T> {
+        let tables = self.table(key, &format!("tables, as in {example}"));
+        let mut found = Vec::new();
+        for (name, value) in tables.into_iter().flat_map(in_order) {
+            let Some(table) = value.get_ref().as_table() else {
+                self.report(
+                    wrong_type(name.get_ref(), value, "a table").help(format!("as in {example}")),
+                );
+                continue;
+            };
+            let owner = format!("a {key}");
+            let mut reader = Reader::new(table, owner, name.span(), self.findings);
+            found.push(read(name.get_ref(), &mut reader));
+            reader.finish(|_| None);
+        }
+        found
+    }
+
+    /// Where the owner is named.
+    pub(super) fn named(&self) -> Range<usize> {
+        self.named.clone()
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Reads a key's value, where that is a table, with a reader of its own.
+    pub(super) fn within<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader<'_, '_>) -> T,
+    ) -> Option<T> {
+        let (_, value) = self.raw(key)?;
+        let table = value.get_ref().as_table()?;
+        let mut reader = Reader::new(table, format!("`{key}`"), value.span(), self.findings);
+        let within = read(&mut reader);
+        reader.finish(|_| None);
+        Some(within)
+    }
+
     /// Where a key's value stands, or the owner's name where it was left out.
     pub(super) fn place(&self, key: &str) -> Range<usize> {
         let value = self.table.get(key);
@@ -158,8 +209,8 @@ impl<'t, 'f> Reader<'t, 'f> {
             let known = || self.asked.iter().copied();
             self.findings.push(
                 Finding::at(span, format!("unknown key `{key}`"))
-                    .label(did_you_mean(key, known(), || {
-                        elsewhere(key).unwrap_or_else(|| format!("{} has no such key", self.owner))
+                    .label(elsewhere(key).unwrap_or_else(|| {
+                        did_you_mean(key, known(), || format!("{} has no such key", self.owner))
                     }))
                     .help(format!("keys of {}: {}", self.owner, listed(known()))),
             );

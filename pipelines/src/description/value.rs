@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,7 +17,8 @@ use toml::de::DeValue;
 use super::diagnostic::{Finding, did_you_mean, listed};
 use super::duration;
 use super::reader::Value;
-use crate::{HeapRequest, QueuePolicy};
+use super::{RestartPolicy, ZeroCopy};
+use crate::HeapRequest;
 
 /// A type that a description holds.
 pub(super) trait FromToml: Sized {
@@ -154,12 +155,49 @@ impl FromToml for NonZeroU64 {
     }
 }
 
-impl FromToml for QueuePolicy {
+impl FromToml for NonZeroUsize {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let number = integer(key, value, 1..)?;
+        Ok(Self::new(number).unwrap_or(Self::MIN))
+    }
+}
+
+/// Which frames wait on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Latest,
+    Fifo,
+    Block,
+}
+
+impl FromToml for Order {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let words = [
+            ("latest", Self::Latest),
+            ("fifo", Self::Fifo),
+            ("block", Self::Block),
+        ];
+        one_of(key, value, &words)
+    }
+}
+
+/// The words; as a table it is read where stages are.
+impl FromToml for RestartPolicy {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        const WORDS: [(&str, RestartPolicy); 2] = [
+            ("never", RestartPolicy::Never),
+            ("on-failure", RestartPolicy::ON_FAILURE),
+        ];
+        one_of(key, value, &WORDS)
+    }
+}
+
+impl FromToml for ZeroCopy {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
         one_of(
             key,
             value,
-            &[("latest", Self::Latest), ("fifo", Self::Fifo)],
+            &[("require", Self::Require), ("allow", Self::Allow)],
         )
     }
 }
@@ -273,6 +311,27 @@ impl FromToml for ControlValue {
                 "a whole number, true or false, or a menu entry's name",
             )),
         }
+    }
+}
+
+/// Where a socket is made.
+pub(super) struct Socket(pub(super) PathBuf);
+
+/// The longest path that `struct sockaddr_un` holds, with the zero behind it.
+const LONGEST_SOCKET: usize = 107;
+
+impl FromToml for Socket {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let path = PathBuf::from(String::from_toml(key, value)?);
+        if path.as_os_str().len() > LONGEST_SOCKET {
+            let label = format!("a socket's path has {LONGEST_SOCKET} bytes at most");
+            return Err(not_understood(key, value, label));
+        }
+        if path.is_dir() {
+            return Err(not_understood(key, value, "this is a directory")
+                .help("add a file's name, as `/run/dmaflow/camera.sock`"));
+        }
+        Ok(Self(path))
     }
 }
 

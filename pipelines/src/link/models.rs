@@ -58,7 +58,7 @@ fn loom_latest_shows_the_newest_and_accounts_for_the_others() {
 fn loom_fifo_shows_all_in_order() {
     loom::model(|| {
         let (pool, frames) = frames::<2>();
-        let (outlet, inlet, link) = link(QueuePolicy::Fifo, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::FIFO, pool.len());
         let sending = thread::spawn(move || send(&outlet, frames));
         let seen = receive(&inlet, usize::MAX);
         assert_eq!(sending.join().unwrap(), 0);
@@ -94,7 +94,7 @@ fn loom_latest_wakes_for_the_newest() {
 
 #[test]
 fn loom_fifo_wakes_for_each() {
-    frames_that_wake(QueuePolicy::Fifo, 2);
+    frames_that_wake(QueuePolicy::FIFO, 2);
 }
 
 /// Neither end knows when the other goes.
@@ -118,5 +118,5 @@ fn loom_latest_leaves_no_frame_behind() {
 
 #[test]
 fn loom_fifo_leaves_no_frame_behind() {
-    an_end_that_goes(QueuePolicy::Fifo);
+    an_end_that_goes(QueuePolicy::FIFO);
 }

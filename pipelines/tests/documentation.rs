@@ -1,0 +1,101 @@
+//! Every description that is shown somewhere is right: examples, README, docs, rustdoc.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dmaflow_pipelines::description::Description;
+use dmaflow_pipelines::description::serving::Serving;
+
+/// The files below a directory that end with one of `endings`.
+fn files(directory: &str, endings: &[&str]) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            found.extend(files(&path.display().to_string(), endings));
+        } else if path
+            .extension()
+            .is_some_and(|ending| endings.iter().any(|wanted| *wanted == ending))
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The `toml` blocks of a text, and the line each begins on. In Rust they stand in comments.
+fn blocks(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).expect("a text of ours");
+    let in_rust = path.extension().is_some_and(|ending| ending == "rs");
+    let (mut blocks, mut open) = (Vec::new(), None);
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = match line.trim_start() {
+            comment if in_rust => {
+                let comment = comment.strip_prefix("//!").or(comment.strip_prefix("///"));
+                let Some(comment) = comment else { continue };
+                comment.strip_prefix(' ').unwrap_or(comment)
+            }
+            _ => line,
+        };
+        match &mut open {
+            None if line.trim() == "```toml" => open = Some((number + 1, String::new())),
+            None => {}
+            Some(_) if line.trim() == "```" => blocks.extend(open.take()),
+            Some((_, block)) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+        }
+    }
+    assert!(open.is_none(), "{}: a block without end", path.display());
+    blocks
+}
+
+/// Blocks that tell of heaps are a server's, those of packages cargo's.
+fn check(block: &str, place: &str) -> bool {
+    let wrong = if block.contains("[heap.") {
+        Serving::parse(block, place).err()
+    } else if block.contains("[dependencies]") || block.contains("[package]") {
+        return false;
+    } else {
+        Description::parse(block, place, &[]).err()
+    };
+    assert!(wrong.is_none(), "{}", wrong.expect("what is wrong"));
+    true
+}
+
+#[test]
+fn every_example_is_right() {
+    let examples = files("../examples", &["toml"]);
+    let descriptions = examples.iter().filter(|path| !path.ends_with("Cargo.toml"));
+    let mut count = 0;
+    for path in descriptions {
+        if let Err(diagnostics) = Description::load(path, &[]) {
+            panic!("{diagnostics}");
+        }
+        count += 1;
+    }
+    assert!(count >= 4, "{count} examples are left");
+}
+
+#[test]
+fn every_description_in_the_documentation_is_right() {
+    let mut texts = vec![PathBuf::from("../README.md")];
+    texts.extend(files("../docs", &["md"]));
+    texts.extend(files("src", &["rs"]));
+    let mut checked = Vec::new();
+    for text in &texts {
+        for (line, block) in blocks(text) {
+            if check(&block, &format!("{}, from line {line} on", text.display())) {
+                checked.push(text);
+            }
+        }
+    }
+    let has = |name: &str| checked.iter().any(|text| text.ends_with(name));
+    assert!(has("README.md"), "the README shows a description");
+    assert!(has("description.rs"), "rustdoc shows a description");
+    assert!(has("serving.rs"), "rustdoc shows a server's file");
+}
