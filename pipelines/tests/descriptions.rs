@@ -120,26 +120,34 @@ fn parse(text: &str, overrides: &[&str]) -> Description {
 
 /// The camera that is its first stage.
 fn camera(description: &Description) -> (&V4l2SrcConfig, &PoolRequest) {
-    match &description.stages[0].kind {
-        StageKind::Source(SourceKind::V4l2(config), pool) => (config, pool),
-        other => panic!("{other:?}"),
-    }
+    let found = description
+        .sources()
+        .find_map(|(_, kind, pool)| match kind {
+            SourceKind::V4l2(config) => Some((config, pool)),
+            _ => None,
+        });
+    found.expect("a source of this kind")
 }
 
 /// The built-in camera that is its first stage.
 fn pattern(description: &Description) -> (&TestSrcConfig, &PoolRequest) {
-    match &description.stages[0].kind {
-        StageKind::Source(SourceKind::Test(config), pool) => (config, pool),
-        other => panic!("{other:?}"),
-    }
+    let found = description
+        .sources()
+        .find_map(|(_, kind, pool)| match kind {
+            SourceKind::Test(config) => Some((config, pool)),
+            _ => None,
+        });
+    found.expect("a source of this kind")
 }
 
 /// The display that is its last stage.
 fn display(description: &Description) -> &KmsSinkConfig {
-    match description.stages.last().map(|stage| &stage.kind) {
-        Some(StageKind::Sink(SinkKind::Kms(config))) => config,
-        other => panic!("{other:?}"),
-    }
+    let kind = description.stages.last().map(|stage| &stage.kind);
+    let found = kind.and_then(|kind| match kind {
+        StageKind::Sink(SinkKind::Kms(config)) => Some(config),
+        _ => None,
+    });
+    found.expect("a display at the end")
 }
 
 const WHOLE: &str = r#"
