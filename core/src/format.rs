@@ -6,6 +6,7 @@
 //! little-endian word. One [`Format`] is one order of bytes in memory, with both names.
 
 mod colour;
+mod ranking;
 mod table;
 
 pub use colour::{Colour, Encoding, Range};

@@ -15,6 +15,7 @@ mod pipeline;
 pub mod probe;
 mod rate_limit;
 mod report;
+pub mod solver;
 mod sync;
 
 pub use decimate::Decimate;

@@ -1,6 +1,6 @@
 //! Which of a device's formats is best.
 
-use dmaflow_core::format::{Family, Format};
+use dmaflow_core::format::Format;
 use dmaflow_core::fourcc::FourCc;
 
 use crate::modes::FormatInfo;
@@ -12,20 +12,6 @@ pub struct Candidate {
     pub format: Format,
     /// The code that the device knows it by.
     pub code: FourCc,
-}
-
-/// How much is lost in a format, least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    /// Nothing is subsampled, and no matrix has to be guessed.
-    Rgb32,
-    Rgb24,
-    Yuv,
-    /// Fewer than eight bits a colour.
-    Rgb16,
-    Grey,
-    /// Raw from the sensor: not to be shown as it is.
-    Bayer,
 }
 
 /// The formats that have pixels, best first: 32-bit RGB, then YUV, those with fewer bytes a
@@ -47,34 +33,8 @@ pub fn candidates(formats: &[FormatInfo]) -> Vec<Candidate> {
             None => candidates.push(Candidate { format, code }),
         }
     }
-    let place = |format| Format::all().position(|known| known == format);
-    candidates.sort_by_key(|candidate| {
-        let format = candidate.format;
-        (class(format), bits_per_pixel(format), place(format))
-    });
+    candidates.sort_by_key(|candidate| candidate.format.cost());
     candidates
-}
-
-fn class(format: Format) -> Class {
-    let [first, rest @ ..] = format.planes() else {
-        return Class::Bayer;
-    };
-    match (format.family(), first.block_bytes) {
-        (Family::Rgb, 4) => Class::Rgb32,
-        (Family::Rgb, 3 | 8) => Class::Rgb24,
-        (Family::Rgb, _) => Class::Rgb16,
-        (Family::Yuv, 1 | 2) if rest.is_empty() => Class::Grey,
-        (Family::Yuv, _) => Class::Yuv,
-        (Family::Bayer | Family::Compressed, _) => Class::Bayer,
-    }
-}
-
-/// In sixteenths of a bit, so that subsampled planes count exactly.
-fn bits_per_pixel(format: Format) -> u32 {
-    let bits = format.planes().iter().map(|plane| {
-        16 * 8 * plane.block_bytes / (plane.block_columns * plane.horizontal * plane.vertical)
-    });
-    bits.sum()
 }
 
 #[cfg(test)]

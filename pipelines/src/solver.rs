@@ -1,0 +1,154 @@
+//! Finding what all ports of a graph can agree on.
+//!
+//! A [`Problem`] states what is there: stages with ports, what each port can do as
+//! [`Caps`](dmaflow_core::caps::Caps), links, heaps. [`solve`] finds the best [`Plan`]: what the
+//! frames of each domain are, where each pool's pixels lie, and which heap it comes from; or the
+//! shortest reason why there is none. Devices are asked through [`Ask`], and nothing here knows
+//! one: with [`Believe`] a problem is solved from what is stated alone.
+//!
+//! ```text
+//!   camera ──▶ converter ──▶ tee ─┬─▶ screen          one domain before the converter,
+//!                                 └─▶ file            one behind it; a pool in each
+//! ```
+//!
+//! ```
+//! use dmaflow_core::caps::{Cap, MemoryNeeds, Set, Steps};
+//! use dmaflow_core::format::Format;
+//! use dmaflow_core::heap::Contiguity;
+//! use dmaflow_pipelines::solver::{Believe, HeapFacts, Port, Problem, solve};
+//!
+//! let mut problem = Problem::new();
+//! let camera = problem.source(
+//!     "camera",
+//!     Port::new(Cap {
+//!         formats: Set::Of(vec![Format::YUYV, Format::XRGB8888]),
+//!         width: Steps::between(320, 3840),
+//!         height: Steps::between(200, 2160),
+//!         memory: MemoryNeeds::DEVICE,
+//!         ..Cap::any()
+//!     })
+//!     .holding(2),
+//! );
+//! let screen = problem.sink(
+//!     "screen",
+//!     Port::new(Cap {
+//!         formats: Set::only(Format::XRGB8888),
+//!         width: Steps::between(1, 1920),
+//!         height: Steps::between(1, 1080),
+//!         memory: MemoryNeeds::DEVICE,
+//!         ..Cap::any()
+//!     })
+//!     .holding(2),
+//! );
+//! problem.link(camera, screen)?;
+//! problem.heap(HeapFacts::new("system", Contiguity::Scattered));
+//!
+//! let plan = solve(&problem, &mut Believe)?;
+//! let pool = &plan.pools[0];
+//! assert_eq!(pool.placement.to_string(), "1920×1080 XRGB8888, stride 7680, 8294400 bytes");
+//! assert_eq!(pool.buffers, 5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Ranking
+//! What stands higher decides; what stands lower decides among equals.
+//!
+//! | what | better |
+//! |--|--|
+//! | converters | fewer; then fewer of the CPU's |
+//! | then for each domain, sources first: | |
+//! | which of its caps a producer uses | the earlier |
+//! | format | the earlier in the list of the first port that has one, producers first; where nobody has, [`Format::cost`](dmaflow_core::format::Format::cost) |
+//! | modifier, split, rate, colour | likewise; where nobody has a list: linear, one buffer, none, none |
+//! | width, then height | unscaled, then the larger |
+//! | which of its caps another port uses | the earlier |
+//! | then for each pool: | |
+//! | heap | the earlier in its producer's list; otherwise addresses that are known where that matters, importable memory where a device is among the users and other memory where none is, unprotected, scattered before pieces before contiguous before unknown, through the CPU's caches where it touches pixels |
+
+mod ask;
+mod converters;
+mod devices;
+mod explanation;
+mod graph;
+mod heaps;
+mod plan;
+mod problem;
+mod search;
+mod terms;
+mod unsolvable;
+
+pub use ask::{Answer, Ask, Believe, Question, Refusal};
+pub use converters::ConverterCaps;
+pub use explanation::{Entry, Explanation};
+pub use heaps::HeapFacts;
+pub use plan::{DomainPlan, Inserted, Plan, PoolPlan, Rank};
+pub use problem::{
+    Alternative, Direction, HeapId, Kind, Link, LinkId, Node, NodeId, Placed, Port, PortId,
+    Problem, ProblemError, Scale,
+};
+pub use terms::{Placement, Plane, Terms};
+pub use unsolvable::Unsolvable;
+
+use dmaflow_core::caps::Properties;
+
+use devices::Devices;
+use graph::Graph;
+use search::{Limits, Outcome, Search};
+
+/// Finds the best plan that all devices take.
+///
+/// # Errors
+/// [`Unsolvable`] with the shortest sufficient reason.
+pub fn solve(problem: &Problem, ask: &mut dyn Ask) -> Result<Plan, Unsolvable> {
+    solve_explained(problem, ask, &mut Explanation::default())
+}
+
+/// The same as [`solve`], with a log of all that was tried.
+///
+/// # Errors
+/// As of [`solve`].
+pub fn solve_explained(
+    problem: &Problem,
+    ask: &mut dyn Ask,
+    explanation: &mut Explanation,
+) -> Result<Plan, Unsolvable> {
+    let graph = Graph::new(problem);
+    unsolvable::check(problem, &graph)?;
+    let mut devices = Devices::new(ask, explanation);
+    let gave_up = match Search::new(problem, &graph, &mut devices, Limits::FULL).run() {
+        Outcome::Solved(plan) => return Ok(*plan),
+        Outcome::Unsolvable => false,
+        Outcome::GaveUp => true,
+    };
+    Err(Unsolvable {
+        reason: "the ports cannot agree".to_owned(),
+        ports: Vec::new(),
+        links: Vec::new(),
+        properties: Properties::NONE,
+        refusals: devices
+            .refusals()
+            .map(|refusal| refusal.reason.clone())
+            .collect(),
+        gave_up,
+    })
+}
+
+/// Finds the best plan as [`solve`] does; where there is none, puts converters into links, as
+/// few as will do, a device's before the CPU's, and the CPU's only where that is allowed.
+///
+/// # Errors
+/// As of [`solve`].
+pub fn solve_with_converters(
+    problem: &Problem,
+    converters: &[ConverterCaps],
+    allow_cpu: bool,
+    ask: &mut dyn Ask,
+) -> Result<Plan, Unsolvable> {
+    // Until they are put in, it is as if there were none.
+    let usable = converters
+        .iter()
+        .filter(|converter| allow_cpu || !converter.cpu)
+        .count();
+    tracing::debug!(usable, "converters are not looked at yet");
+    solve(problem, ask)
+}

@@ -1,0 +1,102 @@
+//! What was tried, in order.
+
+use std::fmt;
+
+use dmaflow_core::caps::Property;
+
+use super::{Answer, PortId, Problem, Question};
+
+/// A log of all that was tried, for people. One that nobody wants costs nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Explanation {
+    wanted: bool,
+    entries: Vec<Entry>,
+}
+
+/// Something that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What was tried.
+    pub tried: String,
+    /// What came of it.
+    pub outcome: String,
+    /// How often in a row.
+    pub times: usize,
+}
+
+impl Explanation {
+    /// A log that is kept.
+    #[must_use]
+    pub fn wanted() -> Self {
+        Self {
+            wanted: true,
+            entries: Vec::new(),
+        }
+    }
+
+    /// What was tried, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    fn add(&mut self, entry: impl FnOnce() -> (String, String)) {
+        if !self.wanted {
+            return;
+        }
+        let (tried, outcome) = entry();
+        match self.entries.last_mut() {
+            Some(last) if last.tried == tried && last.outcome == outcome => last.times += 1,
+            _ => self.entries.push(Entry {
+                tried,
+                outcome,
+                times: 1,
+            }),
+        }
+    }
+
+    pub(super) fn asked(&mut self, problem: &Problem, question: &Question<'_>, answer: &Answer) {
+        self.add(|| {
+            let placement = question.placement();
+            let tried = match question {
+                Question::Format { port, .. } => format!("{}: {placement}", problem.label(*port)),
+                Question::Allocate { heap, buffers, .. } => format!(
+                    "heap `{}`: {buffers} buffers of {} bytes",
+                    problem.heaps[heap.0].name,
+                    placement.bytes()
+                ),
+                Question::Attach { port, heap, .. } => format!(
+                    "{}: import from heap `{}`, {placement}",
+                    problem.label(*port),
+                    problem.heaps[heap.0].name
+                ),
+            };
+            let outcome = match answer {
+                Answer::Yes => "yes".to_owned(),
+                Answer::Instead(other) => format!("{other} instead"),
+                Answer::No(refusal) => format!("no: {}", refusal.reason),
+            };
+            (tried, outcome)
+        });
+    }
+
+    pub(super) fn nothing_left(&mut self, problem: &Problem, port: PortId, property: Property) {
+        self.add(|| {
+            let tried = format!("a {property} for {}", problem.label(port));
+            (tried, "nothing of what others offer".to_owned())
+        });
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for entry in &self.entries {
+            write!(f, "{}: {}", entry.tried, entry.outcome)?;
+            if entry.times > 1 {
+                write!(f, " ({} times)", entry.times)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}

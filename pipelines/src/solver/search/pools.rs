@@ -1,0 +1,246 @@
+//! Pools: where pixels lie, and which heaps will do.
+
+use dmaflow_core::caps::{Cap, MemoryNeeds, Set, Steps, Strides};
+use dmaflow_core::caps::{Properties, Property};
+use dmaflow_core::layout::Modifier;
+
+use super::Search;
+use super::choices::Culprits;
+use super::values::{Value, Values};
+use crate::solver::graph::Graph;
+use crate::solver::{Placement, PortId};
+
+/// What all users of a pool want of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    strides: Strides,
+    whole: bool,
+    rows: Steps,
+    pub(super) memory: MemoryNeeds,
+    behind: u32,
+}
+
+impl Wanted {
+    const NOTHING: Self = Self {
+        strides: Strides::ANY,
+        whole: false,
+        rows: Steps::multiples(1),
+        memory: MemoryNeeds::NONE,
+        behind: 0,
+    };
+
+    fn and(self, cap: &Cap) -> Option<Self> {
+        Some(Self {
+            strides: self.strides.intersect(&cap.strides)?,
+            whole: self.whole || cap.whole_pixels,
+            rows: self.rows.intersect(&Steps::multiples(cap.rows.max(1)))?,
+            memory: self.memory.and(cap.memory),
+            behind: self.behind.max(cap.behind),
+        })
+    }
+}
+
+impl Search<'_, '_, '_> {
+    pub(super) fn ports_of(&self, pool: usize) -> impl Iterator<Item = PortId> + '_ {
+        let pool = &self.graph.pools[pool];
+        [pool.producer]
+            .into_iter()
+            .chain(pool.users.iter().copied())
+    }
+
+    /// What those users want of whom it is known which of their caps they use.
+    pub(super) fn wanted(&self, pool: usize, modifier: Option<Modifier>) -> Option<Wanted> {
+        let mut wanted = Wanted::NOTHING;
+        for port in self.ports_of(pool) {
+            if let Some(way) = self.state.only_one_of(port) {
+                let cap = &self.problem.caps(port)[way];
+                // Other modifiers have strides of their own, which nobody but drivers know.
+                wanted = match modifier {
+                    Some(Modifier::LINEAR) | None => wanted.and(cap)?,
+                    Some(_) => Wanted {
+                        memory: wanted.memory.and(cap.memory),
+                        ..wanted
+                    },
+                };
+            }
+        }
+        Some(wanted)
+    }
+
+    /// Where the pixels of a pool's frames lie.
+    pub(super) fn placement(&self, pool: usize) -> Option<Placement> {
+        let terms = self.state.terms[self.graph.pools[pool].domain].whole()?;
+        let wanted = self.wanted(pool, Some(terms.modifier))?;
+        let stride = (wanted.strides).shortest(terms.format, terms.width, wanted.whole)?;
+        Placement::new(terms, stride, wanted.rows.min, wanted.behind)
+    }
+
+    /// Whether frames can lie somehow, as far as that can be told.
+    pub(super) fn pool_fits(&self, pool: usize, blamed: &mut Culprits) -> bool {
+        let domain = self.graph.pools[pool].domain;
+        let terms = &self.state.terms[domain];
+        let (Some(format), Some(width)) = (terms.format, terms.width) else {
+            return true;
+        };
+        let wanted = self.wanted(pool, terms.modifier);
+        let stride = wanted.and_then(|wanted| wanted.strides.shortest(format, width, wanted.whole));
+        let fits = match stride {
+            None => false,
+            Some(_) => terms.height.is_none() || self.placement(pool).is_some(),
+        };
+        if !fits {
+            for port in self.ports_of(pool) {
+                self.blame_struck(port, blamed);
+            }
+            for property in [Property::Format, Property::Modifier, Property::Width] {
+                blamed.add(self.choices.of(domain, property));
+            }
+            if stride.is_some() {
+                blamed.add(self.choices.of(domain, Property::Split));
+                blamed.add(self.choices.of(domain, Property::Height));
+            }
+        }
+        fits
+    }
+
+    /// The heaps that a pool may come from, best first; blames whoever rules others out.
+    pub(super) fn heaps_for(&self, pool: usize, blamed: &mut Culprits) -> Values {
+        let shape = &self.graph.pools[pool];
+        let (Some(wanted), Some(placement)) = (
+            self.wanted(pool, self.state.terms[shape.domain].modifier),
+            &self.state.placements[pool],
+        ) else {
+            return Values::default();
+        };
+        let heaps = self.heaps_that_fit(pool, wanted.memory, placement.longest(), blamed);
+        Values::of(heaps.into_iter().map(Value::Heap))
+    }
+
+    pub(super) fn heaps_that_fit(
+        &self,
+        pool: usize,
+        needs: MemoryNeeds,
+        longest: u64,
+        blamed: &mut Culprits,
+    ) -> Vec<usize> {
+        let shape = &self.graph.pools[pool];
+        let asked_for = &self.problem.port(shape.producer).port.heaps;
+        let mut candidates: Vec<usize> = match asked_for {
+            Set::Any => {
+                let heaps = 0..self.problem.heaps.len();
+                // What keeps the CPU out is taken where it is asked for.
+                heaps
+                    .filter(|&heap| !self.problem.heaps[heap].protected)
+                    .collect()
+            }
+            Set::Of(names) => {
+                let heaps = self.problem.heaps.iter();
+                let place = |name| heaps.clone().position(|heap| heap.answers_to(name));
+                names.iter().filter_map(|name| place(name)).collect()
+            }
+        };
+        if *asked_for == Set::Any {
+            candidates.sort_by_key(|&heap| self.problem.heaps[heap].cost(needs));
+        }
+        for port in self.ports_of(pool) {
+            if !Graph::has_one_memory(self.problem, port) {
+                self.blame_struck(port, blamed);
+            }
+        }
+        let mut heaps: Vec<usize> = Vec::with_capacity(candidates.len());
+        for heap in candidates {
+            let facts = &self.problem.heaps[heap];
+            let memory = self.graph.memory_of[heap];
+            if heaps
+                .iter()
+                .any(|&known| self.graph.memory_of[known] == memory)
+            {
+                continue;
+            }
+            if facts.unfit(needs, longest).is_some() {
+                // A shorter buffer might do.
+                if facts.unfit(needs, 0).is_none() {
+                    blamed.add_all(self.choices.everything(shape.domain));
+                }
+                self.devices
+                    .note_unfit(self.problem, shape.producer, heap, needs, longest);
+                continue;
+            }
+            heaps.push(heap);
+        }
+        heaps
+    }
+
+    /// The bytes that other pools take of a heap's memory.
+    pub(super) fn beside(&self, pool: usize, heap: usize) -> u64 {
+        let memory = self.graph.memory_of[heap];
+        let others = self
+            .state
+            .heaps
+            .iter()
+            .enumerate()
+            .filter(|(other, taken)| {
+                *other != pool && taken.is_some_and(|taken| self.graph.memory_of[taken] == memory)
+            });
+        others.map(|(other, _)| self.bytes(other)).sum()
+    }
+
+    fn bytes(&self, pool: usize) -> u64 {
+        let frame = self.state.placements[pool]
+            .as_ref()
+            .map_or(0, Placement::bytes);
+        let buffers = u64::try_from(self.graph.pools[pool].buffers).unwrap_or(u64::MAX);
+        frame.saturating_mul(buffers)
+    }
+
+    /// Takes a heap for a pool, if there is room for it beside others.
+    pub(super) fn take_heap(&mut self, pool: usize, heap: usize, blamed: &mut Culprits) -> bool {
+        self.state.heaps[pool] = Some(heap);
+        let memory = self.graph.memory_of[heap];
+        let same = self.problem.heaps.iter().enumerate();
+        let same = same.filter(|(other, _)| self.graph.memory_of[*other] == memory);
+        let room = same.filter_map(|(_, facts)| facts.room).min();
+        let Some(room) = room else {
+            return true;
+        };
+        if self.beside(pool, heap).saturating_add(self.bytes(pool)) <= room {
+            return true;
+        }
+        self.devices
+            .note_no_room(self.problem, self.graph.pools[pool].producer, heap, room);
+        self.blame_room(pool, heap, blamed);
+        false
+    }
+
+    /// Blames all that takes room in a heap's memory.
+    pub(super) fn blame_room(&self, pool: usize, heap: usize, blamed: &mut Culprits) {
+        let memory = self.graph.memory_of[heap];
+        for (other, taken) in self.state.heaps.iter().enumerate() {
+            if taken.is_some_and(|taken| self.graph.memory_of[taken] == memory) {
+                blamed.add_all(self.choices.everything(self.graph.pools[other].domain));
+                blamed.add(self.choices.heap(other));
+            }
+        }
+        blamed.add_all(self.choices.everything(self.graph.pools[pool].domain));
+    }
+
+    /// What keeps a placement from being what everybody wants of a pool.
+    pub(super) fn misfits(&self, pool: usize, placement: &Placement) -> Properties {
+        let mut misfits = Properties::NONE;
+        let Ok(layout) = placement.layout() else {
+            // Compressed frames have buffers alone, and these are made as long as anybody wants.
+            return match placement.terms.format.planes().is_empty() {
+                true => Properties::NONE,
+                false => Properties::of(&[Property::Stride, Property::Rows, Property::Length]),
+            };
+        };
+        for port in self.ports_of(pool) {
+            if let Some(way) = self.state.only_one_of(port) {
+                for property in self.problem.caps(port)[way].misfits(&layout).iter() {
+                    misfits = misfits.with(property);
+                }
+            }
+        }
+        misfits
+    }
+}
