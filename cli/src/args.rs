@@ -9,6 +9,7 @@ use dmaflow_pipelines::description::{Description, Override, duration};
 
 use crate::doctor::{self, DoctorArgs};
 use crate::failure::Failure;
+use crate::graph::{self, GraphArgs};
 use crate::heaps::{self, HeapsArgs};
 
 const OVERVIEW: &str = "\
@@ -81,6 +82,9 @@ pub(crate) enum Command {
     /// List heaps with what they can give now; its subcommands watch and measure them
     #[command(after_long_help = heaps::EXAMPLES)]
     Heaps(HeapsArgs),
+    /// Draw a description: SVG, DOT or Mermaid
+    #[command(after_long_help = graph::EXAMPLES)]
+    Graph(GraphArgs),
     /// Look for what keeps pipelines from running, and say what to do about it
     #[command(after_long_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),
@@ -103,6 +107,12 @@ pub(crate) struct DescriptionArgs {
 }
 
 impl DescriptionArgs {
+    /// What the pipeline is called: its file's name without the ending.
+    pub(crate) fn title(&self) -> String {
+        let stem = self.file.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    }
+
     pub(crate) fn load(&self) -> Result<Description, Failure> {
         Ok(Description::load(&self.file, &self.overrides)?)
     }

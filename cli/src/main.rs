@@ -8,6 +8,7 @@ mod check;
 mod devices;
 mod doctor;
 mod failure;
+mod graph;
 mod heaps;
 mod log;
 mod memory;
@@ -50,6 +51,7 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
         Command::Devices { json } => devices::devices(json),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Heaps(args) => heaps::heaps(args),
+        Command::Graph(args) => graph::graph(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "dmaflow", &mut script);

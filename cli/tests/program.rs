@@ -56,6 +56,7 @@ fn help_teaches() {
         "devices",
         "heaps",
         "doctor",
+        "graph",
         "completions",
         "DMAFLOW_CACHE",
         "Exit status",
@@ -97,6 +98,55 @@ fn a_wrong_command_line_ends_with_2() {
     }
     let (_, _, stderr) = output(&["run", "file", "--for", "10"]);
     assert!(stderr.contains("`10s`"), "{stderr}");
+}
+
+const BRANCHED: &str = r#"
+links = [
+    "pattern -> screen",
+    { from = "pattern", to = "half", queue = "fifo", depth = 2 },
+    "half -> pictures",
+]
+[stage.pattern]
+kind = "test-src"
+width = 80
+height = 48
+[stage.half]
+kind = "decimate"
+every = 2
+[stage.screen]
+kind = "null-sink"
+[stage.pictures]
+kind = "picture-sink"
+path = "frame-{n}.png"
+"#;
+
+#[test]
+fn a_description_is_drawn() {
+    let scratch = Scratch::new("graph", BRANCHED);
+    let file = scratch.path("pipeline.toml");
+    let (status, dot, _) = output(&["graph", &file]);
+    assert_eq!(status, 0);
+    assert!(dot.starts_with("digraph \"pipeline\""), "{dot}");
+    assert_eq!(dot.matches(" -> ").count(), 3, "{dot}");
+    assert!(dot.contains("fifo, 2 deep"), "{dot}");
+    let (_, mermaid, _) = output(&["graph", &file, "--mermaid"]);
+    assert!(mermaid.contains("flowchart LR"), "{mermaid}");
+
+    for (name, begins) in [("g.svg", "<svg"), ("g.dot", "digraph"), ("g.mmd", "---")] {
+        let path = scratch.path(name);
+        let (status, stdout, stderr) = output(&["graph", &file, "-o", &path]);
+        assert_eq!((status, stdout.as_str(), stderr.as_str()), (0, "", ""));
+        let text = fs::read_to_string(&path).expect("it was written");
+        assert!(text.starts_with(begins), "{text}");
+        for stage in ["pattern", "half", "screen", "pictures"] {
+            assert!(text.contains(stage), "{stage} is not in\n{text}");
+        }
+    }
+    let (status, _, stderr) = output(&["graph", &file, "-o", &scratch.path("g.txt")]);
+    assert_eq!(status, 2);
+    assert!(stderr.contains("--svg"), "{stderr}");
+    assert_eq!(output(&["graph", &file, "--svg", "--dot"]).0, 2);
+    assert_eq!(output(&["graph", "nowhere.toml"]).0, 2);
 }
 
 #[test]

@@ -15,6 +15,7 @@
 //! assert!(drawing.to_svg().starts_with("<svg"));
 //! ```
 
+mod described;
 mod dot;
 mod heights;
 mod layers;
