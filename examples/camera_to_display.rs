@@ -35,7 +35,11 @@ fn main() -> Result<()> {
         .queue(QueuePolicy::Latest)
         .prepare(&dmaflow_heaps::registry())?;
     let agreement = pipeline.agreement();
-    println!("{} from heap `{}`", agreement.plan.layout, agreement.heap);
+    println!(
+        "{} from heap `{}`",
+        agreement.pool().plan.layout,
+        agreement.pool().heap
+    );
 
     let limits = Limits {
         duration: Some(duration),

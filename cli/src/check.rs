@@ -3,7 +3,7 @@
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::Choice;
 use dmaflow_pipelines::probe::Answers;
-use dmaflow_pipelines::{Agreement, Pipeline};
+use dmaflow_pipelines::{Agreement, Pipeline, PoolAgreement};
 use serde_json::{Value, json};
 
 use crate::args::CheckArgs;
@@ -36,21 +36,24 @@ fn text(pipeline: &Pipeline) -> String {
 }
 
 fn summary(stages: &[&str], agreement: &Agreement) -> String {
-    let mut head = format!(
-        "{}   {}, {} buffers",
-        stages.join(" ──▶ "),
-        agreement.plan.layout,
-        agreement.buffers
-    );
-    if let Some(rate) = agreement.plan.rate {
-        head.push_str(&format!(", {rate} frames a second"));
+    let mut heads = String::new();
+    for pool in &agreement.pools {
+        let way = way(stages, agreement, &pool.stage);
+        heads.push_str(&format!(
+            "{way}   {}, {} buffers",
+            pool.plan.layout, pool.buffers
+        ));
+        if let Some(rate) = pool.plan.rate {
+            heads.push_str(&format!(", {rate} frames a second"));
+        }
+        heads.push('\n');
     }
     let row = |first: &str, second: String| Row::Cells(vec![first.to_owned(), second]);
     let devices = agreement.devices.iter();
     let mut rows: Vec<_> = devices
         .map(|(stage, device)| row(stage, device.clone()))
         .collect();
-    rows.push(row("heap", agreement.heap.clone()));
+    rows.extend(heaps(agreement).into_iter().map(|heap| row("heap", heap)));
     rows.extend(
         agreement
             .refusals
@@ -64,17 +67,43 @@ fn summary(stages: &[&str], agreement: &Agreement) -> String {
             .map(|(stage, Choice { what, chosen })| row(stage, format!("{what}: {chosen}"))),
     );
     let zero_copy = if agreement.zero_copy {
-        "yes: both devices import the frames"
+        "yes: all devices import the frames"
     } else {
         "no: a built-in stage draws or reads the pixels"
     };
     rows.push(row("zero-copy", zero_copy.to_owned()));
-    format!("{head}\n{}", aligned(&rows))
+    format!("{heads}{}", aligned(&rows))
 }
 
-/// What was agreed on, for programs.
+/// Where a stage's frames go: all stages of a chain, otherwise those that it leads to.
+fn way(stages: &[&str], agreement: &Agreement, stage: &str) -> String {
+    let is_chain = agreement.pools.len() == 1 && agreement.links.len() + 1 == stages.len();
+    let branches = stages.iter().any(|stage| {
+        let leading = agreement.links.iter().filter(|link| link.from == *stage);
+        leading.count() > 1
+    });
+    if is_chain && !branches {
+        return stages.join(" ──▶ ");
+    }
+    let links = agreement.links.iter().filter(|link| link.from == stage);
+    let ends: Vec<_> = links.map(|link| link.to.as_str()).collect();
+    format!("{stage} ──▶ {}", ends.join(", "))
+}
+
+/// The heaps, with whose frames they hold where these differ.
+fn heaps(agreement: &Agreement) -> Vec<String> {
+    let first = &agreement.pool().heap;
+    if agreement.pools.iter().all(|pool| pool.heap == *first) {
+        return vec![first.clone()];
+    }
+    let pools = agreement.pools.iter();
+    pools
+        .map(|pool| format!("{} for `{}`", pool.heap, pool.stage))
+        .collect()
+}
+
+/// What was agreed on, for programs. What is told of the first pool stands at the top as well.
 pub(crate) fn json(agreement: &Agreement) -> Value {
-    let layout = &agreement.plan.layout;
     let choices = agreement.choices.iter().map(
         |(stage, choice)| json!({ "stage": stage, "what": choice.what, "chosen": choice.chosen }),
     );
@@ -85,25 +114,38 @@ pub(crate) fn json(agreement: &Agreement) -> Value {
             "reason": refusal.reason.to_string(),
         })
     });
-    let strides = layout.planes().iter().map(|plane| plane.stride);
     let devices = agreement
         .devices
         .iter()
         .map(|(stage, device)| (stage.clone(), Value::from(device.as_str())));
-    json!({
+    let mut value = pool(agreement.pool());
+    let whole = json!({
         "devices": devices.collect::<serde_json::Map<_, _>>(),
         "zero_copy": agreement.zero_copy,
+        "pools": agreement.pools.iter().map(pool).collect::<Vec<_>>(),
+        "choices": choices.collect::<Vec<_>>(),
+        "refusals": refusals.collect::<Vec<_>>(),
+    });
+    if let (Value::Object(value), Value::Object(whole)) = (&mut value, whole) {
+        value.extend(whole);
+    }
+    value
+}
+
+fn pool(pool: &PoolAgreement) -> Value {
+    let layout = &pool.plan.layout;
+    let strides = layout.planes().iter().map(|plane| plane.stride);
+    json!({
+        "stage": pool.stage,
         "format": layout.format().name(),
         "modifier": layout.modifier().to_string(),
         "width": layout.width(),
         "height": layout.height(),
         "strides": strides.collect::<Vec<_>>(),
         "buffer_bytes": layout.buffer_lens(),
-        "rate": agreement.plan.rate.map(|rate| rate.per_second()),
-        "heap": agreement.heap,
-        "buffers": agreement.buffers,
-        "choices": choices.collect::<Vec<_>>(),
-        "refusals": refusals.collect::<Vec<_>>(),
+        "rate": pool.plan.rate.map(|rate| rate.per_second()),
+        "heap": pool.heap,
+        "buffers": pool.buffers,
     })
 }
 
@@ -115,6 +157,7 @@ mod tests {
     use dmaflow_core::stage::{ImportRefused, SourcePlan, StageError};
     use dmaflow_core::time::Rate;
     use dmaflow_pipelines::error::Refusal;
+    use dmaflow_pipelines::{LinkAgreement, QueuePolicy};
 
     #[test]
     fn a_summary_tells_what_was_chosen_and_what_was_not() {
@@ -126,17 +169,27 @@ mod tests {
             meaning: "scattered memory".to_owned(),
             remedy: "use a contiguous heap".to_owned(),
         };
+        let layout = Layout::packed(Format::NV12, 1280, 720).unwrap();
         let agreement = Agreement {
             devices: vec![("camera".to_owned(), "vivid (/dev/video0)".to_owned())],
             zero_copy: true,
-            plan: SourcePlan {
-                layout: Layout::packed(Format::NV12, 1280, 720).unwrap(),
-                rate: Rate::new(30_000, 1001),
-                min_buffers: 2,
-                choices: Vec::new(),
-            },
-            heap: "default_cma_region".to_owned(),
-            buffers: 5,
+            pools: vec![PoolAgreement {
+                stage: "camera".to_owned(),
+                plan: SourcePlan {
+                    layout: layout.clone(),
+                    rate: Rate::new(30_000, 1001),
+                    min_buffers: 2,
+                    choices: Vec::new(),
+                },
+                heap: "default_cma_region".to_owned(),
+                buffers: 5,
+            }],
+            links: vec![LinkAgreement {
+                from: "camera".to_owned(),
+                to: "screen".to_owned(),
+                queue: QueuePolicy::Latest,
+                layouts: vec![layout],
+            }],
             choices: vec![(
                 "screen".to_owned(),
                 Choice {
@@ -158,7 +211,7 @@ camera ──▶ screen   1280×720 NV12 linear, stride 1280 + 1280, 1382400 byt
              not heap `system` with NV12: vivid refused buffers of heap `system`: VIDIOC_QBUF \
 gave EFAULT: Bad address; scattered memory: use a contiguous heap
   screen     mode: 1280x720@60
-  zero-copy  yes: both devices import the frames
+  zero-copy  yes: all devices import the frames
 ";
         assert_eq!(summary(&["camera", "screen"], &agreement), expected);
         let json = json(&agreement);

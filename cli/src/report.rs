@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use dmaflow_core::heap::HeapStats;
-use dmaflow_core::time::Timestamp;
-use dmaflow_pipelines::{Agreement, Report};
+use dmaflow_core::time::{Quantiles, Timestamp};
+use dmaflow_pipelines::{Agreement, LinkReport, Report, StageReport, Step};
 use serde_json::{Map, Value, json};
 
 use crate::numbers::{bytes, counted, grouped, hundredths, micros};
@@ -14,6 +14,7 @@ pub(crate) fn text(report: &Report) -> String {
     let mut text = String::new();
     let parts = [
         summary(report),
+        links(report),
         cpu(report),
         counters(report),
         latencies(report),
@@ -47,6 +48,32 @@ fn summary(report: &Report) -> String {
         }
     }
     text + "."
+}
+
+/// A line a link, of pipelines that branch or join.
+fn links(report: &Report) -> String {
+    let mut stages = report.stages.iter();
+    let is_chain = stages.all(|stage| {
+        let from = report.links.iter().filter(|link| link.from == stage.stage);
+        let to = report.links.iter().filter(|link| link.to == stage.stage);
+        from.count() < 2 && to.count() < 2
+    });
+    if is_chain {
+        return String::new();
+    }
+    let lines = report.links.iter().map(|link| {
+        let mut line = format!(
+            "  {} ──▶ {}: {}",
+            link.from,
+            link.to,
+            counted(link.taken, "frame")
+        );
+        if link.superseded > 0 {
+            line.push_str(&format!(", {} let go", grouped(link.superseded)));
+        }
+        line
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn cpu(report: &Report) -> String {
@@ -102,21 +129,6 @@ fn latencies(report: &Report) -> String {
 /// The report for programs. `began` is when this program did, on the monotonic clock.
 pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> Value {
     let dropped = &report.dropped;
-    let latency: Map<String, Value> = report
-        .latencies
-        .iter()
-        .filter(|(_, took)| took.count > 0)
-        .map(|(step, took)| {
-            let figures = json!({
-                "count": took.count,
-                "p50": micros(took.p50),
-                "p90": micros(took.p90),
-                "p99": micros(took.p99),
-                "max": micros(took.max),
-            });
-            (step.key().to_owned(), figures)
-        })
-        .collect();
     let mut counters: Map<String, Value> = Map::new();
     for (stage, counter) in &report.counters {
         let of_stage = counters.entry(stage).or_insert_with(|| json!({}));
@@ -141,11 +153,13 @@ pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> 
             "inspected": report.cpu.inspected,
             "copied": report.cpu.copied,
         },
-        "latency_us": latency,
+        "latency_us": latency(&report.latencies),
         "counters": counters,
         "first_flip_monotonic_us": report.first_flip.map(|at| at.as_nanos() / 1000),
         "first_flip_us": report.first_flip.and_then(|at| at.since(began)).map(micros),
         "heap_stats": heap(&report.heap),
+        "stages": report.stages.iter().map(stage).collect::<Vec<_>>(),
+        "links": report.links.iter().map(link).collect::<Vec<_>>(),
     });
     if let (Value::Object(whole), Value::Object(agreed)) =
         (&mut value, crate::check::json(agreement))
@@ -153,6 +167,47 @@ pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> 
         whole.extend(agreed);
     }
     value
+}
+
+fn latency(steps: &[(Step, Quantiles)]) -> Map<String, Value> {
+    let measured = steps.iter().filter(|(_, took)| took.count > 0);
+    measured
+        .map(|(step, took)| {
+            let figures = json!({
+                "count": took.count,
+                "p50": micros(took.p50),
+                "p90": micros(took.p90),
+                "p99": micros(took.p99),
+                "max": micros(took.max),
+            });
+            (step.key().to_owned(), figures)
+        })
+        .collect()
+}
+
+fn stage(stage: &StageReport) -> Value {
+    json!({
+        "stage": stage.stage,
+        "made": stage.made,
+        "taken": stage.taken,
+        "passed": stage.passed,
+        "shown": stage.shown,
+        "filtered": stage.filtered,
+        "at_stop": stage.at_stop,
+        "latency_us": latency(&stage.latencies),
+    })
+}
+
+fn link(link: &LinkReport) -> Value {
+    json!({
+        "from": link.from,
+        "to": link.to,
+        "queue": link.queue.to_string(),
+        "sent": link.sent,
+        "taken": link.taken,
+        "superseded": link.superseded,
+        "at_stop": link.at_stop,
+    })
 }
 
 fn heap(stats: &HeapStats) -> Value {
@@ -184,8 +239,7 @@ fn heap(stats: &HeapStats) -> Value {
 mod tests {
     use super::*;
     use dmaflow_core::stage::Counter;
-    use dmaflow_core::time::Quantiles;
-    use dmaflow_pipelines::{Dropped, Step};
+    use dmaflow_pipelines::Dropped;
 
     fn report() -> Report {
         let took = |[p50, p90, p99, max]: [u64; 4]| Quantiles {

@@ -36,21 +36,73 @@ pub enum PipelineError {
         /// Its formats.
         taken: String,
     },
+    /// Stages and links make no pipeline.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// There is no heap that would do.
     #[error(
         "no heap to try: devices import dma-bufs only, and this machine has neither \
          /dev/dma_heap nor /dev/udmabuf for this user"
     )]
     NoHeap,
-    /// The description has branches, or stages that are no filters between its ends.
-    #[error(
-        "this pipeline cannot be made yet: so far only one source, filters and one sink in a \
-         row run"
-    )]
-    NotAChain,
+    /// The description has stages that do not run yet.
+    #[error("this pipeline cannot be made yet: converters and mixers do not run so far")]
+    NotYet,
     /// Every heap and format was refused.
     #[error("{}", refusals(.0))]
     Refused(Vec<Refusal>),
+}
+
+/// Why stages and links make no pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// A link begins where there is nothing.
+    #[error("stage `{stage}` has no output {port}")]
+    NoOutput {
+        /// The stage's name; empty where there is none.
+        stage: String,
+        /// The output, counted from 0.
+        port: usize,
+    },
+    /// A link ends where there is nothing.
+    #[error("stage `{stage}` has no input {port}")]
+    NoInput {
+        /// The stage's name; empty where there is none.
+        stage: String,
+        /// The input, counted from 0.
+        port: usize,
+    },
+    /// An input has no link.
+    #[error("no link leads into input {port} of stage `{stage}`")]
+    NothingComes {
+        /// The stage's name.
+        stage: String,
+        /// The input, counted from 0.
+        port: usize,
+    },
+    /// An output has no link.
+    #[error("no link begins at output {port} of stage `{stage}`")]
+    NothingLeaves {
+        /// The stage's name.
+        stage: String,
+        /// The output, counted from 0.
+        port: usize,
+    },
+    /// An input has several links.
+    #[error(
+        "several links lead into input {port} of stage `{stage}`: put a stage between that \
+         has several inputs, such as a selector"
+    )]
+    TwoLinks {
+        /// The stage's name.
+        stage: String,
+        /// The input, counted from 0.
+        port: usize,
+    },
+    /// A frame would come back to a stage.
+    #[error("stage `{0}` is in a cycle, or behind one: its frames would come back to it")]
+    Cycle(String),
 }
 
 /// One try that came to nothing.
@@ -77,6 +129,21 @@ pub enum RefusalReason {
         asked: usize,
         /// How many are needed.
         needed: usize,
+    },
+    /// Two stages' frames would take turns and differ.
+    #[error(
+        "`{stage}` would make {makes}, and `{other}` {wants}: where frames of both take turns, \
+         set both to one size"
+    )]
+    Unlike {
+        /// The one stage's name.
+        stage: String,
+        /// How its frames would lie.
+        makes: String,
+        /// The other's name.
+        other: String,
+        /// How those lie.
+        wants: String,
     },
     /// The registry: the heap cannot be opened.
     #[error(transparent)]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use dmaflow_core::frame::FrameMeta;
-use dmaflow_core::stage::{FLIPS_KEPT, Sink, StageError};
+use dmaflow_core::stage::{FLIPS_KEPT, StageError};
 use dmaflow_core::time::{Histogram, Quantiles, Timestamp};
 
 /// A part of a frame's way from capture to scan-out.
@@ -67,6 +67,8 @@ struct Given {
     source: FrameMeta,
     handed_over: Timestamp,
     committed: Timestamp,
+    /// The last of those that were given together.
+    is_last: bool,
 }
 
 impl Given {
@@ -139,6 +141,8 @@ pub(crate) struct Recorder<'l> {
     latencies: &'l Latencies,
     /// Frames whose flips were not asked for yet, oldest first.
     given: Vec<Given>,
+    /// From which of them on the next commit is to be noted.
+    uncommitted: usize,
     flipped: Vec<Timestamp>,
     /// When the frames are to be counted.
     due: Timestamp,
@@ -148,41 +152,63 @@ impl<'l> Recorder<'l> {
     pub(crate) fn new(latencies: &'l Latencies) -> Self {
         Self {
             latencies,
-            given: Vec::with_capacity(BATCH),
+            given: Vec::with_capacity(2 * BATCH),
+            uncommitted: 0,
             flipped: Vec::with_capacity(FLIPS_KEPT),
             due: Timestamp::default(),
         }
     }
 
-    /// Notes a frame that was given to the display, and says whether it is time to count.
-    pub(crate) fn given(
-        &mut self,
-        source: FrameMeta,
-        handed_over: Timestamp,
-        committed: Timestamp,
-    ) -> bool {
+    /// Notes a frame that goes into the next commit.
+    #[inline]
+    pub(crate) fn given(&mut self, source: FrameMeta, handed_over: Timestamp) {
         self.given.push(Given {
             source,
             // The sink may have been woken for a frame that this one superseded.
             handed_over: handed_over.max(source.dequeued.unwrap_or(handed_over)),
-            committed,
+            committed: Timestamp::default(),
+            is_last: false,
         });
+    }
+
+    /// Notes when the frames that were given since the last commit were given to the display,
+    /// and says whether it is time to count.
+    #[inline]
+    pub(crate) fn committed(&mut self, committed: Timestamp) -> bool {
+        for given in &mut self.given[self.uncommitted..] {
+            given.committed = committed;
+        }
+        if let Some(last) = self.given.last_mut() {
+            last.is_last = true;
+        }
+        self.uncommitted = self.given.len();
         self.given.len() >= BATCH || committed >= self.due
     }
 
     /// Counts the frames that have come into view.
     #[cold]
-    pub(crate) fn count(&mut self, sink: &mut dyn Sink) -> Result<(), StageError> {
-        sink.flips(&mut self.flipped)?;
-        let in_view = self.flipped.len().min(self.given.len());
-        for (given, flipped) in self.given.drain(..in_view).zip(self.flipped.drain(..)) {
-            self.due = given.committed + BATCH_AGE;
-            self.latencies.record(&given, flipped);
+    pub(crate) fn count(
+        &mut self,
+        flips: impl FnOnce(&mut Vec<Timestamp>) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
+        flips(&mut self.flipped)?;
+        let mut counted = 0;
+        let mut flipped = self.flipped.drain(..);
+        for commit in self.given.chunk_by(|frame, _next| !frame.is_last) {
+            let Some(flipped) = flipped.next() else { break };
+            for given in commit {
+                self.due = given.committed + BATCH_AGE;
+                self.latencies.record(given, flipped);
+            }
+            counted += commit.len();
         }
+        drop(flipped);
+        self.given.drain(..counted);
         if self.given.len() >= BATCH {
             // A sink that does not tell.
             self.given.clear();
         }
+        self.uncommitted = self.given.len();
         Ok(())
     }
 }

@@ -15,15 +15,18 @@ mod pipeline;
 pub mod probe;
 mod rate_limit;
 mod report;
+mod selector;
 pub mod solver;
 mod sync;
 
 pub use decimate::Decimate;
 pub use error::{PipelineError, RunError};
 pub use latency::Step;
-pub use link::QueuePolicy;
+pub use link::{QueuePolicy, SHARED_DEPTH};
 pub use pipeline::{
-    Agreement, AnySink, AnySource, Builder, HeapRequest, Limits, Pipeline, PoolRequest, StopHandle,
+    Agreement, AnySink, AnySource, AnyStage, Builder, HeapRequest, InputId, Limits, LinkAgreement,
+    OutputId, Pipeline, PoolAgreement, PoolRequest, StageId, StopHandle,
 };
 pub use rate_limit::RateLimit;
-pub use report::{Dropped, Progress, Report};
+pub use report::{Dropped, LinkReport, Progress, Report, StageReport};
+pub use selector::{Selected, Selector};

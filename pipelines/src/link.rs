@@ -1,134 +1,69 @@
-//! A link: frames on their way from one stage's thread to the next.
+//! Links: frames on their way from one stage's thread to another's.
 //!
-//! Sending never waits: with [`QueuePolicy::Fifo`] there is a channel with a place for every
-//! frame of the pool, and with [`QueuePolicy::Latest`] there is one place, where a newer frame
+//! Sending waits for nobody, but over a link with [`QueuePolicy::Block`]: there is a channel
+//! whose oldest frame gives way, or, with [`QueuePolicy::Latest`], one place where a newer frame
 //! takes that of an older one. The receiver sleeps in one futex wait a frame; the channel's own
 //! blocking receive would yield the processor several times first.
+//!
+//! ```text
+//!            ┌▶ Outlet ══ Link ══▶ Inlet ▶ Input       an Input goes on with what follows its
+//!  Outputs ──┤                                         link; Inputs wait for several at once
+//!            └▶ Outlet ══ Link ══▶ Inlet ▶ Input
+//! ```
 
 #[cfg(test)]
 mod frames;
+mod inputs;
 #[cfg(all(test, loom))]
 mod models;
+mod outputs;
+mod places;
+mod policy;
 
-use std::num::NonZeroUsize;
+pub(crate) use inputs::{Input, Inputs, Relay};
+pub(crate) use outputs::{Orders, Outputs};
+pub use policy::{QueuePolicy, SHARED_DEPTH};
+
 use std::sync::Arc;
 
-use dmaflow_core::frame::{Frame, FramePlace};
+use dmaflow_core::frame::Frame;
 
 use crate::bell::Bell;
 use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
-use crate::sync::{Receiver, Sender, TrySendError, bounded};
-
-/// Which frame a stage takes from its link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum QueuePolicy {
-    /// The newest: older ones are let go and counted. Lowest latency.
-    #[default]
-    Latest,
-    /// The oldest.
-    Fifo {
-        /// How many wait at most: then the oldest goes and is counted. `None` for as many as
-        /// there are, so that every frame gets its turn.
-        depth: Option<NonZeroUsize>,
-    },
-    /// The oldest, and who sends waits while the link is full: every frame gets its turn, and
-    /// a slow stage slows those before it.
-    Block {
-        /// How many wait at most.
-        depth: NonZeroUsize,
-    },
-}
-
-impl QueuePolicy {
-    /// The oldest, however many wait: every frame gets its turn.
-    pub const FIFO: Self = Self::Fifo { depth: None };
-}
-
-/// Where frames wait. Both ends may take from it.
-enum Places {
-    /// A channel cannot replace what waits in it; this is one exchange of pointers.
-    Latest(FramePlace),
-    Fifo(Sender<Frame>, Receiver<Frame>),
-}
-
-impl Places {
-    fn new(policy: QueuePolicy, frames: usize) -> Self {
-        match policy {
-            QueuePolicy::Latest => Self::Latest(FramePlace::default()),
-            QueuePolicy::Fifo { .. } | QueuePolicy::Block { .. } => {
-                let (sender, receiver) = bounded(frames.max(1));
-                Self::Fifo(sender, receiver)
-            }
-        }
-    }
-
-    /// Puts a frame in, and gives back the one whose place it took.
-    #[inline]
-    fn put(&self, frame: Frame) -> Option<Frame> {
-        match self {
-            Self::Latest(place) => place.put(frame),
-            Self::Fifo(sender, receiver) => put_in_order(sender, receiver, frame),
-        }
-    }
-
-    /// Takes the frame whose turn it is.
-    #[inline]
-    fn take(&self) -> Option<Frame> {
-        match self {
-            Self::Latest(place) => place.take(),
-            Self::Fifo(_sender, receiver) => receiver.try_recv().ok(),
-        }
-    }
-
-    /// Whether a frame may wait that came before the last ring. Where there is one place, what
-    /// is in it came after the last one was taken, and so has left its ring.
-    #[inline]
-    fn may_hold_more(&self) -> bool {
-        match self {
-            Self::Latest(_place) => false,
-            Self::Fifo(_sender, receiver) => !receiver.is_empty(),
-        }
-    }
-}
-
-/// Only clones of frames can fill a link that has a place for each: then the oldest goes.
-fn put_in_order(
-    sender: &Sender<Frame>,
-    receiver: &Receiver<Frame>,
-    mut frame: Frame,
-) -> Option<Frame> {
-    let mut oldest = None;
-    loop {
-        match sender.try_send(frame) {
-            Ok(()) => return oldest,
-            Err(TrySendError::Full(newer) | TrySendError::Disconnected(newer)) => {
-                oldest = receiver.try_recv().ok();
-                frame = newer;
-            }
-        }
-    }
-}
+use places::{Places, Put};
 
 /// What both ends of a link and its observers share.
 pub(crate) struct Link {
     places: Places,
-    /// There is something for the receiver.
-    bell: Bell,
+    /// There is something for the receiver, which may listen for other links by it as well.
+    bell: Arc<Bell>,
     /// The sender is gone: nothing will follow what waits.
     ended: AtomicBool,
     /// The receiver is gone.
     closed: AtomicBool,
+    sent: AtomicU64,
+    taken: AtomicU64,
     superseded: AtomicU64,
     left: AtomicU64,
 }
 
 impl Link {
+    /// Frames that were sent, whatever became of them.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Frames that the receiver took.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     /// Frames let go because a newer one had arrived.
     pub(crate) fn superseded(&self) -> u64 {
         self.superseded.load(Ordering::Relaxed)
     }
 
-    /// Frames that were on their way when the receiver ended.
+    /// Frames that were on their way when the receiver ended, or came later.
     pub(crate) fn left(&self) -> u64 {
         self.left.load(Ordering::Relaxed)
     }
@@ -138,6 +73,12 @@ impl Link {
             self.left.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Counts one more, where one thread alone counts.
+#[inline]
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 /// The sending end. Dropping it ends the link once the receiver has taken what is left.
@@ -159,13 +100,19 @@ pub(crate) enum Empty {
     ForGood,
 }
 
-/// Makes a link for a pool of `frames`.
-pub(crate) fn link(policy: QueuePolicy, frames: usize) -> (Outlet, Inlet, Arc<Link>) {
+/// Makes a link for a pool of `frames`, whose receiver listens for `bell`.
+pub(crate) fn link(
+    policy: QueuePolicy,
+    frames: usize,
+    bell: &Arc<Bell>,
+) -> (Outlet, Inlet, Arc<Link>) {
     let link = Arc::new(Link {
         places: Places::new(policy, frames),
-        bell: Bell::default(),
+        bell: Arc::clone(bell),
         ended: AtomicBool::new(false),
         closed: AtomicBool::new(false),
+        sent: AtomicU64::new(0),
+        taken: AtomicU64::new(0),
         superseded: AtomicU64::new(0),
         left: AtomicU64::new(0),
     });
@@ -173,21 +120,50 @@ pub(crate) fn link(policy: QueuePolicy, frames: usize) -> (Outlet, Inlet, Arc<Li
 }
 
 impl Outlet {
-    /// Sends a frame on. Never waits.
+    /// Sends a frame on. Waits for room where the policy says so.
     ///
     /// What it supersedes is let go here, at once, so that its buffer is back at the camera
     /// before the receiver wakes.
     #[inline]
     pub(crate) fn send(&self, frame: Frame) -> Result<(), Disconnected> {
         let link = &*self.0;
+        count(&link.sent);
         if link.closed.load(Ordering::Relaxed) {
+            link.left.fetch_add(1, Ordering::Relaxed);
             return Err(Disconnected);
         }
-        if link.places.put(frame).is_some() {
-            link.superseded.fetch_add(1, Ordering::Relaxed);
+        match link.places.put(frame) {
+            Put::Waits => {}
+            Put::InPlaceOf(_older) => count(&link.superseded),
+            Put::Full(frame) => return self.send_when_there_is_room(frame),
         }
         link.bell.ring();
         Ok(())
+    }
+
+    #[cold]
+    fn send_when_there_is_room(&self, mut frame: Frame) -> Result<(), Disconnected> {
+        let link = &*self.0;
+        loop {
+            link.places.wait_for_room();
+            if link.closed.load(Ordering::Acquire) {
+                link.left.fetch_add(1, Ordering::Relaxed);
+                return Err(Disconnected);
+            }
+            match link.places.put(frame) {
+                Put::Full(again) => frame = again,
+                Put::Waits | Put::InPlaceOf(_) => break,
+            }
+        }
+        link.bell.ring();
+        Ok(())
+    }
+}
+
+impl Outlet {
+    /// Whether nobody takes frames any more.
+    fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Relaxed)
     }
 }
 
@@ -205,33 +181,45 @@ impl Drop for Outlet {
 }
 
 impl Inlet {
-    /// Sleeps until there may be a frame to take or the link has ended.
+    /// Whether there may be a frame to take, or the link has ended, whether or not its bell
+    /// rings again.
     #[inline]
-    pub(crate) fn wait(&self) {
+    fn is_ready(&self) -> bool {
         let link = &*self.0;
         // In this order: what was sent before the end is seen after it.
         let has_ended = link.ended.load(Ordering::Acquire);
-        if !has_ended && !link.places.may_hold_more() {
-            link.bell.wait();
+        has_ended || link.places.may_hold_more()
+    }
+
+    /// Sleeps until there may be a frame to take or the link has ended.
+    #[inline]
+    pub(crate) fn wait(&self) {
+        if !self.is_ready() {
+            self.0.bell.wait();
         }
     }
 
     /// Takes the frame that the policy says. Call [`Inlet::wait`] before.
     #[inline]
     pub(crate) fn take(&self) -> Result<Frame, Empty> {
+        let link = &*self.0;
         // In this order: what was sent before the end is seen after it.
-        let has_ended = self.0.ended.load(Ordering::Acquire);
-        self.0.places.take().ok_or(if has_ended {
-            Empty::ForGood
-        } else {
-            Empty::Yet
-        })
+        let has_ended = link.ended.load(Ordering::Acquire);
+        match link.places.take() {
+            Some(frame) => {
+                count(&link.taken);
+                Ok(frame)
+            }
+            None if has_ended => Err(Empty::ForGood),
+            None => Err(Empty::Yet),
+        }
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
         self.0.closed.store(true, Ordering::Release);
+        self.0.places.tell_of_room();
         fence(Ordering::SeqCst);
         self.0.leave_all();
     }
@@ -248,7 +236,7 @@ mod tests {
     #[test]
     fn latest_lets_older_frames_go_and_counts_them() {
         let pool = pool(4);
-        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len(), &Arc::default());
         for sequence in 0..100 {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
@@ -261,7 +249,7 @@ mod tests {
     #[test]
     fn a_frame_that_arrives_while_another_waits_supersedes_it() {
         let pool = pool(4);
-        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len(), &Arc::default());
         outlet.send(numbered(&pool, 1)).unwrap();
         inlet.wait();
         outlet.send(numbered(&pool, 2)).unwrap();
@@ -272,7 +260,7 @@ mod tests {
     #[test]
     fn fifo_keeps_every_frame_in_order_and_counts_what_is_left() {
         let pool = pool(4);
-        let (outlet, inlet, link) = link(QueuePolicy::FIFO, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::FIFO, pool.len(), &Arc::default());
         for sequence in 0..4 {
             outlet.send(numbered(&pool, sequence)).unwrap();
         }
@@ -281,10 +269,10 @@ mod tests {
             assert_eq!(inlet.take().unwrap().meta().sequence, sequence);
         }
         drop(inlet);
-        assert_eq!(link.left(), 2);
-        assert_eq!(link.superseded(), 0);
+        assert_eq!((link.taken(), link.left(), link.superseded()), (2, 2, 0));
         assert_eq!(pool.free(), 4);
         assert!(outlet.send(numbered(&pool, 5)).is_err());
+        assert_eq!((link.sent(), link.left()), (5, 3));
         assert_eq!(pool.free(), 4);
     }
 
@@ -292,7 +280,7 @@ mod tests {
     fn the_receiver_wakes_for_frames_and_for_the_end() {
         const COUNT: u64 = if cfg!(miri) { 50 } else { 1000 };
         let pool = pool(2);
-        let (outlet, inlet, _link) = link(QueuePolicy::FIFO, pool.len());
+        let (outlet, inlet, _link) = link(QueuePolicy::FIFO, pool.len(), &Arc::default());
         let receiver = thread::spawn(move || {
             let mut seen = Vec::new();
             loop {

@@ -32,6 +32,7 @@ mod preference;
 
 pub use answers::Answers;
 pub use importer::{Importer, SinkImporter, SourceImporter};
+pub(crate) use importer::{InputImporter, MixerImporter, OutputImporter};
 
 use std::time::Duration;
 

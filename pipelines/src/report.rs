@@ -8,6 +8,7 @@ use dmaflow_core::stage::Counter;
 use dmaflow_core::time::{Quantiles, Timestamp};
 
 use crate::latency::{Latencies, Step};
+use crate::link::QueuePolicy;
 
 /// How far a run is, for a status line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,29 +62,85 @@ impl Dropped {
 pub struct Report {
     /// How long it took, from the first start of a stage.
     pub elapsed: Duration,
-    /// Frames that the source delivered.
+    /// Frames that the sources delivered.
     pub captured: u64,
-    /// Frames that came into view.
+    /// Frames that came into view, of several sinks all of theirs.
     pub shown: u64,
-    /// Frames that did not, by reason.
+    /// Frames that did not, by reason; one that has several users may be among these and those.
     pub dropped: Dropped,
     /// What the CPU saw of the frames' memory in this run.
     pub cpu: CpuCounts,
-    /// When the first frame came into view, on the monotonic clock.
+    /// When the first frame came into view, on the monotonic clock; of several sinks on the
+    /// first display.
     pub first_flip: Option<Timestamp>,
-    /// How long each step took.
+    /// How long each step took to there.
     pub latencies: Vec<(Step, Quantiles)>,
     /// What each stage counted besides, by the stage's name.
     pub counters: Vec<(String, Counter)>,
-    /// The frames' heap, as it is at the end.
+    /// The frames' heap, as it is at the end; of several pools the first one's.
     pub heap: HeapStats,
+    /// What each stage did, in the order a frame travels.
+    pub stages: Vec<StageReport>,
+    /// What passed each link.
+    pub links: Vec<LinkReport>,
+}
+
+/// What a stage did with frames in a run.
+#[derive(Clone, Debug, Default)]
+pub struct StageReport {
+    /// Its name.
+    pub stage: String,
+    /// Frames that it made.
+    pub made: u64,
+    /// Frames that it took.
+    pub taken: u64,
+    /// Frames that it took and passed on.
+    pub passed: u64,
+    /// Frames that it took and that came into view.
+    pub shown: u64,
+    /// Frames that it took and let go, as it was asked to.
+    pub filtered: u64,
+    /// Frames that it took and had not used when the run ended.
+    pub at_stop: u64,
+    /// When the first frame came into view there, on the monotonic clock.
+    pub first_flip: Option<Timestamp>,
+    /// How long each step took to there, of a stage that uses frames up.
+    pub latencies: Vec<(Step, Quantiles)>,
+}
+
+/// What passed a link in a run.
+#[derive(Clone, Debug, Default)]
+pub struct LinkReport {
+    /// The stage where it begins.
+    pub from: String,
+    /// The stage where it ends.
+    pub to: String,
+    /// Which frames are taken.
+    pub queue: QueuePolicy,
+    /// Frames that were sent.
+    pub sent: u64,
+    /// Frames that were taken.
+    pub taken: u64,
+    /// Frames let go because a newer one had arrived.
+    pub superseded: u64,
+    /// Frames that were on their way when the run ended.
+    pub at_stop: u64,
 }
 
 impl Report {
-    /// Frames whose fate is not known: a defect where it is not 0.
+    /// Frames whose fate is not known: a defect where it is not 0. Of each link all that was
+    /// sent was taken or let go, and of each stage all that was taken was used or let go.
     #[must_use]
-    pub const fn unaccounted(&self) -> u64 {
-        self.captured.abs_diff(self.shown + self.dropped.total())
+    pub fn unaccounted(&self) -> u64 {
+        let links = self.links.iter().map(|link| {
+            let known = link.taken + link.superseded + link.at_stop;
+            link.sent.abs_diff(known)
+        });
+        let stages = self.stages.iter().map(|stage| {
+            let known = stage.passed + stage.shown + stage.filtered + stage.at_stop;
+            stage.taken.abs_diff(known)
+        });
+        links.chain(stages).sum()
     }
 
     /// What a stage counted under a name.

@@ -42,7 +42,7 @@ fn every_frame_is_accounted_for_run_after_run() {
         .queue(QueuePolicy::FIFO)
         .prepare(&heaps)
         .unwrap();
-    assert_eq!(pipeline.agreement().heap, "memfd");
+    assert_eq!(pipeline.agreement().pool().heap, "memfd");
     for _run in 0..10 {
         let report = pipeline.run(frames(99)).unwrap();
         assert_eq!((report.captured, report.shown), (99, 33));

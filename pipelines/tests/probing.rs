@@ -308,7 +308,7 @@ fn prepared(screen: &Device, heaps: &HeapRegistry, answers: Answers) -> Result<P
 fn negotiation_passes_over_what_was_refused_and_trusts_nothing() {
     let (registry, scratch) = (heaps(), Scratch::new("negotiation"));
     let screen = Device::new("screen", &["more", "carved"]);
-    let chosen = |pipeline: &Pipeline| pipeline.agreement().heap.clone();
+    let chosen = |pipeline: &Pipeline| pipeline.agreement().pool().heap.clone();
     let first = prepared(&screen, &registry, scratch.answers()).unwrap();
     assert_eq!(chosen(&first), "more");
     assert_eq!(screen.asked(), ["pages", "more"]);
@@ -372,7 +372,7 @@ fn the_order_of_named_heaps_is_the_users() {
         })
         .prepare(&registry)
         .unwrap();
-    assert_eq!(pipeline.agreement().heap, "carved");
+    assert_eq!(pipeline.agreement().pool().heap, "carved");
 }
 
 #[test]
@@ -386,6 +386,9 @@ fn a_pipeline_that_is_probed_finds_what_it_would_take() {
     let best = probes[0].best().unwrap().heap.name().to_owned();
     assert!(screen.held.lock().unwrap().is_none());
     let pipeline = builder.prepare(&registry).unwrap();
-    assert_eq!(pipeline.agreement().heap, best);
-    assert_eq!(pipeline.agreement().buffers, probes[0].wanted.buffers);
+    assert_eq!(pipeline.agreement().pool().heap, best);
+    assert_eq!(
+        pipeline.agreement().pool().buffers,
+        probes[0].wanted.buffers
+    );
 }

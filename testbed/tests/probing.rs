@@ -356,7 +356,10 @@ fn a_pipeline_passes_over_what_was_refused_and_is_not_misled() {
     for (run, expected) in [refused_first + 1, 1].into_iter().enumerate() {
         let before = tried();
         let pipeline = prepared(&registry, scratch.answers());
-        assert!(is_right(&board, &pipeline.agreement().heap), "run {run}");
+        assert!(
+            is_right(&board, &pipeline.agreement().pool().heap),
+            "run {run}"
+        );
         assert_eq!(
             pipeline.agreement().refusals.len(),
             refused_first,
@@ -381,12 +384,15 @@ fn a_pipeline_passes_over_what_was_refused_and_is_not_misled() {
     let lies = lies.filter(|no| no.reason.to_string().contains("a lie"));
     if board.is(&["ti"]) {
         // The camera refuses what it is said to take, and everything is asked afresh.
-        assert!(is_cma(&agreement.heap), "{agreement:?}");
+        assert!(is_cma(&agreement.pool().heap), "{agreement:?}");
         assert_eq!((lies.count(), agreement.refusals.len()), (0, refused_first));
     } else {
         // Another heap does as well; what is wrong of both devices costs the first choice, no
         // more.
-        assert_eq!((agreement.heap.as_str(), lies.count()), ("udmabuf", 2));
+        assert_eq!(
+            (agreement.pool().heap.as_str(), lies.count()),
+            ("udmabuf", 2)
+        );
     }
     drop(pipeline);
     let before = tried();

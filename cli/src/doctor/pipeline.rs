@@ -72,13 +72,15 @@ fn general(memory: &Memory) -> Finding {
 }
 
 fn planned(agreement: &Agreement) -> Finding {
-    let found = format!(
-        "{} frames of {} each lie in heap `{}`",
-        agreement.buffers,
-        bytes(frame_len(&agreement.plan.layout)),
-        agreement.heap
-    );
-    Finding::ok("pipeline", found)
+    let pools = agreement.pools.iter().map(|pool| {
+        format!(
+            "{} frames of {} each lie in heap `{}`",
+            pool.buffers,
+            bytes(frame_len(&pool.plan.layout)),
+            pool.heap
+        )
+    });
+    Finding::ok("pipeline", pools.collect::<Vec<_>>().join(", "))
 }
 
 /// What a description asks for, as far as it says so itself.

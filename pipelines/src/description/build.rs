@@ -4,10 +4,8 @@ use dmaflow_core::stage::StageError;
 use dmaflow_kms_sink::{KmsSink, NullSink, PictureSink};
 use dmaflow_v4l2_src::{TestSrc, V4l2Src};
 
-use super::{Description, FilterKind, SinkKind, SourceKind, Stage, StageKind};
-use crate::{
-    AnySink, AnySource, Builder, Decimate, Pipeline, PipelineError, QueuePolicy, RateLimit,
-};
+use super::{Description, FilterKind, RouterKind, SinkKind, SourceKind, Stage, StageKind};
+use crate::{AnyStage, Builder, Decimate, PipelineError, RateLimit, Selector};
 
 impl Description {
     /// Opens every stage, and gives the pipeline that only has to be prepared.
@@ -15,61 +13,50 @@ impl Description {
     /// # Errors
     /// [`PipelineError::Stage`] with the name of the stage that cannot be opened.
     pub fn build(&self) -> Result<Builder, PipelineError> {
-        let [first, between @ .., last] = &self.stages[..] else {
-            return Err(PipelineError::NotAChain);
-        };
-        let in_a_row = self.links.len() + 1 == self.stages.len();
-        let (StageKind::Source(source_kind, pool), StageKind::Sink(sink_kind), true) =
-            (&first.kind, &last.kind, in_a_row)
-        else {
-            return Err(PipelineError::NotAChain);
-        };
-        let source = open_source(first, source_kind)?;
-        let sink = open_sink(last, sink_kind)?;
-        let mut builder = Pipeline::link((&first.name, source), (&last.name, sink));
-        for (index, stage) in (1..).zip(between) {
-            let StageKind::Filter(kind) = stage.kind else {
-                return Err(PipelineError::NotAChain);
-            };
-            let queue = self.queue_into(index);
-            builder = match kind {
-                FilterKind::Decimate { every } => {
-                    builder.filter(&stage.name, Decimate::new(every), queue)
-                }
-                FilterKind::RateLimit { rate } => {
-                    builder.filter(&stage.name, RateLimit::new(rate), queue)
-                }
-            };
+        let mut builder = Builder::new();
+        let mut ids = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            let id = builder.add(&stage.name, open(stage)?);
+            if let StageKind::Source(_, pool) | StageKind::Transform(_, pool) = &stage.kind {
+                builder.set_pool(id, pool.clone());
+            }
+            ids.push(id);
         }
-        let queue = self.queue_into(self.stages.len() - 1);
-        Ok(builder.queue(queue).pool(pool.clone()))
-    }
-
-    fn queue_into(&self, stage: usize) -> QueuePolicy {
-        let mut links = self.links.iter();
-        let link = links.find(|link| link.to.stage == stage);
-        link.map_or_else(QueuePolicy::default, |link| link.queue)
+        for link in &self.links {
+            let from = ids[link.from.stage].output(link.from.port);
+            let to = ids[link.to.stage].input(link.to.port);
+            builder.connect(from, to, link.queue);
+        }
+        Ok(builder)
     }
 }
 
-fn open_source(stage: &Stage, kind: &SourceKind) -> Result<AnySource, PipelineError> {
-    Ok(match kind {
-        SourceKind::V4l2(config) => {
-            let opened = V4l2Src::open(config.clone());
-            opened.map_err(failed(&stage.name))?.into()
+fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
+    let name = &stage.name;
+    Ok(match &stage.kind {
+        StageKind::Source(SourceKind::V4l2(config), _) => {
+            AnyStage::source(V4l2Src::open(config.clone()).map_err(failed(name))?)
         }
-        SourceKind::Test(config) => TestSrc::new(config.clone()).into(),
-    })
-}
-
-fn open_sink(stage: &Stage, kind: &SinkKind) -> Result<AnySink, PipelineError> {
-    Ok(match kind {
-        SinkKind::Kms(config) => {
-            let opened = KmsSink::open(config.clone());
-            opened.map_err(failed(&stage.name))?.into()
+        StageKind::Source(SourceKind::Test(config), _) => {
+            AnyStage::source(TestSrc::new(config.clone()))
         }
-        SinkKind::Picture(config) => PictureSink::new(config.clone()).into(),
-        SinkKind::Null => NullSink::default().into(),
+        StageKind::Filter(FilterKind::Decimate { every }) => {
+            AnyStage::filter(Decimate::new(*every))
+        }
+        StageKind::Filter(FilterKind::RateLimit { rate }) => {
+            AnyStage::filter(RateLimit::new(*rate))
+        }
+        StageKind::Router(RouterKind::Selector { inputs, selected }) => {
+            AnyStage::router(Selector::new(inputs.len(), *selected))
+        }
+        StageKind::Sink(SinkKind::Kms(config)) => {
+            AnyStage::sink(KmsSink::open(config.clone()).map_err(failed(name))?)
+        }
+        StageKind::Sink(SinkKind::Picture(config)) => {
+            AnyStage::sink(PictureSink::new(config.clone()))
+        }
+        StageKind::Sink(SinkKind::Null) => AnyStage::sink(NullSink::default()),
+        StageKind::Transform(..) | StageKind::Mixer(_) => return Err(PipelineError::NotYet),
     })
 }
 

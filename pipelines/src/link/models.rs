@@ -44,7 +44,7 @@ fn receive(inlet: &Inlet, most: usize) -> Vec<u64> {
 fn loom_latest_shows_the_newest_and_accounts_for_the_others() {
     loom::model(|| {
         let (pool, frames) = frames::<2>();
-        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::Latest, pool.len(), &Arc::default());
         let sending = thread::spawn(move || send(&outlet, frames));
         let seen = receive(&inlet, usize::MAX);
         assert_eq!(sending.join().unwrap(), 0);
@@ -58,7 +58,7 @@ fn loom_latest_shows_the_newest_and_accounts_for_the_others() {
 fn loom_fifo_shows_all_in_order() {
     loom::model(|| {
         let (pool, frames) = frames::<2>();
-        let (outlet, inlet, link) = link(QueuePolicy::FIFO, pool.len());
+        let (outlet, inlet, link) = link(QueuePolicy::FIFO, pool.len(), &Arc::default());
         let sending = thread::spawn(move || send(&outlet, frames));
         let seen = receive(&inlet, usize::MAX);
         assert_eq!(sending.join().unwrap(), 0);
@@ -71,7 +71,7 @@ fn loom_fifo_shows_all_in_order() {
 fn frames_that_wake(policy: QueuePolicy, least: usize) {
     loom::model(move || {
         let (pool, frames) = frames::<2>();
-        let (outlet, inlet, link) = link(policy, pool.len());
+        let (outlet, inlet, link) = link(policy, pool.len(), &Arc::default());
         let receiving = thread::spawn(move || {
             let mut seen = Vec::new();
             while seen.last() != Some(&2) {
@@ -101,12 +101,13 @@ fn loom_fifo_wakes_for_each() {
 fn an_end_that_goes(policy: QueuePolicy) {
     loom::model(move || {
         let (pool, frames) = frames::<2>();
-        let (outlet, inlet, link) = link(policy, pool.len());
+        let (outlet, inlet, link) = link(policy, pool.len(), &Arc::default());
         let sending = thread::spawn(move || send(&outlet, frames));
         let seen = receive(&inlet, 1).len() as u64;
         drop(inlet);
-        let refused = sending.join().unwrap();
-        assert_eq!(seen + refused + link.superseded() + link.left(), 2);
+        sending.join().unwrap();
+        assert_eq!(seen, link.taken());
+        assert_eq!(seen + link.superseded() + link.left(), link.sent());
         assert_eq!(pool.free(), 2, "a frame stayed in the link");
     });
 }

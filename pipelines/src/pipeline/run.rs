@@ -8,29 +8,27 @@
 
 pub(super) mod events;
 mod meters;
+mod outcome;
 pub(super) mod stages;
 mod threads;
 mod watch;
+mod wiring;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Pipeline;
-use crate::error::{RunError, RunFailure};
-use crate::latency::Step;
-use crate::link::{Link, link};
-use crate::report::{Dropped, Progress, Report};
-use events::Events;
-use meters::Meters;
-use threads::{Joined, StopAtEnd, join, spawn};
-use watch::{Look, Watch};
+use dmaflow_core::dma_buf::CpuCounts;
 
-/// How long a source may deliver nothing, in frames of its rate; and at least.
-const SILENT_FRAMES: u32 = 30;
-const SILENT_AT_LEAST: Duration = Duration::from_secs(3);
+use super::Pipeline;
+use super::graph::{Node, Stage};
+use crate::error::{RunError, RunFailure};
+use crate::report::{Progress, Report};
+use events::Events;
+use meters::Meter;
+use threads::{StopAtEnd, Threads};
+use watch::{Look, Watch, Watched};
+use wiring::Wiring;
 
 /// When a run ends by itself; without limits it goes on until it is stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +56,7 @@ impl StopHandle {
 }
 
 impl Pipeline {
-    /// Runs until a limit is reached, the source ends, or a stop handle is used.
+    /// Runs until a limit is reached, the sources end, or a stop handle is used.
     ///
     /// # Errors
     /// [`RunError`] when a stage fails; all stages are stopped then as well.
@@ -79,11 +77,12 @@ impl Pipeline {
     }
 
     fn run_until(&mut self, limits: Limits, look: Option<Look<'_>>) -> Result<Report, RunError> {
-        let meters = Meters::default();
-        let cpu_before = self.pool.cpu_counts();
+        let meters: Vec<_> = self.graph.nodes.iter().map(|_| Meter::default()).collect();
+        let cpu_before = self.cpu_counts();
+        let wiring = Wiring::new(&self.graph, |link| self.frames_over(link));
+        let links = wiring.links.clone();
         let started = Instant::now();
-        let mut links = Vec::new();
-        let outcome = self.run_threads(limits, &meters, &mut links, look);
+        let outcome = self.run_threads(limits, &meters, wiring, look);
         let stopped = self.stop_stages();
         let mut report = self.report(&meters, &links, started.elapsed());
         report.cpu.drawn -= cpu_before.drawn;
@@ -98,120 +97,137 @@ impl Pipeline {
         }
     }
 
+    /// How many frames there are that pass a link.
+    fn frames_over(&self, link: usize) -> usize {
+        let domain = self
+            .domains
+            .iter()
+            .find(|domain| domain.links.contains(&link));
+        let makers = domain.map_or(&[][..], |domain| &domain.producers);
+        let pools = self.agreement.pools.iter().zip(&self.pools);
+        pools
+            .filter(|(agreed, _)| {
+                makers
+                    .iter()
+                    .any(|maker| self.graph.name(*maker) == agreed.stage)
+            })
+            .map(|(_, pool)| pool.len())
+            .sum()
+    }
+
+    fn cpu_counts(&self) -> CpuCounts {
+        self.pools.iter().map(|pool| pool.cpu_counts()).sum()
+    }
+
     fn run_threads(
         &mut self,
         limits: Limits,
-        meters: &Meters,
-        links: &mut Vec<Arc<Link>>,
+        meters: &[Meter],
+        mut wiring: Wiring,
         look: Option<Look<'_>>,
     ) -> Result<(), RunFailure> {
         let events = &self.events;
         // What is left of a run before is of no interest, but for a wish to stop.
         let stop_first = events.take().stop;
-        let frames = self.pool.len();
-        let rate = self.agreement.plan.rate;
-        let silence = rate.map_or(SILENT_AT_LEAST, |rate| {
-            SILENT_AT_LEAST.max(rate.interval() * SILENT_FRAMES)
-        });
-        let source_name = self.source.name.clone();
+        let links = wiring.links.clone();
+        let rates: Vec<_> = self
+            .graph
+            .nodes
+            .iter()
+            .map(|node| self.agreement.rate_of(&node.name))
+            .collect();
+        let main = self.main_sink();
+        let mut nodes: Vec<Option<&mut Node>> = self.graph.nodes.iter_mut().map(Some).collect();
+        let order = &self.order;
         thread::scope(|scope| {
-            let mut joined: Vec<Joined<'_>> = Vec::new();
+            let mut threads = Threads::new(scope, events);
+            let mut sources = Vec::new();
+            // Of sources, used at an end in good order; of transforms, after a failure.
+            let (mut stoppers, mut wakers) = (Vec::new(), Vec::new());
             // From the end, so that whoever is sent a frame is there.
-            let (mut outlet, inlet, shared) = link(self.queue, frames);
-            links.push(shared);
-            let sink = self.sink.stage.as_mut();
-            let handle = spawn(scope, &self.sink.name, events, move || {
-                sink.run(inlet, meters)
-            })?;
-            joined.push(handle);
-            for filter in self.filters.iter_mut().rev() {
-                let (before, inlet, shared) = link(filter.queue, frames);
-                links.push(shared);
-                let stage = filter.named.stage.as_mut();
-                let handle = spawn(scope, &filter.named.name, events, move || {
-                    stage.run(inlet, &outlet, meters)
-                })?;
-                outlet = before;
-                joined.push(handle);
-            }
-            let stopper = self
-                .source
-                .stage
-                .start()
-                .map_err(|source| RunFailure::Stage {
-                    stage: source_name.clone(),
+            for &stage in order.iter().rev() {
+                let (Some(node), Some(mut ends)) = (nodes[stage].take(), wiring.take(stage)) else {
+                    continue;
+                };
+                let (name, meter) = (node.name.as_str(), &meters[stage]);
+                let failed = |source| RunFailure::Stage {
+                    stage: name.to_owned(),
                     source,
-                })?;
-            // However this ends, also by a panic of `look`: the scope waits for the threads.
-            let stopper = StopAtEnd(stopper);
-            let source = self.source.stage.as_mut();
-            let handle = spawn(scope, &source_name, events, move || {
-                source.run(&outlet, limits.frames, meters)
-            })?;
-            joined.push(handle);
+                };
+                let input = match node.stage {
+                    Stage::Router(_) | Stage::Mixer(_) => None,
+                    _ => ends.input(),
+                };
+                match (&mut node.stage, input) {
+                    (Stage::Source(source), _) => {
+                        let stopper = StopAtEnd(source.start().map_err(failed)?);
+                        sources.push(Watched::new(name, meter, rates[stage]));
+                        let output = ends.output();
+                        threads.spawn(name, move || source.run(output, limits.frames, meter))?;
+                        stoppers.push(stopper);
+                    }
+                    (Stage::Filter(filter), Some(input)) => {
+                        let output = ends.output();
+                        threads.spawn(name, move || filter.run(input, output, meter))?;
+                    }
+                    (Stage::Transform(transform), Some(input)) => {
+                        wakers.push(StopAtEnd(transform.start().map_err(failed)?));
+                        let output = ends.output();
+                        threads.spawn(name, move || transform.run(input, output, meter))?;
+                    }
+                    (Stage::Sink(sink), Some(input)) => {
+                        threads.spawn(name, move || sink.run(input, meter))?;
+                    }
+                    (Stage::Router(router), _) => {
+                        threads
+                            .spawn(name, move || router.run(ends.inputs, ends.outputs, meter))?;
+                    }
+                    (Stage::Mixer(mixer), _) => {
+                        threads.spawn(name, move || mixer.run(ends.inputs, meter))?;
+                    }
+                    (Stage::Filter(_) | Stage::Transform(_) | Stage::Sink(_), None) => {}
+                }
+            }
             if stop_first {
-                stopper.0.stop();
+                stoppers.iter().for_each(|stopper| stopper.0.stop());
             }
 
             let started = Instant::now();
             let watch = Watch {
                 meters,
-                links,
+                links: &links,
+                sources: &sources,
                 started,
                 // What is too far away to be told is no limit.
                 deadline: limits
                     .duration
                     .and_then(|duration| started.checked_add(duration)),
-                silence,
-                threads: joined.len(),
+                threads: threads.count(),
+                latencies: main.map(|stage| &meters[stage].latencies),
             };
-            let silent = watch.until_ended(events, stopper.0.as_ref(), look);
-            join(joined)?;
-            if silent {
-                return Err(RunFailure::Silent {
-                    stage: source_name,
-                    waited: silence,
-                });
+            let silent = watch.until_ended(events, &stoppers, &wakers, look);
+            threads.join()?;
+            match silent {
+                None => Ok(()),
+                Some(source) => Err(RunFailure::Silent {
+                    stage: source.name.to_owned(),
+                    waited: source.silence,
+                }),
             }
-            Ok(())
         })
     }
 
     fn stop_stages(&mut self) -> Result<(), RunFailure> {
-        let failed = |stage: &str| {
-            let stage = stage.to_owned();
-            move |source| RunFailure::Stage { stage, source }
-        };
-        let source = self.source.stage.stop().map_err(failed(&self.source.name));
-        let sink = self.sink.stage.stop().map_err(failed(&self.sink.name));
-        source.and(sink)
-    }
-
-    fn report(&self, meters: &Meters, links: &[Arc<Link>], elapsed: Duration) -> Report {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let of = |name: &str, counters: Vec<_>| -> Vec<_> {
-            let named = counters.into_iter();
-            named.map(|counter| (name.to_owned(), counter)).collect()
-        };
-        let mut counters = of(&self.source.name, self.source.stage.counters());
-        counters.extend(of(&self.sink.name, self.sink.stage.counters()));
-        let left: u64 = links.iter().map(|link| link.left()).sum();
-        Report {
-            elapsed,
-            captured: load(&meters.captured),
-            shown: load(&meters.shown),
-            dropped: Dropped {
-                superseded: links.iter().map(|link| link.superseded()).sum(),
-                filtered: load(&meters.filtered),
-                at_stop: left + load(&meters.unseen),
-            },
-            cpu: self.pool.cpu_counts(),
-            first_flip: meters.latencies.first_flip(),
-            latencies: Step::ALL
-                .map(|step| (step, meters.latencies.of(step)))
-                .to_vec(),
-            counters,
-            heap: self.pool.heap().stats(),
+        let mut outcome = Ok(());
+        // Sources first: nothing is to come any more.
+        for &stage in &self.order {
+            let node = &mut self.graph.nodes[stage];
+            let stopped = node.stage.stop().map_err(|source| RunFailure::Stage {
+                stage: node.name.clone(),
+                source,
+            });
+            outcome = outcome.and(stopped);
         }
+        outcome
     }
 }

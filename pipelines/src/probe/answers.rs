@@ -42,6 +42,12 @@ pub struct Answers {
     changed: bool,
 }
 
+impl Default for Answers {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
 impl Answers {
     /// No answers, and none are saved.
     #[must_use]

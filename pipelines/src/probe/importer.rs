@@ -1,7 +1,7 @@
 //! Who is asked: devices and built-in stages that import a pool's frames.
 
 use dmaflow_core::frame::FramePool;
-use dmaflow_core::stage::{Choice, DeviceKey, Sink, Source, StageError};
+use dmaflow_core::stage::{Choice, DeviceKey, Mixer, Sink, Source, StageError, Transform};
 
 /// Somebody who imports the frames of a pool, or says why not.
 pub trait Importer {
@@ -78,5 +78,89 @@ impl<S: Sink + ?Sized> Importer for SinkImporter<'_, S> {
 
     fn undo(&mut self) {
         self.0.detach();
+    }
+}
+
+/// Some inputs of a mixer as an importer.
+pub(crate) struct MixerImporter<'s> {
+    pub(crate) mixer: &'s mut dyn Mixer,
+    pub(crate) inputs: &'s [usize],
+}
+
+impl Importer for MixerImporter<'_> {
+    fn device(&self) -> String {
+        self.mixer.device()
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        self.mixer.key()
+    }
+
+    fn import(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        for &input in self.inputs {
+            self.mixer.attach(input, pool)?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn undo(&mut self) {
+        for &input in self.inputs {
+            self.mixer.detach(input);
+        }
+    }
+}
+
+/// What a transform takes, as an importer.
+pub(crate) struct InputImporter<'s>(pub(crate) &'s mut dyn Transform);
+
+impl Importer for InputImporter<'_> {
+    fn device(&self) -> String {
+        self.0.device()
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        self.0.key()
+    }
+
+    fn imports(&self) -> bool {
+        self.0.imports()
+    }
+
+    fn import(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        self.0.attach_input(pool)
+    }
+
+    fn undo(&mut self) {
+        self.0.detach_input();
+    }
+}
+
+/// What a transform makes, as an importer.
+pub(crate) struct OutputImporter<'s>(pub(crate) &'s mut dyn Transform);
+
+impl Importer for OutputImporter<'_> {
+    fn device(&self) -> String {
+        self.0.device()
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        // A queue is not the other one: it may import what that one refuses.
+        let key = self.0.key()?;
+        Some(DeviceKey {
+            name: format!("{} (output)", key.name),
+            ..key
+        })
+    }
+
+    fn imports(&self) -> bool {
+        self.0.imports()
+    }
+
+    fn import(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        self.0.attach_output(pool)
+    }
+
+    fn undo(&mut self) {
+        self.0.detach_output();
     }
 }

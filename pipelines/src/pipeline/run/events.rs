@@ -13,6 +13,8 @@ pub(super) struct News {
     pub(super) stop: bool,
     /// Threads of stages that have ended.
     pub(super) ended: usize,
+    /// One of them ended with a failure.
+    pub(super) failed: bool,
 }
 
 /// Where others leave word for the watching thread. Clones are the same place.
@@ -27,8 +29,10 @@ impl Events {
     }
 
     /// A stage's thread has ended.
-    pub(super) fn ended(&self) {
-        self.news().ended += 1;
+    pub(super) fn ended(&self, failed: bool) {
+        let mut news = self.news();
+        news.ended += 1;
+        news.failed |= failed;
         self.0.1.notify_all();
     }
 
@@ -62,10 +66,11 @@ mod tests {
     fn news_are_told_once() {
         let events = Events::default();
         events.stop();
-        events.ended();
+        events.ended(true);
         let told = News {
             stop: true,
             ended: 1,
+            failed: true,
         };
         assert_eq!(events.wait(Instant::now()), told);
         assert_eq!(events.take(), News::default());
@@ -76,7 +81,7 @@ mod tests {
         let (events, far) = (Events::default(), Duration::from_secs(60));
         let teller = events.clone();
         thread::scope(|scope| {
-            scope.spawn(move || teller.ended());
+            scope.spawn(move || teller.ended(false));
             let began = Instant::now();
             assert_eq!(events.wait(began + far).ended, 1);
             assert!(began.elapsed() < far);

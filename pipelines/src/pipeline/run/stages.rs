@@ -1,44 +1,45 @@
 //! What each stage's thread does, frame after frame.
+//!
+//! Each type of stage has its own loop, compiled for it, so that no frame costs an indirect
+//! call.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use dmaflow_core::stage::{Filter, Sink, Source, StageError};
+use dmaflow_core::frame::Frame;
+use dmaflow_core::stage::{Filter, Mixer, Router, Sink, Source, StageError, Transform};
 use dmaflow_core::time::{Clock, Timestamp};
 
-use super::meters::Meters;
+use super::meters::Meter;
 use crate::latency::Recorder;
-use crate::link::{Empty, Inlet, Outlet};
+use crate::link::{Empty, Input, Inputs, Outputs};
 
-/// A source with the loop that runs it. Each type has its own, so that no frame costs an
-/// indirect call.
+/// A source with the loop that runs it.
 pub(in crate::pipeline) trait RunSource: Source {
     /// Sends frames until the source ends, or `limit` of them have come.
     fn run(
         &mut self,
-        outlet: &Outlet,
+        outputs: Outputs,
         limit: Option<u64>,
-        meters: &Meters,
+        meter: &Meter,
     ) -> Result<(), StageError>;
 }
 
 impl<S: Source> RunSource for S {
     fn run(
         &mut self,
-        outlet: &Outlet,
+        mut outputs: Outputs,
         limit: Option<u64>,
-        meters: &Meters,
+        meter: &Meter,
     ) -> Result<(), StageError> {
-        let mut captured = 0;
-        while limit.is_none_or(|limit| captured < limit)
+        let mut made = 0;
+        while limit.is_none_or(|limit| made < limit)
             && let Some(frame) = self.next_frame()?
         {
-            captured += 1;
-            // This thread alone counts them.
-            meters.captured.store(captured, Ordering::Relaxed);
-            if outlet.send(frame).is_err() {
-                // The stage behind has ended and says why itself.
-                Meters::add(&meters.unseen);
+            made += 1;
+            meter.made.store(made, Ordering::Relaxed);
+            if outputs.send(frame).is_err() {
+                // The stages behind have ended and say why themselves.
                 break;
             }
         }
@@ -49,59 +50,151 @@ impl<S: Source> RunSource for S {
 /// The same for a filter.
 pub(in crate::pipeline) trait RunFilter: Filter {
     /// Passes frames on until no more come, or nobody takes them.
-    fn run(&mut self, inlet: Inlet, outlet: &Outlet, meters: &Meters) -> Result<(), StageError>;
+    fn run(&mut self, input: Input, outputs: Outputs, meter: &Meter) -> Result<(), StageError>;
 }
 
 impl<F: Filter> RunFilter for F {
-    fn run(&mut self, inlet: Inlet, outlet: &Outlet, meters: &Meters) -> Result<(), StageError> {
-        let mut unseen = Unseen::new(meters);
-        loop {
-            inlet.wait();
-            let frame = match inlet.take() {
-                Ok(frame) => frame,
-                Err(Empty::Yet) => continue,
-                Err(Empty::ForGood) => return Ok(()),
+    fn run(
+        &mut self,
+        mut input: Input,
+        mut outputs: Outputs,
+        meter: &Meter,
+    ) -> Result<(), StageError> {
+        let mut unseen = Unseen::new(meter);
+        while let Some(frame) = next(&mut input) {
+            Meter::add(&meter.taken);
+            unseen.frames = 1;
+            let passed = self.pass(frame)?;
+            unseen.frames = 0;
+            let Some(frame) = passed else {
+                Meter::add(&meter.filtered);
+                continue;
             };
-            unseen.frames += 1;
-            match self.pass(frame)? {
-                None => Meters::add(&meters.filtered),
-                Some(frame) => {
-                    if outlet.send(frame).is_err() {
-                        return Ok(());
-                    }
-                }
+            Meter::add(&meter.passed);
+            if outputs.send(frame).is_err() {
+                break;
             }
-            unseen.frames -= 1;
         }
+        Ok(())
+    }
+}
+
+/// Waits for the next frame; `None` when no more come.
+#[inline]
+fn next(input: &mut Input) -> Option<Frame> {
+    loop {
+        input.wait();
+        match input.take() {
+            Ok(frame) => return Some(frame),
+            Err(Empty::Yet) => {}
+            Err(Empty::ForGood) => return None,
+        }
+    }
+}
+
+/// The same for a router.
+pub(in crate::pipeline) trait RunRouter: Router {
+    /// Passes frames on until no more come, or nobody takes them.
+    fn run(
+        &mut self,
+        inputs: Inputs,
+        outputs: Vec<Outputs>,
+        meter: &Meter,
+    ) -> Result<(), StageError>;
+}
+
+impl<R: Router> RunRouter for R {
+    fn run(
+        &mut self,
+        mut inputs: Inputs,
+        mut outputs: Vec<Outputs>,
+        meter: &Meter,
+    ) -> Result<(), StageError> {
+        let mut unseen = Unseen::new(meter);
+        let mut gone = 0;
+        while !inputs.have_ended() && gone < outputs.len() {
+            inputs.wait();
+            for input in 0..inputs.len() {
+                let Some(frame) = inputs.take(input) else {
+                    continue;
+                };
+                Meter::add(&meter.taken);
+                unseen.frames = 1;
+                let mut passed = false;
+                gone = 0;
+                self.route(input, frame, &mut |output, frame| {
+                    passed = true;
+                    let sent = outputs.get_mut(output).map(|output| output.send(frame));
+                    gone += usize::from(!matches!(sent, Some(Ok(()))));
+                })?;
+                unseen.frames = 0;
+                Meter::add(if passed {
+                    &meter.passed
+                } else {
+                    &meter.filtered
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The same for a transform.
+pub(in crate::pipeline) trait RunTransform: Transform {
+    /// Makes frames of frames until no more come, or nobody takes them.
+    fn run(&mut self, input: Input, outputs: Outputs, meter: &Meter) -> Result<(), StageError>;
+}
+
+impl<T: Transform> RunTransform for T {
+    fn run(
+        &mut self,
+        mut input: Input,
+        mut outputs: Outputs,
+        meter: &Meter,
+    ) -> Result<(), StageError> {
+        let mut unseen = Unseen::new(meter);
+        let mut wanted = true;
+        while wanted && let Some(frame) = next(&mut input) {
+            Meter::add(&meter.taken);
+            unseen.frames = 1;
+            self.transform(frame, &mut |frame| {
+                Meter::add(&meter.made);
+                wanted &= outputs.send(frame).is_ok();
+            })?;
+            unseen.frames = 0;
+            Meter::add(&meter.passed);
+        }
+        Ok(())
     }
 }
 
 /// The same for a sink.
 pub(in crate::pipeline) trait RunSink: Sink {
     /// Shows frames until no more come.
-    fn run(&mut self, inlet: Inlet, meters: &Meters) -> Result<(), StageError>;
+    fn run(&mut self, input: Input, meter: &Meter) -> Result<(), StageError>;
 }
 
 impl<S: Sink> RunSink for S {
-    fn run(&mut self, inlet: Inlet, meters: &Meters) -> Result<(), StageError> {
+    fn run(&mut self, mut input: Input, meter: &Meter) -> Result<(), StageError> {
         let settles_within = self.settles_within().unwrap_or(Duration::MAX);
-        let mut recorder = Recorder::new(&meters.latencies);
-        let mut unseen = Unseen::new(meters);
+        let mut recorder = Recorder::new(&meter.latencies);
+        let mut unseen = Unseen::new(meter);
         let mut shown = 0;
         // When the frame that was given last is in view for sure.
         let mut settled = Timestamp::default();
         loop {
-            inlet.wait();
+            input.wait();
             let mut now = Clock::Monotonic.now();
             if now < settled {
                 self.ready()?;
                 now = Clock::Monotonic.now();
             }
-            let frame = match inlet.take() {
+            let frame = match input.take() {
                 Ok(frame) => frame,
                 Err(Empty::Yet) => continue,
                 Err(Empty::ForGood) => break,
             };
+            Meter::add(&meter.taken);
             unseen.frames += 1;
             let meta = frame.meta();
             let committed = self.show(frame)?;
@@ -110,34 +203,86 @@ impl<S: Sink> RunSink for S {
                 // The one before.
                 unseen.frames -= 1;
                 shown += 1;
-                meters.shown.store(shown, Ordering::Relaxed);
+                meter.shown.store(shown, Ordering::Relaxed);
             }
-            if recorder.given(meta, now, committed) {
-                recorder.count(self)?;
+            recorder.given(meta, now);
+            if recorder.committed(committed) {
+                recorder.count(|flipped| self.flips(flipped))?;
             }
         }
         self.ready()?;
-        meters.shown.store(shown + unseen.frames, Ordering::Relaxed);
+        meter.shown.store(shown + unseen.frames, Ordering::Relaxed);
         unseen.frames = 0;
-        recorder.count(self)
+        recorder.count(|flipped| self.flips(flipped))
+    }
+}
+
+/// The same for a mixer.
+pub(in crate::pipeline) trait RunMixer: Mixer {
+    /// Shows frames until no more come.
+    fn run(&mut self, inputs: Inputs, meter: &Meter) -> Result<(), StageError>;
+}
+
+impl<M: Mixer> RunMixer for M {
+    fn run(&mut self, mut inputs: Inputs, meter: &Meter) -> Result<(), StageError> {
+        let settles_within = self.settles_within().unwrap_or(Duration::MAX);
+        let mut recorder = Recorder::new(&meter.latencies);
+        let mut unseen = Unseen::new(meter);
+        let mut frames: Vec<Option<Frame>> = (0..inputs.len()).map(|_input| None).collect();
+        let mut settled = Timestamp::default();
+        // Frames of the commit before, which are in view when the next one is taken.
+        let mut coming = 0;
+        while !inputs.have_ended() {
+            inputs.wait();
+            let mut now = Clock::Monotonic.now();
+            if now < settled {
+                self.ready()?;
+                now = Clock::Monotonic.now();
+            }
+            let mut given = 0;
+            for (input, place) in frames.iter_mut().enumerate() {
+                *place = inputs.take(input);
+                if let Some(frame) = place {
+                    Meter::add(&meter.taken);
+                    recorder.given(frame.meta(), now);
+                    given += 1;
+                }
+            }
+            if given == 0 {
+                continue;
+            }
+            unseen.frames += given;
+            let committed = self.show(&mut frames)?;
+            settled = committed + settles_within;
+            unseen.frames -= coming;
+            meter.shown.fetch_add(coming, Ordering::Relaxed);
+            coming = given;
+            if recorder.committed(committed) {
+                recorder.count(|flipped| self.flips(flipped))?;
+            }
+        }
+        self.ready()?;
+        meter.shown.fetch_add(unseen.frames, Ordering::Relaxed);
+        unseen.frames = 0;
+        recorder.count(|flipped| self.flips(flipped))
     }
 }
 
 /// Frames that a stage took and that have neither come into view nor been passed on; counted
 /// when its thread ends, however it does.
 struct Unseen<'m> {
-    meters: &'m Meters,
+    meter: &'m Meter,
     frames: u64,
 }
 
 impl<'m> Unseen<'m> {
-    const fn new(meters: &'m Meters) -> Self {
-        Self { meters, frames: 0 }
+    const fn new(meter: &'m Meter) -> Self {
+        Self { meter, frames: 0 }
     }
 }
 
 impl Drop for Unseen<'_> {
     fn drop(&mut self) {
-        self.meters.unseen.fetch_add(self.frames, Ordering::Relaxed);
+        self.meter.unseen.fetch_add(self.frames, Ordering::Relaxed);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::thread::{self, ScopedJoinHandle};
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use dmaflow_core::stage::{StageError, Stopper};
 
@@ -10,11 +10,14 @@ use super::events::Events;
 use crate::error::RunFailure;
 
 /// Tells the watching thread that this one has ended, however it did.
-struct Farewell(Events);
+struct Farewell {
+    events: Events,
+    failed: bool,
+}
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        self.0.ended();
+        self.events.ended(self.failed);
     }
 }
 
@@ -27,47 +30,72 @@ impl Drop for StopAtEnd {
     }
 }
 
-pub(super) type Joined<'scope> = (String, ScopedJoinHandle<'scope, Result<(), StageError>>);
-
-pub(super) fn spawn<'scope, 'env>(
-    scope: &'scope thread::Scope<'scope, 'env>,
-    name: &str,
-    events: &Events,
-    work: impl FnOnce() -> Result<(), StageError> + Send + 'scope,
-) -> Result<Joined<'scope>, RunFailure> {
-    let farewell = Farewell(events.clone());
-    let handle = thread::Builder::new()
-        .name(name.to_owned())
-        .spawn_scoped(scope, move || {
-            let _told_however_it_ends = farewell;
-            work()
-        })
-        .map_err(|source| RunFailure::Spawn {
-            stage: name.to_owned(),
-            source,
-        })?;
-    Ok((name.to_owned(), handle))
+/// The threads of a run, each with its stage's name.
+pub(super) struct Threads<'scope, 'env: 'scope> {
+    scope: &'scope Scope<'scope, 'env>,
+    events: Events,
+    handles: Vec<(String, ScopedJoinHandle<'scope, Result<(), StageError>>)>,
 }
 
-/// Joins every thread; the failure nearest to the sink counts, others are logged.
-pub(super) fn join(joined: Vec<Joined<'_>>) -> Result<(), RunFailure> {
-    let mut outcome = Ok(());
-    for (stage, handle) in joined {
-        let failure = match handle.join() {
-            Ok(Ok(())) => continue,
-            Ok(Err(source)) => RunFailure::Stage { stage, source },
-            Err(panic) => RunFailure::Panicked {
-                stage,
-                message: panic_message(panic.as_ref()),
-            },
-        };
-        if outcome.is_ok() {
-            outcome = Err(failure);
-        } else {
-            tracing::warn!(%failure, "another stage failed too");
+impl<'scope, 'env> Threads<'scope, 'env> {
+    pub(super) fn new(scope: &'scope Scope<'scope, 'env>, events: &Events) -> Self {
+        Self {
+            scope,
+            events: events.clone(),
+            handles: Vec::new(),
         }
     }
-    outcome
+
+    pub(super) fn count(&self) -> usize {
+        self.handles.len()
+    }
+
+    pub(super) fn spawn(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() -> Result<(), StageError> + Send + 'scope,
+    ) -> Result<(), RunFailure> {
+        let farewell = Farewell {
+            events: self.events.clone(),
+            failed: true,
+        };
+        let handle = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn_scoped(self.scope, move || {
+                // The whole of it, so that it is dropped here.
+                let mut farewell = farewell;
+                let done = work();
+                farewell.failed = done.is_err();
+                done
+            })
+            .map_err(|source| RunFailure::Spawn {
+                stage: name.to_owned(),
+                source,
+            })?;
+        self.handles.push((name.to_owned(), handle));
+        Ok(())
+    }
+
+    /// Joins every thread; the failure nearest to the end counts, others are logged.
+    pub(super) fn join(self) -> Result<(), RunFailure> {
+        let mut outcome = Ok(());
+        for (stage, handle) in self.handles {
+            let failure = match handle.join() {
+                Ok(Ok(())) => continue,
+                Ok(Err(source)) => RunFailure::Stage { stage, source },
+                Err(panic) => RunFailure::Panicked {
+                    stage,
+                    message: panic_message(panic.as_ref()),
+                },
+            };
+            if outcome.is_ok() {
+                outcome = Err(failure);
+            } else {
+                tracing::warn!(%failure, "another stage failed too");
+            }
+        }
+        outcome
+    }
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

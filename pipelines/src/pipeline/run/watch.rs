@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dmaflow_core::stage::Stopper;
+use dmaflow_core::time::Rate;
 
 use super::events::{Events, News};
-use super::meters::Meters;
+use super::meters::Meter;
+use super::threads::StopAtEnd;
+use crate::latency::Latencies;
 use crate::link::Link;
 use crate::report::Progress;
 
@@ -19,47 +20,91 @@ pub(super) type Look<'l> = &'l mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>;
 /// How often somebody looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The watching thread's view of a run.
-pub(super) struct Watch<'r> {
-    pub(super) meters: &'r Meters,
-    pub(super) links: &'r [Arc<Link>],
-    pub(super) started: Instant,
-    pub(super) deadline: Option<Instant>,
-    /// How long the source may deliver nothing.
+/// How long a source may deliver nothing, in frames of its rate; and at least.
+const SILENT_FRAMES: u32 = 30;
+const SILENT_AT_LEAST: Duration = Duration::from_secs(3);
+
+/// A source that is watched for silence.
+pub(super) struct Watched<'r> {
+    pub(super) name: &'r str,
+    meter: &'r Meter,
+    /// How long it may deliver nothing.
     pub(super) silence: Duration,
-    pub(super) threads: usize,
 }
 
-impl Watch<'_> {
-    /// Looks on until every thread has ended; `true` if the source had to be stopped because
+impl<'r> Watched<'r> {
+    pub(super) fn new(name: &'r str, meter: &'r Meter, rate: Option<Rate>) -> Self {
+        let silence = rate.map_or(SILENT_AT_LEAST, |rate| {
+            SILENT_AT_LEAST.max(rate.interval() * SILENT_FRAMES)
+        });
+        Self {
+            name,
+            meter,
+            silence,
+        }
+    }
+}
+
+/// The watching thread's view of a run.
+pub(super) struct Watch<'r> {
+    /// By stage.
+    pub(super) meters: &'r [Meter],
+    pub(super) links: &'r [Arc<Link>],
+    pub(super) sources: &'r [Watched<'r>],
+    pub(super) started: Instant,
+    pub(super) deadline: Option<Instant>,
+    pub(super) threads: usize,
+    /// Those that are the pipeline's.
+    pub(super) latencies: Option<&'r Latencies>,
+}
+
+impl<'r> Watch<'r> {
+    /// Looks on until every thread has ended; tells the source that had to be stopped because
     /// it delivered nothing.
     pub(super) fn until_ended(
         &self,
         events: &Events,
-        stopper: &dyn Stopper,
+        stoppers: &[StopAtEnd],
+        wakers: &[StopAtEnd],
         mut look: Option<Look<'_>>,
-    ) -> bool {
+    ) -> Option<&'r Watched<'r>> {
         let mut running = self.threads;
-        let mut silent = false;
+        let mut silent = None;
         // Somebody or something ended the flow: that nothing comes any more is as it should be.
         let ending = Cell::new(false);
         let end = || {
-            stopper.stop();
+            stoppers.iter().for_each(|stopper| stopper.0.stop());
             ending.set(true);
         };
         let mut last = Progress::default();
-        let mut last_frame = self.started;
+        let mut heard: Vec<_> = self.sources.iter().map(|_| (self.started, 0)).collect();
         // Without anybody who looks, only silence is watched for.
-        let interval = if look.is_some() { LOOK } else { self.silence };
+        let shortest = self.sources.iter().map(|source| source.silence).min();
+        let interval = if look.is_some() {
+            LOOK
+        } else {
+            shortest.unwrap_or(SILENT_AT_LEAST)
+        };
         let mut next_look = self.started + interval;
         let mut deadline = self.deadline;
         while running > 0 {
             let wake = deadline.map_or(next_look, |end| end.min(next_look));
-            let News { stop, ended } = events.wait(wake);
-            // Whichever stage ended: no more frames are wanted.
-            if stop || ended > 0 {
+            let News {
+                stop,
+                ended,
+                failed,
+            } = events.wait(wake);
+            running -= ended;
+            if stop || failed {
                 end();
-                running -= ended;
+            }
+            if failed {
+                wakers.iter().for_each(|waker| waker.0.stop());
+            }
+            if stop || ended > 0 {
+                // One source has come to its end: the others may go on, but are not alone any
+                // more in deciding what is silence.
+                ending.set(ending.get() || ended > 0);
                 continue;
             }
             let now = Instant::now();
@@ -70,13 +115,16 @@ impl Watch<'_> {
                 continue;
             }
             next_look = now + interval;
-            let progress = self.progress(now, &last);
-            if progress.captured > last.captured {
-                last_frame = now;
-            } else if now - last_frame >= self.silence && !ending.get() {
-                silent = true;
-                end();
+            for (source, (at, made)) in self.sources.iter().zip(&mut heard) {
+                let count = Meter::get(&source.meter.made);
+                if count > *made {
+                    (*at, *made) = (now, count);
+                } else if now - *at >= source.silence && !ending.get() {
+                    silent = Some(source);
+                    end();
+                }
             }
+            let progress = self.progress(now, &last);
             if let Some(look) = &mut look
                 && look(&progress).is_break()
             {
@@ -87,20 +135,21 @@ impl Watch<'_> {
         silent
     }
 
-    fn progress(&self, now: Instant, last: &Progress<'_>) -> Progress<'_> {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    fn progress(&self, now: Instant, last: &Progress<'_>) -> Progress<'r> {
+        let sum = |count: fn(&Meter) -> u64| self.meters.iter().map(count).sum::<u64>();
         let elapsed = now - self.started;
-        let shown = load(&self.meters.shown);
+        let shown = sum(|meter| Meter::get(&meter.shown));
         let superseded: u64 = self.links.iter().map(|link| link.superseded()).sum();
         #[expect(clippy::cast_precision_loss, reason = "frames of one second are few")]
         let shown_since = (shown - last.shown) as f64;
+        let captured = self.sources.iter();
         Progress {
             elapsed,
-            captured: load(&self.meters.captured),
+            captured: captured.map(|source| Meter::get(&source.meter.made)).sum(),
             shown,
-            dropped: superseded + load(&self.meters.filtered),
+            dropped: superseded + sum(|meter| Meter::get(&meter.filtered)),
             frames_per_second: shown_since / (elapsed - last.elapsed).as_secs_f64(),
-            latencies: Some(&self.meters.latencies),
+            latencies: self.latencies,
         }
     }
 }

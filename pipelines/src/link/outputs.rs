@@ -1,0 +1,136 @@
+//! One output's links: each of its frames goes over all of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dmaflow_core::frame::Frame;
+
+use super::{Disconnected, Outlet};
+
+/// What is to become of an output's links, while its stage runs.
+#[expect(dead_code, reason = "for changes while a run goes on")]
+pub(crate) enum Order {
+    /// A link more, by its number.
+    Add(usize, Outlet),
+    /// No more frames over this link.
+    Drop(usize),
+    /// The frames of this link go over another one, which has its number.
+    Replace(usize, Outlet),
+}
+
+/// Where others leave orders for an output. Clones are the same place.
+#[derive(Clone, Default)]
+pub(crate) struct Orders(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// Looked at for every frame, so that the list need not be.
+    pending: AtomicBool,
+    list: Mutex<List>,
+}
+
+#[derive(Default)]
+struct List {
+    orders: Vec<Order>,
+    /// Nobody obeys any more.
+    closed: bool,
+}
+
+impl Orders {
+    #[expect(dead_code, reason = "for changes while a run goes on")]
+    /// Leaves an order, which is obeyed before the next frame is sent. `false` where nobody
+    /// sends any more.
+    pub(crate) fn give(&self, order: Order) -> bool {
+        let mut list = self.list();
+        if list.closed {
+            return false;
+        }
+        list.orders.push(order);
+        self.0.pending.store(true, Ordering::Release);
+        true
+    }
+
+    #[inline]
+    fn are_pending(&self) -> bool {
+        self.0.pending.load(Ordering::Relaxed)
+    }
+
+    fn take(&self) -> Vec<Order> {
+        // Before the list: an order that comes meanwhile is pending again.
+        self.0.pending.store(false, Ordering::Relaxed);
+        std::mem::take(&mut self.list().orders)
+    }
+
+    fn close(&self) {
+        let mut list = self.list();
+        list.closed = true;
+        // Links that nobody will send over have ended.
+        list.orders.clear();
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.0.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The links that begin at one output of a stage.
+#[derive(Default)]
+pub(crate) struct Outputs {
+    links: Vec<(usize, Outlet)>,
+    orders: Orders,
+}
+
+impl Outputs {
+    pub(crate) const fn new(links: Vec<(usize, Outlet)>, orders: Orders) -> Self {
+        Self { links, orders }
+    }
+
+    /// Sends a frame over each link; it fails where nobody takes frames any more.
+    #[inline]
+    pub(crate) fn send(&mut self, frame: Frame) -> Result<(), Disconnected> {
+        if self.orders.are_pending() {
+            self.obey();
+        }
+        let Some(((_, last), others)) = self.links.split_last() else {
+            return Err(Disconnected);
+        };
+        let mut gone = false;
+        for (_, outlet) in others {
+            gone |= outlet.send(frame.clone()).is_err();
+        }
+        gone |= last.send(frame).is_err();
+        if gone { self.forget_gone() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn forget_gone(&mut self) -> Result<(), Disconnected> {
+        self.links.retain(|(_, outlet)| !outlet.is_closed());
+        if self.links.is_empty() {
+            Err(Disconnected)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn obey(&mut self) {
+        for order in self.orders.take() {
+            match order {
+                Order::Add(number, outlet) => self.links.push((number, outlet)),
+                Order::Drop(number) => self.links.retain(|(known, _)| *known != number),
+                Order::Replace(number, outlet) => {
+                    let known = self.links.iter_mut().find(|(known, _)| *known == number);
+                    if let Some((_, old)) = known {
+                        *old = outlet;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        self.orders.close();
+    }
+}

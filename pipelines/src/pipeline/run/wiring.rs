@@ -1,0 +1,70 @@
+//! The ends of a run's links, before the stages' threads have them.
+
+use std::sync::Arc;
+
+use super::super::graph::{Graph, InputId, OutputId};
+use crate::bell::Bell;
+use crate::link::{Inlet, Input, Inputs, Link, Orders, Outlet, Outputs, Relay, link};
+
+/// What a stage's thread is given.
+pub(super) struct Ends {
+    pub(super) inputs: Inputs,
+    /// By output.
+    pub(super) outputs: Vec<Outputs>,
+}
+
+/// A run's links.
+pub(super) struct Wiring {
+    /// By number.
+    pub(super) links: Vec<Arc<Link>>,
+    /// By stage.
+    ends: Vec<Option<Ends>>,
+}
+
+impl Wiring {
+    /// Makes the links of a graph; `frames` tells how many there are for each.
+    pub(super) fn new(graph: &Graph, frames: impl Fn(usize) -> usize) -> Self {
+        let bells: Vec<Arc<Bell>> = graph.nodes.iter().map(|_stage| Arc::default()).collect();
+        let mut links = Vec::with_capacity(graph.edges.len());
+        let mut loose: Vec<(Option<Outlet>, Option<Inlet>)> = Vec::new();
+        for (number, edge) in graph.edges.iter().enumerate() {
+            let (outlet, inlet, shared) = link(edge.queue, frames(number), &bells[edge.to.stage]);
+            loose.push((Some(outlet), Some(inlet)));
+            links.push(shared);
+        }
+        let ends = graph.nodes.iter().enumerate().map(|(stage, node)| {
+            let inputs = (0..node.stage.inputs()).filter_map(|port| {
+                let number = graph.leading_into(InputId { stage, port })?;
+                let inlet = loose[number].1.take()?;
+                Some(Input::new(inlet, Relay::default()))
+            });
+            let inputs = Inputs::new(inputs.collect(), Arc::clone(&bells[stage]));
+            let outputs = (0..node.stage.outputs()).map(|port| {
+                let numbers = graph.leading_from(OutputId { stage, port });
+                let outlets = numbers.filter_map(|number| Some((number, loose[number].0.take()?)));
+                Outputs::new(outlets.collect(), Orders::default())
+            });
+            let outputs = outputs.collect();
+            Some(Ends { inputs, outputs })
+        });
+        let ends = ends.collect();
+        Self { links, ends }
+    }
+
+    /// What a stage's thread is given, once.
+    pub(super) fn take(&mut self, stage: usize) -> Option<Ends> {
+        self.ends.get_mut(stage)?.take()
+    }
+}
+
+impl Ends {
+    /// The only input of a stage that has one.
+    pub(super) fn input(&mut self) -> Option<Input> {
+        self.inputs.take_first()
+    }
+
+    /// The only output of a stage that has one.
+    pub(super) fn output(&mut self) -> Outputs {
+        self.outputs.pop().unwrap_or_default()
+    }
+}
