@@ -34,11 +34,12 @@ fn frames(count: u64) -> Limits {
 }
 
 fn depth(depth: usize) -> NonZeroUsize {
-    NonZeroUsize::new(depth).unwrap()
+    NonZeroUsize::new(depth).expect("more than none")
 }
 
 fn prepared(graph: Builder) -> Pipeline {
-    graph.prepare(&dmaflow_heaps::registry()).unwrap()
+    let prepared = graph.prepare(&dmaflow_heaps::registry());
+    prepared.expect("a pipeline that runs anywhere")
 }
 
 fn shown(report: &Report, stage: &str) -> u64 {
