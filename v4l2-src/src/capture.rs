@@ -10,12 +10,11 @@ mod stamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
-use dmaflow_v4l2::{ControlValue, Dequeued, Feed, Function, VideoDevice, is_short, same_place};
+use dmaflow_v4l2::{ControlValue, Dequeued, Feed, Function, V4l2Error, VideoDevice, is_short};
 
 use crate::error::V4l2SrcError;
 use sequence::Sequence;
@@ -99,64 +98,9 @@ impl V4l2Src {
         })
     }
 
-    fn gone(&self) -> StageError {
-        StageError::Gone {
-            device: self.device.to_string(),
-        }
-    }
-
-    fn failed(&self, error: impl Into<V4l2SrcError>) -> StageError {
-        let error = error.into();
-        if error.is_gone() {
-            self.gone()
-        } else {
-            StageError::failed(error)
-        }
-    }
-
     fn phase(&self, missing: &'static str) -> StageError {
-        StageError::failed(V4l2SrcError::Phase {
-            device: self.device.to_string(),
-            missing,
-        })
-    }
-
-    /// Checks that the camera may write into frames of this pool as it is set up to.
-    fn check(&self, setup: &Setup, pool: &FramePool) -> Result<(), V4l2SrcError> {
-        if !same_place(&setup.layout, pool.layout()) {
-            return Err(V4l2SrcError::OtherLayout {
-                device: self.device.to_string(),
-                expected: Box::new(setup.layout.clone()),
-                found: Box::new(pool.layout().clone()),
-            });
-        }
-        if pool.len() < setup.min_buffers {
-            return Err(V4l2SrcError::TooFewFrames {
-                device: self.device.to_string(),
-                least: setup.min_buffers,
-                found: pool.len(),
-            });
-        }
-        Ok(())
-    }
-
-    /// Why no frame came: an end, or an error.
-    fn ended(&self, feed: &Feed, errno: Errno) -> Result<Option<Frame>, StageError> {
-        let meaning = match errno {
-            _ if !feed.is_open() => return Ok(None),
-            Errno::EPIPE => return Ok(None),
-            // Unloading a driver ends the flow before the node is gone for good.
-            _ if self.device.is_gone() => return Err(self.gone()),
-            Errno::EINVAL => "somebody else ended the flow",
-            Errno::EIO => "the driver gave up, and must be stopped and started again",
-            Errno::EBUSY => "another program streams from the camera",
-            _ => "the driver gives no frame",
-        };
-        Err(self.failed(V4l2SrcError::Dequeue {
-            device: self.device.to_string(),
-            meaning,
-            source: errno,
-        }))
+        let device = self.device.to_string();
+        V4l2Error::Phase { device, missing }.into()
     }
 }
 
@@ -166,17 +110,11 @@ impl Source for V4l2Src {
     }
 
     fn key(&self) -> Option<DeviceKey> {
-        let known = self.device.capabilities();
-        Some(DeviceKey {
-            driver: known.driver.clone(),
-            bus: known.bus.clone(),
-            name: known.card.clone(),
-        })
+        Some(self.device.capabilities().key())
     }
 
     fn formats(&mut self) -> Result<Vec<Format>, StageError> {
-        let candidates = setup::candidates(&self.device, &self.config);
-        let candidates = candidates.map_err(|error| self.failed(error))?;
+        let candidates = setup::candidates(&self.device, &self.config)?;
         Ok(candidates
             .iter()
             .map(|candidate| candidate.format)
@@ -186,8 +124,8 @@ impl Source for V4l2Src {
     fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {
         // A driver keeps its format while it has buffers.
         self.detach();
-        let (setup, choices) = setup::configure(&self.device, &self.config, format)
-            .map_err(|error| self.failed(error))?;
+        let (setup, choices) =
+            setup::configure(&self.device, &self.config, format).map_err(StageError::from)?;
         tracing::debug!(device = %self.device, layout = %setup.layout, "configured");
         let plan = SourcePlan {
             layout: setup.layout.clone(),
@@ -201,13 +139,11 @@ impl Source for V4l2Src {
 
     fn attach(&mut self, pool: &FramePool) -> Result<(), StageError> {
         self.detach();
-        let setup = self
-            .setup
-            .as_ref()
-            .ok_or_else(|| self.phase("configure it"))?;
-        self.check(setup, pool)
-            .map_err(|error| self.failed(error))?;
-        self.feed = Some(Feed::attach(&self.device, pool)?);
+        let Some(setup) = &self.setup else {
+            return Err(self.phase("configure it"));
+        };
+        let feed = Feed::attach(&self.device, &setup.layout, setup.min_buffers, pool)?;
+        self.feed = Some(feed);
         Ok(())
     }
 
@@ -244,7 +180,10 @@ impl Source for V4l2Src {
         loop {
             let frame = match feed.take() {
                 Ok(frame) => frame,
-                Err(errno) => return self.ended(feed, errno),
+                Err(errno) => {
+                    feed.ended(errno)?;
+                    return Ok(None);
+                }
             };
             let dequeued = Clock::Monotonic.now();
             let step = self.sequence.advance(frame.sequence);

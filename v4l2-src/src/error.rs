@@ -1,9 +1,8 @@
 //! Why a camera cannot be used as asked.
 
-use dmaflow_core::Errno;
-use dmaflow_core::layout::Layout;
+use dmaflow_core::stage::StageError;
 use dmaflow_core::time::Rate;
-use dmaflow_v4l2::{FrameRates, V4l2Error};
+use dmaflow_v4l2::{FrameRates, V4l2Error, list, nearest_sizes};
 
 /// Why a camera cannot be used as asked.
 #[derive(Debug, thiserror::Error)]
@@ -66,73 +65,13 @@ pub enum V4l2SrcError {
         /// The rates it has at this size.
         has: FrameRates,
     },
-    /// The pool's frames do not look as the camera fills them.
-    #[error("{device} writes {expected}, and the pool's frames are {found}")]
-    OtherLayout {
-        /// Card, driver and node.
-        device: String,
-        /// What the camera writes.
-        expected: Box<Layout>,
-        /// What the pool has.
-        found: Box<Layout>,
-    },
-    /// A pool with too few frames for the camera to run.
-    #[error("{device} needs {least} buffers queued to run, and the pool has {found}")]
-    TooFewFrames {
-        /// Card, driver and node.
-        device: String,
-        /// How many it needs.
-        least: usize,
-        /// How many there are.
-        found: usize,
-    },
-    /// A phase was left out.
-    #[error("{device}: {missing} first")]
-    Phase {
-        /// Card, driver and node.
-        device: String,
-        /// What is missing.
-        missing: &'static str,
-    },
-    /// No more frames can be had without a restart.
-    #[error("{device}: VIDIOC_DQBUF failed: {meaning}")]
-    Dequeue {
-        /// Card, driver and node.
-        device: String,
-        /// What that means.
-        meaning: &'static str,
-        /// What the kernel answered.
-        source: Errno,
-    },
 }
 
-impl V4l2SrcError {
-    /// Whether it is that the camera went away.
-    pub(crate) const fn is_gone(&self) -> bool {
-        let errno = match self {
-            Self::Device(error) => error.errno(),
-            Self::Dequeue { source, .. } => Some(*source),
-            _ => None,
-        };
-        matches!(errno, Some(Errno::ENODEV | Errno::ENXIO))
+impl From<V4l2SrcError> for StageError {
+    fn from(error: V4l2SrcError) -> Self {
+        match error {
+            V4l2SrcError::Device(error) if error.is_gone() => error.into(),
+            error => Self::failed(error),
+        }
     }
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    }
-}
-
-fn nearest_sizes(sizes: &[(u32, u32)]) -> String {
-    if sizes.is_empty() {
-        return "it does not list its sizes".to_owned();
-    }
-    let sizes: Vec<_> = sizes
-        .iter()
-        .map(|(width, height)| format!("{width}×{height}"))
-        .collect();
-    format!("the nearest it has: {}", sizes.join(", "))
 }

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use dmaflow_core::Errno;
+use dmaflow_core::stage::DeviceKey;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
@@ -16,7 +17,7 @@ use crate::error::V4l2Error;
 use crate::sys::{self, raw};
 
 /// Who a driver is, and what one of its nodes can do (`struct v4l2_capability`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// The driver's name: "uvcvideo".
     pub driver: String,
@@ -41,6 +42,16 @@ impl Capabilities {
             card: sys::text(&kernel.card),
             bus: sys::text(&kernel.bus_info),
             flags,
+        }
+    }
+
+    /// Who the device is from boot to boot.
+    #[must_use]
+    pub fn key(&self) -> DeviceKey {
+        DeviceKey {
+            driver: self.driver.clone(),
+            bus: self.bus.clone(),
+            name: self.card.clone(),
         }
     }
 

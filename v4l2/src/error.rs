@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dmaflow_core::Errno;
 use dmaflow_core::fourcc::FourCc;
 use dmaflow_core::frame::PoolError;
-use dmaflow_core::layout::LayoutError;
+use dmaflow_core::layout::{Layout, LayoutError};
 use dmaflow_core::stage::StageError;
 
 /// Why a video device did not do as asked.
@@ -127,6 +127,28 @@ pub enum V4l2Error {
         /// How many bytes.
         offset: u32,
     },
+    /// The pool's frames do not look as the device reads or writes them.
+    #[error("{device} {does} {expected}, and the pool's frames are {found}")]
+    OtherLayout {
+        /// Card, driver and node.
+        device: String,
+        /// "reads" or "writes".
+        does: &'static str,
+        /// What the device reads or writes.
+        expected: Box<Layout>,
+        /// What the pool has.
+        found: Box<Layout>,
+    },
+    /// A pool with too few frames for the device to run.
+    #[error("{device} needs {least} buffers queued to run, and the pool has {found}")]
+    TooFewFrames {
+        /// Card, driver and node.
+        device: String,
+        /// How many it needs.
+        least: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// The pool cannot be watched.
     #[error("{device} cannot be told when a frame is free")]
     Pool {
@@ -145,11 +167,29 @@ pub enum V4l2Error {
         /// What the kernel answered.
         source: Errno,
     },
+    /// A phase was left out.
+    #[error("{device}: {missing} first")]
+    Phase {
+        /// Card, driver and node.
+        device: String,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// No more frames can be had without a restart.
+    #[error("{device}: VIDIOC_DQBUF failed: {meaning}")]
+    Dequeue {
+        /// Card, driver and node.
+        device: String,
+        /// What that means.
+        meaning: &'static str,
+        /// What the kernel answered.
+        source: Errno,
+    },
     /// No control is called so.
     #[error(
         "{device} has no control called `{asked}`{}; it has: {}",
         suggestion.as_ref().map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default(),
-        if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        list(.known)
     )]
     UnknownControl {
         /// Card, driver and node.
@@ -193,7 +233,8 @@ impl V4l2Error {
             Self::Open { source, .. }
             | Self::NotVideo { source, .. }
             | Self::Call { source, .. }
-            | Self::Requeue { source, .. } => Some(*source),
+            | Self::Requeue { source, .. }
+            | Self::Dequeue { source, .. } => Some(*source),
             _ => None,
         }
     }
@@ -208,7 +249,9 @@ impl V4l2Error {
 impl From<V4l2Error> for StageError {
     fn from(error: V4l2Error) -> Self {
         match error {
-            V4l2Error::Call { device, source, .. } | V4l2Error::Requeue { device, source, .. }
+            V4l2Error::Call { device, source, .. }
+            | V4l2Error::Requeue { device, source, .. }
+            | V4l2Error::Dequeue { device, source, .. }
                 if matches!(source, Errno::ENODEV | Errno::ENXIO) =>
             {
                 Self::Gone { device }
@@ -216,6 +259,29 @@ impl From<V4l2Error> for StageError {
             error => Self::failed(error),
         }
     }
+}
+
+/// What there is, in an error's words: names, or that there are none.
+#[must_use]
+pub fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// The sizes that a device has instead of one asked for, in an error's words.
+#[must_use]
+pub fn nearest_sizes(sizes: &[(u32, u32)]) -> String {
+    if sizes.is_empty() {
+        return "it does not list its sizes".to_owned();
+    }
+    let sizes: Vec<_> = sizes
+        .iter()
+        .map(|(width, height)| format!("{width}×{height}"))
+        .collect();
+    format!("the nearest it has: {}", sizes.join(", "))
 }
 
 fn open_advice(errno: Errno) -> &'static str {

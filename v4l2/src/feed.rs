@@ -6,12 +6,13 @@ use std::sync::{Arc, Weak};
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::{FramePool, ReleaseHook};
+use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::Stopper;
 
 use crate::device::{Direction, VideoDevice};
 use crate::error::V4l2Error;
 use crate::queue::{Dequeued, Queue};
-use crate::refusal::{AttachError, not_queued, not_requested};
+use crate::refusal::{AttachError, check_layout, not_queued, not_requested};
 use slots::Slots;
 
 /// A queue that a driver fills the frames of a pool in: what comes out of a camera, or of a
@@ -25,14 +26,29 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Has a driver import every frame of a pool and queues them all, so that only starting is
-    /// left. The pool's release hook is then the feed's.
+    /// Has a driver that writes frames laid out so import every frame of a pool, and queues them
+    /// all, so that only starting is left; it needs `least` frames. The pool's release hook is
+    /// then the feed's.
     ///
     /// # Errors
-    /// [`AttachError::Refused`] when the device cannot use the pool's memory. Otherwise as
-    /// [`Queue::request`]; [`V4l2Error::DataOffset`]; [`V4l2Error::Pool`] when the pool has a
-    /// release hook already.
-    pub fn attach(device: &Arc<VideoDevice>, pool: &FramePool) -> Result<Arc<Self>, AttachError> {
+    /// [`AttachError::Refused`] when the device cannot use the pool's memory.
+    /// [`V4l2Error::OtherLayout`] and [`V4l2Error::TooFewFrames`] for another pool than it was
+    /// set up for. Otherwise as [`Queue::request`]; [`V4l2Error::DataOffset`];
+    /// [`V4l2Error::Pool`] when the pool has a release hook already.
+    pub fn attach(
+        device: &Arc<VideoDevice>,
+        writes: &Layout,
+        least: usize,
+        pool: &FramePool,
+    ) -> Result<Arc<Self>, AttachError> {
+        check_layout(device, "writes", writes, pool)?;
+        if pool.len() < least {
+            return Err(AttachError::Device(V4l2Error::TooFewFrames {
+                device: device.to_string(),
+                least,
+                found: pool.len(),
+            }));
+        }
         let queue = Queue::request(device, Direction::Capture, pool)
             .map_err(|error| not_requested(device, Direction::Capture, pool, error))?;
         // Until it is handed out, dropping it has the driver forget everything.
@@ -115,6 +131,35 @@ impl Feed {
         self.queue
             .dequeue()
             .inspect(|frame| self.slots.taken(frame.slot))
+    }
+
+    /// What it means that [`Feed::take`] gave no frame: an end, which is no error, or why.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Dequeue`], also where the device is gone.
+    #[cold]
+    pub fn ended(&self, errno: Errno) -> Result<(), V4l2Error> {
+        let device = self.queue.device();
+        let failed = |meaning, source| {
+            Err(V4l2Error::Dequeue {
+                device: device.to_string(),
+                meaning,
+                source,
+            })
+        };
+        match errno {
+            _ if !self.is_open() => Ok(()),
+            Errno::EPIPE => Ok(()),
+            // Unloading a driver ends the flow before the node is gone for good.
+            _ if device.is_gone() => failed("the device is gone", Errno::ENODEV),
+            Errno::EINVAL => failed("somebody else ended the flow", errno),
+            Errno::EIO => failed(
+                "the driver gave up, and must be stopped and started again",
+                errno,
+            ),
+            Errno::EBUSY => failed("another program streams from the device", errno),
+            _ => failed("the driver gives no frame", errno),
+        }
     }
 
     /// Hands a frame that nobody uses any more to the driver, if the feed is open.

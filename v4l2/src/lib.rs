@@ -3,9 +3,10 @@
 //! A [`VideoDevice`] is an open node: it says who it is and what it offers, takes a format, a
 //! rate and controls. A [`Queue`] hands the frames of a pool to its driver as dma-bufs and
 //! takes them back; nothing is copied. A [`Feed`] is such a queue whose frames go back to the
-//! driver by themselves. [`Expbuf`] is the other way round: a driver's own memory, as a heap.
-//! Structures and request numbers are those of the `v4l` crate; what the kernel says is parsed
-//! into types of dmaflow before anyone else sees it.
+//! driver by themselves, an [`Intake`] one that takes the frames of other stages. [`Expbuf`] is
+//! the other way round: a driver's own memory, as a heap. Structures and request numbers are
+//! those of the `v4l` crate; what the kernel says is parsed into types of dmaflow before anyone
+//! else sees it.
 
 mod controls;
 mod device;
@@ -13,6 +14,7 @@ mod error;
 pub mod expbuf;
 mod feed;
 mod fit;
+mod intake;
 mod modes;
 mod picture;
 mod queue;
@@ -23,10 +25,11 @@ mod sys;
 
 pub use controls::{Control, ControlKind, ControlValue};
 pub use device::{Capabilities, Direction, Function, VideoDevice, VideoNode, video_nodes};
-pub use error::V4l2Error;
+pub use error::{V4l2Error, list, nearest_sizes};
 pub use expbuf::Expbuf;
 pub use feed::Feed;
 pub use fit::{is_short, needed_bytes, same_place};
+pub use intake::Intake;
 pub use modes::{FormatInfo, FrameRates, FrameSizes};
 pub use picture::FormatRequest;
 pub use queue::{Dequeued, Queue, StampClock};

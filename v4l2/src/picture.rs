@@ -119,7 +119,7 @@ impl VideoDevice {
             ..RawPicture::default()
         };
         if direction == Direction::Output {
-            say(&mut picture, request.colour);
+            say(&mut picture, Format::from_v4l2(*code), request.colour);
         }
         for (stride, asked) in picture.strides.iter_mut().zip(&request.strides) {
             *stride = *asked;
@@ -280,37 +280,23 @@ fn colour(format: Format, picture: &RawPicture) -> Colour {
     }
 }
 
-/// Says what numbers mean, as far as it is known: the opposite of [`colour`].
-const fn say(picture: &mut RawPicture, colour: Colour) {
-    // The standard that each matrix is from. Without a matrix the driver assumes one.
-    let (space, encoding) = match colour.encoding {
-        Some(Encoding::Bt601) => (
-            raw::v4l2_colorspace_V4L2_COLORSPACE_SMPTE170M,
-            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_601,
-        ),
-        Some(Encoding::Bt709) => (
-            raw::v4l2_colorspace_V4L2_COLORSPACE_REC709,
-            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_709,
-        ),
-        Some(Encoding::Bt2020) => (
-            raw::v4l2_colorspace_V4L2_COLORSPACE_BT2020,
-            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_BT2020,
-        ),
-        None if colour.range.is_some() => (
-            raw::v4l2_colorspace_V4L2_COLORSPACE_SRGB,
-            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_DEFAULT,
-        ),
-        None => (
-            raw::v4l2_colorspace_V4L2_COLORSPACE_DEFAULT,
-            raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_DEFAULT,
-        ),
+/// Says what the numbers of a format mean, as far as it is known: the opposite of [`colour`].
+///
+/// What the rules make of a colour space is left to them, since converters hand on what they are
+/// told to what comes out, in another format.
+fn say(picture: &mut RawPicture, format: Option<Format>, colour: Colour) {
+    picture.colorspace = match colour.encoding {
+        Some(Encoding::Bt601) => raw::v4l2_colorspace_V4L2_COLORSPACE_SMPTE170M,
+        Some(Encoding::Bt709) => raw::v4l2_colorspace_V4L2_COLORSPACE_REC709,
+        Some(Encoding::Bt2020) => raw::v4l2_colorspace_V4L2_COLORSPACE_BT2020,
+        None if colour.range.is_some() => raw::v4l2_colorspace_V4L2_COLORSPACE_SRGB,
+        None => raw::v4l2_colorspace_V4L2_COLORSPACE_DEFAULT,
     };
-    picture.colorspace = space;
-    picture.encoding = encoding;
+    let rgb = format.is_some_and(|format| format.family() != Family::Yuv);
     picture.quantization = match colour.range {
-        Some(Range::Full) => raw::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE,
-        Some(Range::Limited) => raw::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE,
-        None => raw::v4l2_quantization_V4L2_QUANTIZATION_DEFAULT,
+        Some(Range::Full) if !rgb => raw::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE,
+        Some(Range::Limited) if rgb => raw::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE,
+        _ => raw::v4l2_quantization_V4L2_QUANTIZATION_DEFAULT,
     };
 }
 
@@ -416,32 +402,42 @@ mod tests {
 
     #[test]
     fn what_is_said_of_colours_is_understood() {
-        let encodings = [Encoding::Bt601, Encoding::Bt709, Encoding::Bt2020];
-        for encoding in encodings {
+        let understood = |format, known| {
+            let mut picture = RawPicture::default();
+            say(&mut picture, Some(format), known);
+            (colour(format, &picture), picture)
+        };
+        for encoding in [Encoding::Bt601, Encoding::Bt709, Encoding::Bt2020] {
             for range in [Range::Full, Range::Limited] {
                 let known = Colour {
                     encoding: Some(encoding),
                     range: Some(range),
                 };
-                let mut picture = RawPicture::default();
-                say(&mut picture, known);
-                assert_eq!(colour(Format::NV12, &picture), known);
+                assert_eq!(understood(Format::NV12, known).0, known);
             }
         }
-        for (format, known) in [
-            (Format::NV12, Colour::default()),
-            (
-                Format::XRGB8888,
-                Colour {
-                    encoding: None,
-                    range: Some(Range::Full),
-                },
-            ),
-        ] {
-            let mut picture = RawPicture::default();
-            say(&mut picture, known);
-            assert_eq!(colour(format, &picture), known);
+        for range in [Range::Full, Range::Limited] {
+            let known = Colour {
+                encoding: None,
+                range: Some(range),
+            };
+            assert_eq!(understood(Format::XRGB8888, known).0, known);
         }
+        let unknown = Colour::default();
+        assert_eq!(understood(Format::NV12, unknown).0, unknown);
+    }
+
+    #[test]
+    fn what_is_handed_on_of_rgb_means_the_usual_for_yuv() {
+        let mut picture = RawPicture::default();
+        let full = Colour {
+            encoding: None,
+            range: Some(Range::Full),
+        };
+        say(&mut picture, Some(Format::XRGB8888), full);
+        let handed_on = colour(Format::YUYV, &picture);
+        assert_eq!(handed_on.encoding, Some(Encoding::Bt601));
+        assert_eq!(handed_on.range, Some(Range::Limited));
     }
 
     #[test]

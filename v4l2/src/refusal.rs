@@ -3,10 +3,12 @@
 use dmaflow_core::Errno;
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::{Contiguity, HeapInfo};
+use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{ImportRefused, StageError};
 
 use crate::device::{Direction, VideoDevice};
 use crate::error::V4l2Error;
+use crate::fit::same_place;
 
 /// Why a device cannot be given a pool's frames.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,24 @@ impl From<AttachError> for StageError {
             AttachError::Device(error) => error.into(),
         }
     }
+}
+
+/// Checks that a pool's frames lie as the device does something with them.
+pub(crate) fn check_layout(
+    device: &VideoDevice,
+    does: &'static str,
+    expected: &Layout,
+    pool: &FramePool,
+) -> Result<(), V4l2Error> {
+    if same_place(expected, pool.layout()) {
+        return Ok(());
+    }
+    Err(V4l2Error::OtherLayout {
+        device: device.to_string(),
+        does,
+        expected: Box::new(expected.clone()),
+        found: Box::new(pool.layout().clone()),
+    })
 }
 
 /// Why there is no queue: a driver that imports nothing refuses every heap alike.

@@ -1,0 +1,404 @@
+//! A converter, which reads the frames of other stages' pools and writes into those of its own.
+//!
+//! Per frame there are four system calls and no allocation: `VIDIOC_QBUF` of what goes in and
+//! `VIDIOC_DQBUF` of what comes out and of what went in, on the converter's thread, and
+//! `VIDIOC_QBUF` of what comes out next, on the thread that lets go of a frame last.
+
+mod setup;
+
+use std::sync::{Arc, Weak};
+
+use dmaflow_core::Errno;
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::{Frame, FramePool};
+use dmaflow_core::layout::Layout;
+use dmaflow_core::stage::{Choice, Counter, DeviceKey, SourcePlan, StageError, Stopper, Transform};
+use dmaflow_v4l2::{
+    ControlValue, Dequeued, Feed, Function, Intake, V4l2Error, VideoDevice, is_short,
+};
+
+use crate::error::V4l2ConverterError;
+use crate::info::ConverterInfo;
+use setup::Setup;
+
+/// What a converter is to do; what is left out, it or its driver chooses.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct V4l2ConverterConfig {
+    /// Which converter: a path, or the name of a driver, card or bus; otherwise the first.
+    pub device: Option<String>,
+    /// Width and height in pixels of what it makes; otherwise those of what comes in.
+    pub size: Option<(u32, u32)>,
+    /// Controls to set, by name.
+    pub controls: Vec<(String, ControlValue)>,
+}
+
+/// What was counted since the last start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    damaged: u64,
+    short: u64,
+}
+
+/// Both of a converter's queues, whose drivers know every frame.
+struct Queues<'c> {
+    intake: &'c Arc<Intake>,
+    feed: &'c Arc<Feed>,
+}
+
+/// A hardware converter as a stage: frames of one format or size go in, those of another come
+/// out.
+///
+/// Frames that the driver marks as damaged, or fills in part, are not sent and counted. After an
+/// error it must be stopped before it can be started again.
+#[derive(Debug)]
+pub struct V4l2Converter {
+    device: Arc<VideoDevice>,
+    info: ConverterInfo,
+    config: V4l2ConverterConfig,
+    setup: Option<Setup>,
+    intake: Option<Arc<Intake>>,
+    feed: Option<Arc<Feed>>,
+    running: bool,
+    counts: Counts,
+}
+
+impl V4l2Converter {
+    /// Opens the converter and asks it what it makes of what.
+    ///
+    /// *Needs:* read and write permission for its node, which the group `video` has.
+    ///
+    /// # Errors
+    /// [`V4l2ConverterError::Device`] when there is no such converter or it cannot be opened;
+    /// [`V4l2ConverterError::NothingKnown`].
+    pub fn open(config: V4l2ConverterConfig) -> Result<Self, V4l2ConverterError> {
+        let device = VideoDevice::open_matching(config.device.as_deref(), Function::Converter)?;
+        tracing::debug!(%device, "opened");
+        Ok(Self {
+            info: ConverterInfo::ask(&device)?,
+            device: Arc::new(device),
+            config,
+            setup: None,
+            intake: None,
+            feed: None,
+            running: false,
+            counts: Counts::default(),
+        })
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub const fn info(&self) -> &ConverterInfo {
+        &self.info
+    }
+
+    fn phase(&self, missing: &'static str) -> StageError {
+        let device = self.device.to_string();
+        V4l2Error::Phase { device, missing }.into()
+    }
+
+    fn setup(&self) -> Result<&Setup, StageError> {
+        self.setup
+            .as_ref()
+            .ok_or_else(|| self.phase("configure it"))
+    }
+
+    fn queues(&self) -> Result<Queues<'_>, StageError> {
+        let intake = self.intake.as_ref();
+        let feed = self.feed.as_ref();
+        Ok(Queues {
+            intake: intake.ok_or_else(|| self.phase("attach the input's pool"))?,
+            feed: feed.ok_or_else(|| self.phase("attach the output's pool"))?,
+        })
+    }
+
+    /// Lets go of a side's frames, which needs the flow to have ended.
+    fn end(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!(%error, "cannot end the flow before letting go of the frames");
+        }
+    }
+}
+
+impl Queues<'_> {
+    /// Has the device make a picture of a frame, and waits for it; `None` when the flow was
+    /// ended. The device is done with the frame then, whatever comes back.
+    #[inline]
+    fn convert(&self, frame: &Frame) -> Result<Option<Made>, StageError> {
+        let Self { intake, feed } = self;
+        let device = || intake.queue().device().to_string();
+        let slot = intake
+            .slot(frame)
+            .ok_or_else(|| V4l2ConverterError::ForeignFrame { device: device() })?;
+        if let Err(source) = intake.queue().enqueue(slot) {
+            let device = device();
+            return match feed.is_open() {
+                true => Err(V4l2ConverterError::Queue {
+                    device,
+                    slot,
+                    source,
+                }
+                .into()),
+                false => Ok(None),
+            };
+        }
+        let dequeued = match feed.take() {
+            Ok(dequeued) => dequeued,
+            Err(errno) => return self.interrupted(errno),
+        };
+        // Whatever comes now, letting go of it queues it again.
+        let picture = feed.pool().acquire_slot(dequeued.slot);
+        match intake.queue().dequeue() {
+            Ok(read) => Ok(Some(Made {
+                picture,
+                damaged: dequeued.damaged || read.damaged,
+                dequeued,
+            })),
+            Err(errno) => self.interrupted(errno),
+        }
+    }
+
+    /// Takes the frame back that went in, and says why nothing came out.
+    #[cold]
+    fn interrupted(&self, errno: Errno) -> Result<Option<Made>, StageError> {
+        let why = self.feed.ended(errno);
+        // Nobody may write into the frame while the device might still read it. What was let go
+        // of by an error stays so until the next start.
+        for halted in [self.intake.halt(), self.feed.halt()] {
+            if let Err(error) = halted {
+                // A device that is gone reads nothing any more.
+                tracing::debug!(%error, "cannot end the flow");
+            }
+        }
+        why?;
+        Ok(None)
+    }
+}
+
+/// What came out.
+struct Made {
+    /// `None` where somebody uses it already, which cannot be.
+    picture: Option<Frame>,
+    dequeued: Dequeued,
+    /// The driver marked what came out as damaged, or what went in.
+    damaged: bool,
+}
+
+/// Ends a converter's flow from another thread.
+#[derive(Debug)]
+struct Halt {
+    intake: Weak<Intake>,
+    feed: Weak<Feed>,
+}
+
+impl Stopper for Halt {
+    fn stop(&self) {
+        // The feed's gate first: who is woken then knows why.
+        let feed = self.feed.upgrade().map(|feed| feed.halt());
+        let intake = self.intake.upgrade().map(|intake| intake.halt());
+        for halted in [feed, intake].into_iter().flatten() {
+            if let Err(error) = halted {
+                // A device that is gone has woken its waiter itself.
+                tracing::debug!(%error, "cannot end the flow");
+            }
+        }
+    }
+}
+
+#[cold]
+fn in_use(slot: usize) {
+    tracing::error!(slot, "the driver filled a frame that is in use");
+}
+
+impl Transform for V4l2Converter {
+    fn device(&self) -> String {
+        self.device.to_string()
+    }
+
+    fn key(&self) -> Option<DeviceKey> {
+        Some(self.device.capabilities().key())
+    }
+
+    fn input_formats(&mut self) -> Result<Vec<Format>, StageError> {
+        let conversions = self.info.conversions.iter();
+        Ok(conversions.map(|of| of.input.format).collect())
+    }
+
+    fn output_formats(&mut self, input: Format) -> Result<Vec<Format>, StageError> {
+        let outputs = self.info.of(input).map(|conversion| &conversion.outputs);
+        let outputs = outputs.into_iter().flatten();
+        Ok(outputs.map(|output| output.format).collect())
+    }
+
+    fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError> {
+        // A driver keeps its formats while it has buffers.
+        self.detach_input();
+        self.detach_output();
+        self.setup = None;
+        let setup = setup::configure(&self.device, &self.info, &self.config, input, output)?;
+        tracing::debug!(
+            device = %self.device, reads = %setup.reads, writes = %setup.writes, "configured"
+        );
+        let named = self.config.device.is_some();
+        let chosen = (!named).then(|| Choice {
+            what: "converter",
+            chosen: self.device.to_string(),
+        });
+        let plan = SourcePlan {
+            layout: setup.writes.clone(),
+            rate: None,
+            min_buffers: setup.min_buffers,
+            choices: chosen.into_iter().collect(),
+        };
+        self.setup = Some(setup);
+        Ok(plan)
+    }
+
+    fn attach_input(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        self.stop()?;
+        let reads = &self.setup()?.reads;
+        let before = self.intake.as_ref();
+        let before = before.map_or_else(Vec::new, |intake| intake.pools().to_vec());
+        if before.iter().any(|known| known.id() == pool.id()) {
+            return Ok(Vec::new());
+        }
+        let mut pools = before.clone();
+        pools.push(pool.clone());
+        let reads = reads.clone();
+        // The driver forgets what it knew before it is told anew.
+        self.intake = None;
+        match Intake::attach(&self.device, &reads, pools) {
+            Ok(intake) => self.intake = Some(Arc::new(intake)),
+            Err(error) => {
+                if !before.is_empty() {
+                    let again = Intake::attach(&self.device, &reads, before)?;
+                    self.intake = Some(Arc::new(again));
+                }
+                return Err(error.into());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        self.detach_output();
+        let setup = self.setup()?;
+        let feed = Feed::attach(&self.device, &setup.writes, setup.min_buffers, pool)?;
+        self.feed = Some(feed);
+        Ok(Vec::new())
+    }
+
+    fn detach_input(&mut self) {
+        self.end();
+        self.intake = None;
+    }
+
+    fn detach_output(&mut self) {
+        self.end();
+        self.feed = None;
+    }
+
+    fn frames_held(&self) -> usize {
+        1
+    }
+
+    fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError> {
+        self.stop()?;
+        let Queues { intake, feed } = self.queues()?;
+        let stopper = Halt {
+            intake: Arc::downgrade(intake),
+            feed: Arc::downgrade(feed),
+        };
+        let started = intake.queue().stream_on().and_then(|()| feed.start());
+        self.counts = Counts::default();
+        self.running = true;
+        if let Err(error) = started {
+            if let Err(error) = self.stop() {
+                tracing::debug!(%error, "cannot end a flow that did not begin");
+            }
+            return Err(error.into());
+        }
+        Ok(Arc::new(stopper))
+    }
+
+    fn transform(&mut self, frame: Frame, send: &mut dyn FnMut(Frame)) -> Result<(), StageError> {
+        let Some(made) = self.queues()?.convert(&frame)? else {
+            return Ok(());
+        };
+        let known = frame.meta();
+        // Its source can have it back.
+        drop(frame);
+        let Made {
+            picture: Some(mut picture),
+            dequeued,
+            damaged,
+        } = made
+        else {
+            in_use(made.dequeued.slot);
+            return Ok(());
+        };
+        if damaged {
+            self.counts.damaged += 1;
+            return Ok(());
+        }
+        let needed = &self.setup()?.needed;
+        if is_short(&dequeued.bytes_used, needed, dequeued.flags) {
+            self.counts.short += 1;
+            return Ok(());
+        }
+        picture.set_meta(known);
+        send(picture);
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), StageError> {
+        if !std::mem::take(&mut self.running) {
+            return Ok(());
+        }
+        let Queues { intake, feed } = self.queues()?;
+        for ended in [feed.settle(), intake.halt()] {
+            match ended {
+                // What is gone has stopped.
+                Err(error) if !error.is_gone() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// `damaged`, `short`: pictures that were not sent. `requeue_failed`: frames that could not
+    /// be queued again.
+    fn counters(&self) -> Vec<Counter> {
+        let requeue_failed = self.feed.as_ref().map(|feed| feed.requeue_failed());
+        [
+            ("damaged", self.counts.damaged),
+            ("short", self.counts.short),
+            ("requeue_failed", requeue_failed.unwrap_or_default()),
+        ]
+        .map(|(name, count)| Counter { name, count })
+        .to_vec()
+    }
+}
+
+impl Drop for V4l2Converter {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_such_converter_says_so() {
+        let config = V4l2ConverterConfig {
+            device: Some("no such converter".to_owned()),
+            ..V4l2ConverterConfig::default()
+        };
+        let error = V4l2Converter::open(config).unwrap_err().to_string();
+        assert!(
+            error.starts_with("no converter is called `no such converter`"),
+            "{error}"
+        );
+    }
+}
