@@ -11,6 +11,7 @@ mod faults;
 pub mod hostile;
 mod huge_pages;
 pub mod memory;
+mod modules;
 mod node_mode;
 pub mod peer;
 mod program;
@@ -22,6 +23,7 @@ pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
 pub use faults::Faults;
 pub use huge_pages::HugePages;
+pub use modules::Modules;
 pub use node_mode::NodeMode;
 pub use program::{
     Run, Running, VIVID_ON_VKMS, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid,

@@ -14,7 +14,7 @@ use dmaflow_core::layout::{Layout, Modifier};
 use dmaflow_core::stage::{Sink, Source, StageError};
 use dmaflow_kms_sink::heaps::{self, Dumb, Gbm, PictureRequest, PictureSource, Pictures};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
-use dmaflow_testbed::{Board, DmaBufs, conformance, modprobe, open_files};
+use dmaflow_testbed::{Board, DmaBufs, Modules, conformance, open_files};
 use dmaflow_v4l2::{Direction, Expbuf, FormatRequest, Function, VideoDevice, expbuf};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
@@ -134,14 +134,14 @@ fn drivers_of_which_nothing_is_known_serve_as_well() {
     };
     let (buffers, files) = (DmaBufs::now(), open_files());
     // vgem's memory is cleared by us, and vim2m has no REMOVE_BUFS in any kernel.
-    modprobe(&["-a", "vgem", "vim2m"]);
+    let modules = Modules::load(&["vgem", "vim2m"]);
     let peer = Path::new(env!("CARGO_BIN_EXE_heap-peer"));
     let vgem = Dumb::open("vgem").unwrap();
     conformance::conforms(&Heap::new(vgem.info(), vgem), peer);
     let vim2m = VideoDevice::open_matching(Some("vim2m"), Function::Converter).unwrap();
     let vim2m = Expbuf::new(vim2m, Direction::Capture);
     conformance::conforms(&Heap::new(vim2m.info(), vim2m), peer);
-    modprobe(&["-r", "-a", "vgem", "vim2m"]);
+    drop(modules);
     assert_eq!(open_files(), files);
     buffers.assert_none_since();
 }

@@ -285,14 +285,15 @@ fn colour(format: Format, picture: &RawPicture) -> Colour {
 /// What the rules make of a colour space is left to them, since converters hand on what they are
 /// told to what comes out, in another format.
 fn say(picture: &mut RawPicture, format: Option<Format>, colour: Colour) {
+    let rgb = format.is_some_and(|format| format.family() != Family::Yuv);
     picture.colorspace = match colour.encoding {
         Some(Encoding::Bt601) => raw::v4l2_colorspace_V4L2_COLORSPACE_SMPTE170M,
         Some(Encoding::Bt709) => raw::v4l2_colorspace_V4L2_COLORSPACE_REC709,
         Some(Encoding::Bt2020) => raw::v4l2_colorspace_V4L2_COLORSPACE_BT2020,
-        None if colour.range.is_some() => raw::v4l2_colorspace_V4L2_COLORSPACE_SRGB,
+        // Of RGB there is little else to be known.
+        None if rgb || colour.range.is_some() => raw::v4l2_colorspace_V4L2_COLORSPACE_SRGB,
         None => raw::v4l2_colorspace_V4L2_COLORSPACE_DEFAULT,
     };
-    let rgb = format.is_some_and(|format| format.family() != Family::Yuv);
     picture.quantization = match colour.range {
         Some(Range::Full) if !rgb => raw::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE,
         Some(Range::Limited) if rgb => raw::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE,
