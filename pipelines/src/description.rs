@@ -53,13 +53,18 @@
 //! path = "frame-{n}.png"
 //! ```
 
+pub mod boards;
 mod buffers;
 mod build;
+mod defaults;
 mod diagnostic;
 mod document;
 pub mod duration;
+mod file;
 mod inputs;
 mod kinds;
+mod layers;
+mod line;
 mod links;
 mod overrides;
 mod reader;
@@ -67,6 +72,8 @@ pub mod serving;
 mod source;
 mod stage;
 mod value;
+mod variables;
+mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use overrides::Override;
@@ -75,11 +82,10 @@ pub use stage::{
     SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest, ZeroCopy,
 };
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Limits;
-use diagnostic::{Finding, nearest};
+use layers::Layers;
 use source::Sources;
 
 /// A pipeline as its user wants it.
@@ -99,69 +105,57 @@ pub struct Description {
 }
 
 impl Description {
+    /// Reads what a user wrote where a description is wanted: the name of a file, or a pipeline
+    /// in one line, such as `v4l2-src device=/dev/video0 ! kms-sink`. A file that is there goes
+    /// first.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_argument(text: &str, overrides: &[Override]) -> Result<Self, Diagnostics> {
+        if line::is_one(text) && !Path::new(text).exists() {
+            Self::parse_line(text, overrides)
+        } else {
+            Self::load(text, overrides)
+        }
+    }
+
     /// Reads a file.
     ///
     /// # Errors
     /// Everything that is wrong with it, also when it cannot be read at all.
     pub fn load(path: impl AsRef<Path>, overrides: &[Override]) -> Result<Self, Diagnostics> {
         let path = path.as_ref();
-        Self::parse(&read(path)?, &path.display().to_string(), overrides)
+        let text = file::read(path).map_err(|failure| failure.into_diagnostics(path))?;
+        Self::parse(&text, &path.display().to_string(), overrides)
     }
 
-    /// Reads a text; `file_name` is what its diagnostics call it.
+    /// Reads a text; `file_name` is what its diagnostics call it, and what it includes is looked
+    /// for beside that file.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, file_name: &str, overrides: &[Override]) -> Result<Self, Diagnostics> {
-        let mut sources = Sources::new(file_name, text.to_owned());
-        for Override(text) in overrides {
-            sources.add("--set", text);
-        }
+        Self::of_sources(Sources::new(file_name, text.to_owned()), overrides)
+    }
+
+    /// Reads a pipeline in one line, as `v4l2-src device=/dev/video0 ! kms-sink`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse_line(text: &str, overrides: &[Override]) -> Result<Self, Diagnostics> {
+        Self::of_sources(Sources::of_line(text), overrides)
+    }
+
+    fn of_sources(mut sources: Sources, overrides: &[Override]) -> Result<Self, Diagnostics> {
         let mut findings = Vec::new();
-        match document::read(&sources, &mut findings) {
+        let layers = Layers::gather(&mut sources, &mut findings);
+        for Override(text) in overrides {
+            sources.add_override(text);
+        }
+        let read = layers.and_then(|layers| document::read(&sources, &layers, &mut findings));
+        match read {
             Some(description) if findings.is_empty() => Ok(description),
             _ => Err(Diagnostics::new(sources, findings)),
         }
     }
-}
-
-/// The text of a file.
-fn read(path: &Path) -> Result<String, Diagnostics> {
-    let name = path.display().to_string();
-    let fail = |text, finding| Err(Diagnostics::new(Sources::new(&name, text), vec![finding]));
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let finding = Finding::anywhere(format!("cannot read {name}: {error}"));
-            return fail(String::new(), finding.help(similar_file(path)));
-        }
-    };
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let replaced = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
-            let finding = Finding::at(replaced, "the file is not UTF-8")
-                .label("these bytes are no character")
-                .help("TOML files are UTF-8: save the file in that encoding");
-            fail(lossy, finding)
-        }
-    }
-}
-
-/// What a missing file may have been meant to be.
-fn similar_file(path: &Path) -> String {
-    let directory = path.parent().filter(|parent| *parent != Path::new(""));
-    let entries = fs::read_dir(directory.unwrap_or(Path::new(".")))
-        .into_iter()
-        .flatten();
-    let names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml"))
-        .collect();
-    let asked = path.file_name().unwrap_or_default().to_string_lossy();
-    nearest(&asked, names.iter().map(String::as_str)).map_or_else(String::new, |near| {
-        format!("did you mean `{}`?", path.with_file_name(near).display())
-    })
 }

@@ -1,6 +1,7 @@
 //! Right descriptions are understood, wrong ones get the message that `wrong/` keeps of them.
 //!
-//! `wrong/NAME.toml` goes with `wrong/NAME.txt`. Lines `# --set stage.key=value` in it are
+//! `wrong/NAME.toml` goes with `wrong/NAME.txt`, and so does `wrong/NAME.line`, a pipeline in a
+//! line; what files there include is in `wrong/parts`. Lines `# --set stage.key=value` in it are
 //! applied as overrides. `UPDATE_EXPECTED=1 cargo test -p dmaflow-pipelines --test descriptions`
 //! writes every message anew, for a look at the difference.
 
@@ -14,8 +15,8 @@ use dmaflow_core::format::Format;
 use dmaflow_core::time::Rate;
 use dmaflow_kms_sink::{KmsSinkConfig, ModeRequest, PlaneRequest};
 use dmaflow_pipelines::description::{
-    Description, FilterKind, MixerKind, Override, Place, RestartPolicy, RouterKind, SinkKind,
-    SourceKind, StageKind, ZeroCopy,
+    Description, Diagnostics, FilterKind, MixerKind, Override, Place, RestartPolicy, RouterKind,
+    SinkKind, SourceKind, StageKind, ZeroCopy,
 };
 use dmaflow_pipelines::{HeapRequest, PoolRequest, QueuePolicy};
 use dmaflow_v4l2_src::{ControlValue, TestSrcConfig, V4l2SrcConfig};
@@ -39,13 +40,29 @@ fn overrides(path: &Path) -> Vec<Override> {
     lines.map(Override::from).collect()
 }
 
+/// The cases of wrong descriptions.
+fn cases() -> BTreeSet<PathBuf> {
+    let wrong = Path::new(WRONG);
+    let files = with_ending(wrong, "toml").into_iter();
+    files.chain(with_ending(wrong, "line")).collect()
+}
+
+fn read(case: &Path) -> Result<Description, Diagnostics> {
+    if case.extension().is_some_and(|ending| ending == "line") {
+        let line = fs::read_to_string(case).expect("a case");
+        Description::parse_line(line.trim_end(), &[])
+    } else {
+        Description::load(case, &overrides(case))
+    }
+}
+
 #[test]
 fn wrong_descriptions_get_their_messages() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some();
     let mut differing = Vec::new();
-    let cases = with_ending(Path::new(WRONG), "toml");
+    let cases = cases();
     for case in &cases {
-        let found = match Description::load(case, &overrides(case)) {
+        let found = match read(case) {
             Ok(description) => format!("no error: {description:?}"),
             Err(diagnostics) => diagnostics.to_string(),
         } + "\n";
@@ -74,8 +91,8 @@ fn wrong_descriptions_get_their_messages() {
 
 #[test]
 fn every_message_has_a_place_and_a_mend() {
-    for case in with_ending(Path::new(WRONG), "toml") {
-        let diagnostics = Description::load(&case, &overrides(&case)).unwrap_err();
+    for case in cases() {
+        let diagnostics = read(&case).unwrap_err();
         assert!(diagnostics.iter().count() > 0);
         for diagnostic in diagnostics.iter() {
             let case = case.display();

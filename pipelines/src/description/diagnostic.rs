@@ -36,6 +36,8 @@ pub struct Diagnostic<'d> {
 impl Diagnostics {
     pub(super) fn new(sources: Sources, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+        // What several stages have from one place is wrong once.
+        findings.dedup_by(|one, other| one.span == other.span && one.message == other.message);
         Self { sources, findings }
     }
 

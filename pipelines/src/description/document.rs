@@ -9,33 +9,38 @@ use toml::de::Error as TomlError;
 
 use super::diagnostic::{Finding, did_you_mean, listed};
 use super::kinds::{Kind, Read};
+use super::layers::{Layers, by};
 use super::links::{self, Link, Node};
 use super::reader::{Reader, Value, in_order};
 use super::source::Sources;
 use super::value::{Socket, wrong_type};
-use super::{Description, Stage};
-use super::{buffers, inputs, overrides};
+use super::{Description, Stage, ZeroCopy};
+use super::{buffers, defaults, inputs, overrides, variables};
 use crate::{Limits, QueuePolicy};
 
-/// What may stand above the first stage, or has a heading of its own.
-pub(super) const KEYS: [&str; 5] = ["links", "zero-copy", "control", "stage", "run"];
-
 /// Reads the texts of a description; what is wrong goes to `findings`.
-pub(super) fn read(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Description> {
-    let (table, errors) = DeTable::parse_recoverable(&sources.file().text);
-    if !errors.is_empty() {
-        findings.extend(errors.iter().map(|error| syntax(error, sources)));
-        return None;
-    }
-    let mut table = table.into_inner();
+pub(super) fn read(
+    sources: &Sources,
+    layers: &Layers,
+    findings: &mut Vec<Finding>,
+) -> Option<Description> {
+    let mut table = layers.merged(sources);
     overrides::apply(&mut table, sources, findings);
+    let before = findings.len();
+    variables::apply(&mut table, findings);
+    if findings.len() > before {
+        return None; // What stands there would be wrong for that alone.
+    }
+    defaults::apply(&mut table, findings);
 
     let mut reader = Reader::new(&table, "a description", 0..0, findings);
-    let links = reader.raw("links").map(|(_, links)| links);
-    let zero_copy = reader.optional("zero-copy").unwrap_or_default();
-    let control: Option<Socket> = reader.optional("control");
-    let stages = reader.table("stage", "tables, as in `[stage.camera]`");
-    let run = reader.table("run", "a table");
+    let Top {
+        zero_copy,
+        control,
+        links,
+        stages,
+        run,
+    } = Top::read(&mut reader);
     reader.finish(|key| {
         let is_table = table.get(key)?.get_ref().is_table();
         is_table.then(|| format!("a stage is written `[stage.{key}]`"))
@@ -67,6 +72,43 @@ pub(super) fn read(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Des
     })
 }
 
+/// What stands above the first stage, or has a heading of its own.
+struct Top<'t> {
+    zero_copy: ZeroCopy,
+    control: Option<Socket>,
+    links: Option<&'t Value<'t>>,
+    stages: Option<&'t DeTable<'t>>,
+    run: Option<&'t DeTable<'t>>,
+}
+
+impl<'t> Top<'t> {
+    fn read(reader: &mut Reader<'t, '_>) -> Self {
+        // These were read when the texts were put together.
+        for done in ["version", "include", "board"] {
+            reader.raw(done);
+        }
+        let (zero_copy, control) = (reader.optional("zero-copy"), reader.optional("control"));
+        let links = reader.raw("links").map(|(_, links)| links);
+        reader.table("vars", "a table, as in `[vars]`");
+        reader.table("defaults", "tables, as in `[defaults.v4l2-src]`");
+        Self {
+            zero_copy: zero_copy.unwrap_or_default(),
+            control,
+            links,
+            stages: reader.table("stage", "tables, as in `[stage.camera]`"),
+            run: reader.table("run", "a table"),
+        }
+    }
+}
+
+/// What a description as a whole can say.
+pub(super) fn key_names() -> Vec<&'static str> {
+    let (empty, mut ignored) = (DeTable::new(), Vec::new());
+    let mut reader = Reader::new(&empty, "", 0..0, &mut ignored);
+    Top::read(&mut reader);
+    reader.asked().to_vec()
+}
+
 /// Puts the stages together, now that links name their inputs; `None` where something that is
 /// needed was missing.
 fn in_this_order(
@@ -89,9 +131,9 @@ fn in_this_order(
     stages.collect()
 }
 
-/// What is wrong where the text is no TOML.
-pub(super) fn syntax(error: &TomlError, sources: &Sources) -> Finding {
-    let span = error.span().unwrap_or(0..0);
+/// What is wrong where a text that begins at `start` is no TOML.
+pub(super) fn syntax(error: &TomlError, start: usize, sources: &Sources) -> Finding {
+    let span = by(error.span().unwrap_or(0..0), start);
     if error.message() == "duplicate key" {
         let message = format!("`{}` stands here twice", sources.slice(&span));
         return Finding::at(span, message)
@@ -161,14 +203,14 @@ fn draft<'t>(
     findings: &mut Vec<Finding>,
 ) -> Draft<'t> {
     let (named, name) = (name.span(), name.get_ref().as_ref());
-    if name == "run"
+    if ["run", "var"].contains(&name)
         || !name
             .bytes()
             .all(|c| c.is_ascii_alphanumeric() || b"_-".contains(&c))
     {
         findings.push(
             Finding::at(named.clone(), format!("a stage cannot be called `{name}`"))
-                .label("letters, digits, `_` and `-` make a name; `run` is taken"),
+                .label("letters, digits, `_` and `-` make a name; `run` and `var` are taken"),
         );
     }
     let mut draft = Draft {

@@ -135,7 +135,7 @@ impl Kind {
         reader.rename(format!("a {}", self.name));
         let read = self.keys(&mut reader);
         reader.finish(|key| {
-            if super::document::KEYS.contains(&key) {
+            if super::document::key_names().contains(&key) {
                 return Some(format!("`{key}` stands above the first stage"));
             }
             if !self.role.takes() && ["queue", "depth"].contains(&key) {
@@ -161,10 +161,15 @@ impl Kind {
     }
 
     fn has(&self, key: &str) -> bool {
+        self.key_names().contains(&key)
+    }
+
+    /// Its keys but for `kind`.
+    pub(super) fn key_names(&self) -> Vec<&'static str> {
         let (empty, mut ignored) = (DeTable::new(), Vec::new());
         let mut reader = Reader::new(&empty, "", 0..0, &mut ignored);
         self.keys(&mut reader);
-        reader.asked().contains(&key)
+        reader.asked().to_vec()
     }
 }
 

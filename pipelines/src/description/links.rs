@@ -50,7 +50,7 @@ pub(super) fn read(
     let before = findings.len();
     ends(nodes, findings);
     let Some(links) = links else {
-        findings.push(missing(nodes));
+        findings.push(missing(nodes, sources.file().is_line));
         return None;
     };
     let links = text::read(sources, links, nodes, findings);
@@ -102,18 +102,23 @@ fn ends(nodes: &[Node<'_>], findings: &mut Vec<Finding>) {
 }
 
 /// The finding that there are no links at all.
-fn missing(nodes: &[Node<'_>]) -> Finding {
+fn missing(nodes: &[Node<'_>], in_a_line: bool) -> Finding {
     let mut ordered: Vec<_> = nodes.iter().collect();
     ordered.sort_by_key(|node| node.role);
     let is_sink = |node: &&&Node<'_>| node.role.is_some_and(|role| !role.gives());
     let (sinks, mut others): (Vec<_>, Vec<_>) =
         ordered.into_iter().partition(|node| is_sink(&node));
     others.extend(sinks.first());
-    let names = others.iter().map(|node| node.name);
-    Finding::at(nodes[0].named.clone(), "`links` is missing")
-        .label("nothing says where its frames go")
-        .help(format!(
+    let names: Vec<_> = others.iter().map(|node| node.name).collect();
+    let missing = |message: &str| {
+        Finding::at(nodes[0].named.clone(), message).label("nothing says where its frames go")
+    };
+    if in_a_line {
+        missing("no stage is linked").help(format!("link them: `{}`", names.join(" ! ")))
+    } else {
+        missing("`links` is missing").help(format!(
             "add `links = [\"{}\"]` above the stages",
-            names.collect::<Vec<_>>().join(" -> ")
+            names.join(" -> ")
         ))
+    }
 }

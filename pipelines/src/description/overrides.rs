@@ -7,10 +7,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Finding, did_you_mean, listed};
+use super::layers::{by, moved};
 use super::reader::{Value, in_order};
 use super::source::{Source, Sources};
 
-/// A value for one key, written `stage.key=value` or `run.key=value`.
+/// A value for one key, written `stage.key=value`, `run.key=value`, `var.name=value`,
+/// `zero-copy=value` or `control=value`.
 ///
 /// The value is TOML; what is no TOML is taken as a string, so that quotes may be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +37,15 @@ pub(super) fn apply<'s>(
     }
 }
 
+/// Keys that stand above the stages.
+const ALONE: [&str; 2] = ["zero-copy", "control"];
+
 fn apply_one<'s>(description: &mut DeTable<'s>, source: &'s Source) -> Result<(), Finding> {
     let whole = source.start..source.start + source.text.len();
     let malformed = || {
         Finding::at(whole.clone(), "an override is written `stage.key=value`")
             .label("this is not")
-            .help("as in `--set screen.mode=1280x720` or `--set run.frames=300`")
+            .help("as in `--set screen.mode=1280x720`, `--set run.frames=300` or `--set var.width=640`")
     };
     let (path, value) = source.text.split_once('=').ok_or_else(malformed)?;
     let value = parse(value, source.start + path.len() + 1)?;
@@ -51,10 +56,15 @@ fn apply_one<'s>(description: &mut DeTable<'s>, source: &'s Source) -> Result<()
         at += part.len() + 1;
         Spanned::new(span, Cow::Borrowed(part.trim()))
     });
-    let (Some(owner), Some(mut key)) = (path.next(), path.next()) else {
+    let owner = path.next().ok_or_else(malformed)?;
+    let Some(mut key) = path.next() else {
+        if ALONE.contains(&owner.get_ref().as_ref()) {
+            put(description, owner, value);
+            return Ok(());
+        }
         return Err(malformed());
     };
-    let Some(mut table) = owner_table(description, owner)? else {
+    let Some(mut table) = owner_table(description, owner, &key)? else {
         return Ok(()); // What the file has there is no table, which is reported when it is read.
     };
     for inner in path {
@@ -63,18 +73,27 @@ fn apply_one<'s>(description: &mut DeTable<'s>, source: &'s Source) -> Result<()
         };
         (table, key) = (entries, inner);
     }
-    table.remove(key.get_ref().as_ref());
-    table.insert(key, value);
+    put(table, key, value);
     Ok(())
 }
 
-/// The table of `[run]` or of a stage.
+/// Puts an entry into a table, with the key's own place.
+fn put<'s>(table: &mut DeTable<'s>, key: Spanned<Cow<'s, str>>, value: Value<'s>) {
+    table.remove(key.get_ref().as_ref());
+    table.insert(key, value);
+}
+
+/// The table of `[run]`, of `[vars]` or of a stage, in which there is to be `key`.
 fn owner_table<'d, 's>(
     description: &'d mut DeTable<'s>,
     owner: Spanned<Cow<'s, str>>,
+    key: &Spanned<Cow<'s, str>>,
 ) -> Result<Option<&'d mut DeTable<'s>>, Finding> {
     if owner.get_ref() == "run" {
         return Ok(child(description, owner));
+    }
+    if owner.get_ref() == "var" {
+        return variables(description, owner.span(), key);
     }
     let stages = Spanned::new(owner.span(), Cow::Borrowed("stage"));
     let Some(stages) = child(description, stages) else {
@@ -87,13 +106,37 @@ fn owner_table<'d, 's>(
             .label(did_you_mean(owner.get_ref(), names(), || {
                 "there is no such stage".to_owned()
             }))
-            .help(format!("it has: {}", listed(names().chain(["run"])))));
+            .help(format!("it has: {}", listed(names().chain(["run", "var"])))));
     }
     Ok(child(stages, owner))
 }
 
+/// The table of `[vars]`, where it has this one.
+fn variables<'d, 's>(
+    description: &'d mut DeTable<'s>,
+    span: Range<usize>,
+    name: &Spanned<Cow<'s, str>>,
+) -> Result<Option<&'d mut DeTable<'s>>, Finding> {
+    let Some(vars) = child(description, Spanned::new(span, Cow::Borrowed("vars"))) else {
+        return Ok(None);
+    };
+    if vars.contains_key(name.get_ref().as_ref()) {
+        return Ok(Some(vars));
+    }
+    let names = || in_order(vars).map(|(name, _)| name.get_ref().as_ref());
+    let message = format!("no variable is called `{}`", name.get_ref());
+    let finding =
+        Finding::at(name.span(), message).label(did_you_mean(name.get_ref(), names(), || {
+            "nothing below `[vars]` is called so".to_owned()
+        }));
+    Err(match vars.is_empty() {
+        true => finding.help("variables get a value to begin with below `[vars]`"),
+        false => finding.help(format!("variables: {}", listed(names()))),
+    })
+}
+
 /// A table in a table, made where it is missing; `None` where something else is there.
-fn child<'d, 's>(
+pub(super) fn child<'d, 's>(
     table: &'d mut DeTable<'s>,
     key: Spanned<Cow<'s, str>>,
 ) -> Option<&'d mut DeTable<'s>> {
@@ -108,7 +151,7 @@ fn child<'d, 's>(
 }
 
 /// Reads a value that begins at `at`.
-fn parse(text: &str, at: usize) -> Result<Value<'_>, Finding> {
+pub(super) fn parse(text: &str, at: usize) -> Result<Value<'_>, Finding> {
     let span = trimmed(text, at);
     let text = text.trim();
     match DeValue::parse(text) {
@@ -128,29 +171,4 @@ fn parse(text: &str, at: usize) -> Result<Value<'_>, Finding> {
 fn trimmed(text: &str, at: usize) -> Range<usize> {
     let start = at + text.len() - text.trim_start().len();
     start..start + text.trim().len()
-}
-
-/// A value parsed by itself, moved to where it stands among all texts.
-fn moved(value: Value<'_>, to: usize) -> Value<'_> {
-    let span = by(value.span(), to);
-    let value = match value.into_inner() {
-        DeValue::Array(list) => {
-            DeValue::Array(list.into_iter().map(|value| moved(value, to)).collect())
-        }
-        DeValue::Table(table) => DeValue::Table(
-            table
-                .into_iter()
-                .map(|(key, value)| {
-                    let span = by(key.span(), to);
-                    (Spanned::new(span, key.into_inner()), moved(value, to))
-                })
-                .collect(),
-        ),
-        plain => plain,
-    };
-    Spanned::new(span, value)
-}
-
-fn by(span: Range<usize>, offset: usize) -> Range<usize> {
-    span.start + offset..span.end + offset
 }

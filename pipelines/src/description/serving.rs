@@ -46,6 +46,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostics, Finding};
 use super::document::syntax;
+use super::file;
 use super::reader::{Reader, Value, in_order};
 use super::source::Sources;
 use super::value::{FromToml, not_understood, wrong_type};
@@ -107,7 +108,8 @@ impl Serving {
     /// Everything that is wrong with it, also when it cannot be read at all.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
         let path = path.as_ref();
-        Self::parse(&super::read(path)?, &path.display().to_string())
+        let text = file::read(path).map_err(|failure| failure.into_diagnostics(path))?;
+        Self::parse(&text, &path.display().to_string())
     }
 
     /// Reads a text; `file_name` is what its diagnostics call it.
@@ -127,7 +129,7 @@ impl Serving {
 fn read(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Serving> {
     let (table, errors) = DeTable::parse_recoverable(&sources.file().text);
     if !errors.is_empty() {
-        findings.extend(errors.iter().map(|error| syntax(error, sources)));
+        findings.extend(errors.iter().map(|error| syntax(error, 0, sources)));
         return None;
     }
     let table = table.into_inner();

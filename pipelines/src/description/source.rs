@@ -14,24 +14,41 @@ pub(super) struct Source {
     pub(super) text: String,
     /// Where it begins among all texts.
     pub(super) start: usize,
+    /// It is a pipeline in one line, not TOML.
+    pub(super) is_line: bool,
+    is_override: bool,
 }
 
 impl Sources {
     pub(super) fn new(name: &str, text: String) -> Self {
-        Self(vec![Source {
-            name: name.to_owned(),
-            text,
-            start: 0,
-        }])
+        let mut sources = Self(Vec::new());
+        sources.add(name, text);
+        sources
     }
 
-    pub(super) fn add(&mut self, name: &str, text: &str) {
-        let start = self.0.last().map_or(0, Source::end);
+    /// A pipeline in one line.
+    pub(super) fn of_line(text: &str) -> Self {
+        let mut sources = Self::new("pipeline", text.to_owned());
+        sources.0[0].is_line = true;
+        sources
+    }
+
+    /// Adds a file's text, and tells its place.
+    pub(super) fn add(&mut self, name: &str, text: String) -> usize {
         self.0.push(Source {
             name: name.to_owned(),
-            text: text.to_owned(),
-            start,
+            text,
+            start: self.0.last().map_or(0, Source::end),
+            is_line: false,
+            is_override: false,
         });
+        self.0.len() - 1
+    }
+
+    /// Adds an override.
+    pub(super) fn add_override(&mut self, text: &str) {
+        let index = self.add("--set", text.to_owned());
+        self.0[index].is_override = true;
     }
 
     /// The description's own text.
@@ -39,9 +56,14 @@ impl Sources {
         &self.0[0]
     }
 
-    /// The texts that follow it.
-    pub(super) fn overrides(&self) -> &[Source] {
-        &self.0[1..]
+    /// All texts, the description's own first.
+    pub(super) fn all(&self) -> &[Source] {
+        &self.0
+    }
+
+    /// What takes the place of what files say.
+    pub(super) fn overrides(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter().filter(|source| source.is_override)
     }
 
     /// The text that holds a span, and the span in it.
@@ -81,8 +103,8 @@ mod tests {
     #[test]
     fn a_span_finds_its_text() {
         let mut sources = Sources::new("file", "abc\n".to_owned());
-        sources.add("first", "de");
-        sources.add("second", "");
+        sources.add("first", "de".to_owned());
+        sources.add("second", String::new());
         let names: Vec<_> = (0..=8)
             .map(|at| sources.find(&(at..at)).0.name.as_str())
             .collect();
