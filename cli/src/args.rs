@@ -1,14 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
-use dmaflow_pipelines::description::{Description, Override, duration};
+use dmaflow_pipelines::description::duration;
 
+use crate::described::DescriptionArgs;
 use crate::doctor::{self, DoctorArgs};
-use crate::failure::Failure;
 use crate::graph::{self, GraphArgs};
 use crate::heaps::{self, HeapsArgs};
 
@@ -39,6 +38,13 @@ Examples:
   dmaflow run camera-to-display.toml --for 10s
   dmaflow run camera-to-display.toml --frames 300 --json > report.json
   dmaflow run camera-to-display.toml --set camera.device=vivid --set screen.mode=1280x720@60
+  dmaflow run wall.toml --set var.width=640             a value of [vars], wherever it is used
+  dmaflow run 'v4l2-src device=/dev/video0 width=1280 height=720 ! kms-sink'
+  dmaflow run 'v4l2-src name=t ! kms-sink  t. ! decimate every=30 ! picture-sink path=now.png'
+
+A pipeline in a line: a stage is its kind and KEY=VALUEs, `!` links it to the next one, `name=`
+names it, and `NAME.` begins a branch there or ends one in its input. docs/descriptions.md has all
+kinds and keys.
 
 How it goes is told once a second on standard error unless --quiet is given, the report at the end
 on standard output.
@@ -93,29 +99,6 @@ pub(crate) enum Command {
         /// For which shell
         shell: Shell,
     },
-}
-
-/// Which pipeline is meant.
-#[derive(Args)]
-pub(crate) struct DescriptionArgs {
-    /// The description, a TOML file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// Use this value instead of the file's; may be repeated
-    #[arg(long = "set", value_name = "STAGE.KEY=VALUE", value_parser = value_parser!(Override))]
-    overrides: Vec<Override>,
-}
-
-impl DescriptionArgs {
-    /// What the pipeline is called: its file's name without the ending.
-    pub(crate) fn title(&self) -> String {
-        let stem = self.file.file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    }
-
-    pub(crate) fn load(&self) -> Result<Description, Failure> {
-        Ok(Description::load(&self.file, &self.overrides)?)
-    }
 }
 
 #[derive(Args)]

@@ -7,12 +7,13 @@ mod limits;
 mod options;
 mod pipeline;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 
-use clap::{Args, value_parser};
-use dmaflow_pipelines::description::{Description, Override, SourceKind};
+use clap::Args;
+use dmaflow_pipelines::description::{Description, SourceKind};
 use serde_json::{Value, json};
 
+use crate::described::OverrideArgs;
 use crate::failure::Failure;
 use crate::memory::Memory;
 use crate::output;
@@ -41,13 +42,11 @@ Examples:
 
 #[derive(Args)]
 pub(crate) struct DoctorArgs {
-    /// A description, whose needs are looked at
-    #[arg(value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// Use this value instead of the file's; may be repeated
-    #[arg(long = "set", value_name = "STAGE.KEY=VALUE", requires = "file")]
-    #[arg(value_parser = value_parser!(Override))]
-    overrides: Vec<Override>,
+    /// A description, or a pipeline in a line, whose needs are looked at
+    #[arg(value_name = "FILE|PIPELINE")]
+    words: Vec<OsString>,
+    #[command(flatten)]
+    overrides: OverrideArgs,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -169,12 +168,7 @@ const fn lacking(needed: bool) -> Verdict {
 }
 
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
-    let loaded = args
-        .file
-        .as_ref()
-        .map(|file| Description::load(file, &args.overrides))
-        .transpose()
-        .map_err(Failure::from);
+    let loaded = args.overrides.load_any(&args.words);
     let description = output::failing(args.json, loaded)?;
     let memory = Memory::now();
     let pipeline = pipeline::look(description.as_ref(), &memory);

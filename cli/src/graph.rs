@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use dmaflow_pipelines::drawing::Drawing;
 
-use crate::args::DescriptionArgs;
+use crate::described::DescriptionArgs;
 use crate::failure::Failure;
 use crate::output;
 

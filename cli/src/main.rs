@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod described;
 mod devices;
 mod doctor;
 mod failure;

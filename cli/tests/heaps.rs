@@ -21,7 +21,7 @@ fn help_teaches() {
         ),
         (
             &["doctor", "--help"],
-            &["warning", "problem", "Exit status:", "[FILE]"],
+            &["warning", "problem", "Exit status:", "[FILE|PIPELINE]"],
         ),
     ] {
         let (status, help, _) = output(arguments);

@@ -257,6 +257,34 @@ fn a_check_tells_what_was_chosen() {
 }
 
 #[test]
+fn a_line_is_as_good_as_a_file() {
+    const LINE: &str = "test-src name=pattern width=80 height=48 ! null-sink name=nothing";
+    let scratch = Scratch::new("line", NOTHING_SHOWN);
+    let file = scratch.path("pipeline.toml");
+    let (status, expected, _) = output(&["check", &file, "--set", "pattern.buffers=4"]);
+    assert_eq!(status, 0);
+    let (status, text, stderr) = output(&[
+        "check",
+        LINE,
+        "--set=pattern.rate=100",
+        "--set=pattern.buffers=4",
+    ]);
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    assert_eq!(text, expected);
+    // The shell may have parted its words.
+    let mut words = vec!["check", "--set=pattern.rate=100", "--set=pattern.buffers=4"];
+    words.extend(LINE.split(' '));
+    assert_eq!(output(&words).1, expected);
+
+    let (status, _, stderr) = output(&["run", "videotestsrc ! autovideosink"]);
+    assert_eq!(status, 2);
+    assert!(stderr.contains("here it is `test-src`"), "{stderr}");
+    let (status, _, stderr) = output(&["doctor", "--set", "pattern.rate=100"]);
+    assert_eq!(status, 2);
+    assert!(stderr.contains("wants a description"), "{stderr}");
+}
+
+#[test]
 fn an_unknown_heap_ends_with_1() {
     let scratch = Scratch::new("heap", NOTHING_SHOWN);
     let file = scratch.path("pipeline.toml");

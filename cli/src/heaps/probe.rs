@@ -2,20 +2,22 @@
 
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 
-use clap::{Args, value_parser};
+use clap::Args;
 use dmaflow_core::format::Format;
 use dmaflow_core::heap::{Heap, HeapRegistry, RegistryError};
 use dmaflow_core::stage::{Sink, StageError};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_pipelines::description::{
-    Description, Override, RestartPolicy, SinkKind, SourceKind, Stage, StageKind,
+    Description, RestartPolicy, SinkKind, SourceKind, Stage, StageKind,
 };
 use dmaflow_pipelines::probe::{Answers, Probe, SinkImporter, Wanted, probe as ask};
 use dmaflow_pipelines::{PipelineError, PoolRequest};
 use dmaflow_v4l2_src::{V4l2SrcConfig, layout_aligned_to};
 
+use crate::described::OverrideArgs;
 use crate::failure::Failure;
 use crate::output;
 use crate::registry;
@@ -42,24 +44,22 @@ const STRIDE_STEP: u32 = 256;
 
 #[derive(Args)]
 pub(crate) struct ProbeArgs {
-    /// A description, whose source and sink are asked
-    #[arg(value_name = "FILE", required_unless_present_any = ["camera", "display"])]
-    file: Option<PathBuf>,
-    /// Use this value instead of the file's; may be repeated
-    #[arg(long = "set", value_name = "STAGE.KEY=VALUE", value_parser = value_parser!(Override))]
-    #[arg(requires = "file")]
-    overrides: Vec<Override>,
+    /// A description, or a pipeline in a line, whose stages are asked
+    #[arg(value_name = "FILE|PIPELINE", required_unless_present_any = ["camera", "display"])]
+    words: Vec<OsString>,
+    #[command(flatten)]
+    overrides: OverrideArgs,
     /// Ask this camera: a path, or the name of a driver, card or bus
-    #[arg(long, value_name = "DEVICE", conflicts_with = "file")]
+    #[arg(long, value_name = "DEVICE", conflicts_with = "words")]
     camera: Option<String>,
     /// Ask this display: a node, a driver's name or a bus address
-    #[arg(long, value_name = "CARD", conflicts_with = "file")]
+    #[arg(long, value_name = "CARD", conflicts_with = "words")]
     display: Option<String>,
     /// The pixel format; otherwise the best that the devices have in common
-    #[arg(long, conflicts_with = "file")]
+    #[arg(long, conflicts_with = "words")]
     format: Option<Format>,
     /// Width and height; otherwise what the camera is set to, or 640x480
-    #[arg(long, value_name = "WxH", value_parser = size, conflicts_with = "file")]
+    #[arg(long, value_name = "WxH", value_parser = size, conflicts_with = "words")]
     size: Option<(u32, u32)>,
     /// Ask about this heap only, by its name; may be repeated
     #[arg(long = "heap", value_name = "NAME")]
@@ -81,9 +81,7 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 }
 
 pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
-    let description = args.file.as_ref();
-    let description = description.map(|file| Description::load(file, &args.overrides));
-    let description = description.transpose().map_err(Failure::from);
+    let description = args.overrides.load_any(&args.words);
     let description = output::failing(args.json, description)?;
     let described = description.as_ref().map_or_else(Vec::new, registry::named);
     let names = if args.heaps.is_empty() {
