@@ -9,6 +9,7 @@ mod decimate;
 pub mod description;
 pub mod drawing;
 pub mod error;
+pub mod fixture;
 mod latency;
 mod link;
 mod pipeline;
