@@ -1,5 +1,6 @@
 //! `dmaflow devices`: what this machine has, and why something cannot be used.
 
+mod conversions;
 mod displays;
 mod video;
 
@@ -23,10 +24,12 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
     let videos = video::look();
     let cards = dmaflow_kms_sink::displays();
     if json {
+        let mut converters = video::json(&videos, Function::Converter);
+        conversions::add(&mut converters, &dmaflow_codecs::converters());
         return output::json(&json!({
             "heaps": listing::json(&registry),
             "cameras": video::json(&videos, Function::Camera),
-            "converters": video::json(&videos, Function::Converter),
+            "converters": converters,
             "codecs": video::json(&videos, Function::Codec),
             "displays": displays::json(&cards),
         }));

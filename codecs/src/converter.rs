@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::layout::Layout;
+use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_core::stage::{Choice, Counter, DeviceKey, SourcePlan, StageError, Stopper, Transform};
 use dmaflow_v4l2::{
     ControlValue, Dequeued, Feed, Function, Intake, V4l2Error, VideoDevice, is_short,
@@ -37,6 +37,20 @@ pub struct V4l2ConverterConfig {
 struct Counts {
     damaged: u64,
     short: u64,
+}
+
+impl Counts {
+    /// Whether the driver made a whole picture; counts those that it did not.
+    #[inline]
+    fn whole(&mut self, dequeued: &Dequeued, damaged: bool, needed: &[u32; MAX_PLANES]) -> bool {
+        if damaged {
+            self.damaged += 1;
+            return false;
+        }
+        let short = is_short(&dequeued.bytes_used, needed, dequeued.flags);
+        self.short += u64::from(short);
+        !short
+    }
 }
 
 /// Both of a converter's queues, whose drivers know every frame.
@@ -336,17 +350,11 @@ impl Transform for V4l2Converter {
             in_use(made.dequeued.slot);
             return Ok(());
         };
-        if damaged {
-            self.counts.damaged += 1;
-            return Ok(());
+        let needed = self.setup()?.needed;
+        if self.counts.whole(&dequeued, damaged, &needed) {
+            picture.set_meta(known);
+            send(picture);
         }
-        let needed = &self.setup()?.needed;
-        if is_short(&dequeued.bytes_used, needed, dequeued.flags) {
-            self.counts.short += 1;
-            return Ok(());
-        }
-        picture.set_meta(known);
-        send(picture);
         Ok(())
     }
 
@@ -388,6 +396,28 @@ impl Drop for V4l2Converter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dmaflow_core::frame::{FrameFlags, StampPoint};
+    use dmaflow_core::time::Timestamp;
+    use dmaflow_v4l2::StampClock;
+
+    #[test]
+    fn damaged_and_short_pictures_are_counted_once_and_not_sent() {
+        let dequeued = |bytes| Dequeued {
+            slot: 0,
+            sequence: 0,
+            at: Timestamp::default(),
+            clock: StampClock::Copied,
+            point: StampPoint::EndOfFrame,
+            damaged: false,
+            flags: FrameFlags::default(),
+            bytes_used: [bytes, 0, 0, 0],
+        };
+        let mut counts = Counts::default();
+        let mut whole = |bytes, damaged| counts.whole(&dequeued(bytes), damaged, &[100, 0, 0, 0]);
+        assert!(whole(100, false) && whole(0, false));
+        assert!(!whole(99, false) && !whole(100, true) && !whole(99, true));
+        assert_eq!((counts.damaged, counts.short), (2, 1));
+    }
 
     #[test]
     fn no_such_converter_says_so() {

@@ -19,7 +19,7 @@ use dmaflow_core::heap::Heap;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Source, Transform};
 use dmaflow_core::time::Rate;
-use dmaflow_testbed::{Board, DmaBufs, Modules, open_files};
+use dmaflow_testbed::{Board, DmaBufs, Modules, Run, dmaflow, open_files};
 use dmaflow_v4l2::FrameSizes;
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 use pixels::{QUARTERS, assert_drawn, assert_made_of, draw};
@@ -126,6 +126,42 @@ fn every_conversion_is_listed_and_no_codec() {
         step: (2, 1),
     };
     assert_eq!(conversion.output(Format::YUYV).unwrap().sizes, sizes);
+}
+
+#[test]
+fn the_program_lists_converters_apart_from_codecs() {
+    let Some(board) = Board::for_test("the_program_lists_converters_apart_from_codecs") else {
+        return;
+    };
+    let _modules = Modules::load(&["vim2m"]);
+    let listed = Run::of(&mut dmaflow(&["devices", "--json"])).json;
+    let drivers = |list: &str| {
+        let found = listed[list].as_array().unwrap().iter();
+        let drivers = found.map(|device| device["driver"].as_str().unwrap().to_owned());
+        drivers.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(drivers("converters"), ["vim2m".to_owned()].into());
+    let codecs = drivers("codecs");
+    assert_eq!(codecs.contains("vicodec"), board.is(&["rockchip"]));
+    let vim2m = &listed["converters"][0];
+    assert_eq!(vim2m["imports"], true);
+    let conversions = vim2m["conversions"].as_array().unwrap();
+    let of_rgb = conversions.iter().find(|of| of["from"]["name"] == "BGR888");
+    let made = of_rgb.unwrap()["to"].as_array().unwrap();
+    let yuyv = made.iter().find(|to| to["name"] == "YUYV").unwrap();
+    assert_eq!(yuyv["sizes"]["max"], serde_json::json!([640, 480]));
+    let text = dmaflow(&["devices"]).output().unwrap();
+    let text = String::from_utf8_lossy(&text.stdout);
+    let row = text.lines().find(|line| line.contains("vim2m")).unwrap();
+    for part in [
+        "(vim2m, /dev/video",
+        "RGB565",
+        " → ",
+        "up to 640×480",
+        "imports dma-bufs",
+    ] {
+        assert!(row.contains(part), "no {part} in: {row}");
+    }
 }
 
 #[test]
