@@ -16,7 +16,7 @@ pub(crate) const QUARTERS: [Colour; 4] = [
 ];
 
 /// How far a colour may be from the one that was drawn: five bits a colour are told by eight.
-const TOLERANCE: i32 = 12;
+const TOLERANCE: u8 = 12;
 
 /// The quarter that a pixel is in: upper left, upper right, lower left, lower right.
 fn quarter(frame: &Frame, x: u32, y: u32) -> usize {
@@ -108,7 +108,7 @@ pub(crate) fn assert_drawn(frame: &Frame, quarters: [Colour; 4]) {
         for x in 0..layout.width() {
             let expected = quarters[quarter(frame, x, y)];
             let found = decode(format, row, x as usize);
-            let near = |(a, b): (&u8, &u8)| i32::from(*a).abs_diff(i32::from(*b)) <= 12;
+            let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= TOLERANCE;
             assert!(
                 found.iter().zip(&expected).all(near),
                 "{format} at {x},{y}: {found:?}, and {expected:?} (±{TOLERANCE}) was drawn"
