@@ -4,6 +4,7 @@ use std::mem;
 use std::time::Duration;
 
 use dmaflow_core::Errno;
+use dmaflow_core::caps::{Cap, Caps, MemoryNeeds, Set, Strides};
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::stage::{Choice, Counter, DeviceKey, FLIPS_KEPT, Sink, StageError};
@@ -207,6 +208,17 @@ impl Sink for KmsSink {
 
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
         Ok(Some(formats(&self.output, &self.config)))
+    }
+
+    /// Displays divide strides or round them up without looking, see [`check`](crate::framebuffer::check).
+    fn caps(&mut self) -> Result<Caps, StageError> {
+        Ok(Caps(vec![Cap {
+            formats: Set::Of(formats(&self.output, &self.config)),
+            strides: Strides::padded(4, u32::MAX),
+            whole_pixels: true,
+            memory: MemoryNeeds::of(true),
+            ..Cap::any()
+        }]))
     }
 
     fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {

@@ -8,6 +8,7 @@ use dmaflow_core::heap::RegistryError;
 use dmaflow_core::stage::StageError;
 
 use crate::report::Report;
+use crate::solver::{ProblemError, Unsolvable};
 
 /// Why a pipeline cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum PipelineError {
     /// Stages and links make no pipeline.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The stages cannot agree, by their own word.
+    #[error(transparent)]
+    Unsolvable(#[from] Unsolvable),
     /// There is no heap that would do.
     #[error(
         "no heap to try: devices import dma-bufs only, and this machine has neither \
@@ -51,6 +55,12 @@ pub enum PipelineError {
     /// Every heap and format was refused.
     #[error("{}", refusals(.0))]
     Refused(Vec<Refusal>),
+}
+
+impl From<ProblemError> for PipelineError {
+    fn from(error: ProblemError) -> Self {
+        Self::Graph(error.into())
+    }
 }
 
 /// Why stages and links make no pipeline.
@@ -100,6 +110,9 @@ pub enum GraphError {
         /// The input, counted from 0.
         port: usize,
     },
+    /// A link leads the wrong way.
+    #[error(transparent)]
+    Link(#[from] ProblemError),
     /// A frame would come back to a stage.
     #[error("stage `{0}` is in a cycle, or behind one: its frames would come back to it")]
     Cycle(String),
@@ -130,21 +143,9 @@ pub enum RefusalReason {
         /// How many are needed.
         needed: usize,
     },
-    /// Two stages' frames would take turns and differ.
-    #[error(
-        "`{stage}` would make {makes}, and `{other}` {wants}: where frames of both take turns, \
-         set both to one size"
-    )]
-    Unlike {
-        /// The one stage's name.
-        stage: String,
-        /// How its frames would lie.
-        makes: String,
-        /// The other's name.
-        other: String,
-        /// How those lie.
-        wants: String,
-    },
+    /// Only sources can be asked about heaps alone.
+    #[error("{0} makes frames of other frames, and cannot be asked about heaps alone")]
+    NoSource(String),
     /// The registry: the heap cannot be opened.
     #[error(transparent)]
     Registry(#[from] RegistryError),

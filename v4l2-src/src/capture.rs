@@ -14,7 +14,9 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
-use dmaflow_v4l2::{ControlValue, Dequeued, Feed, Function, V4l2Error, VideoDevice, is_short};
+use dmaflow_v4l2::{
+    ControlValue, Dequeued, Direction, Feed, Function, V4l2Error, VideoDevice, is_short,
+};
 
 use crate::error::V4l2SrcError;
 use sequence::Sequence;
@@ -119,6 +121,14 @@ impl Source for V4l2Src {
             .iter()
             .map(|candidate| candidate.format)
             .collect())
+    }
+
+    fn size(&mut self) -> Result<Option<(u32, u32)>, StageError> {
+        if self.config.size.is_some() {
+            return Ok(self.config.size);
+        }
+        let size = self.device.size(Direction::Capture);
+        size.map(Some).map_err(|error| self.failed(error))
     }
 
     fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {

@@ -259,6 +259,10 @@ impl Source for TestSrc {
             .map_err(StageError::failed)
     }
 
+    fn size(&mut self) -> Result<Option<(u32, u32)>, StageError> {
+        Ok(Some((self.config.width, self.config.height)))
+    }
+
     fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {
         self.detach();
         if format != self.config.format {

@@ -31,6 +31,16 @@ impl MemoryNeeds {
         ..Self::NONE
     };
 
+    /// Those of a device, which imports buffers, or of a stage that looks at them with the CPU.
+    #[must_use]
+    pub const fn of(imports: bool) -> Self {
+        Self {
+            import: imports,
+            cpu: !imports,
+            ..Self::NONE
+        }
+    }
+
     /// Those of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Choice, Counter, DeviceKey, StageError};
+use crate::caps::{Cap, Caps, MemoryNeeds, Set};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
 use crate::time::Timestamp;
@@ -21,6 +22,11 @@ pub trait Mixer: Send {
         None
     }
 
+    /// Whether a device imports the frames, so that only importable memory will do.
+    fn imports(&self) -> bool {
+        true
+    }
+
     /// How many links lead into it.
     fn inputs(&self) -> usize;
 
@@ -29,6 +35,18 @@ pub trait Mixer: Send {
     /// # Errors
     /// [`StageError::Failed`] when the device cannot be asked.
     fn formats(&mut self, input: usize) -> Result<Vec<Format>, StageError>;
+
+    /// What an input takes, as [`Sink::caps`](super::Sink::caps).
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn caps(&mut self, input: usize) -> Result<Caps, StageError> {
+        Ok(Caps(vec![Cap {
+            formats: Set::Of(self.formats(input)?),
+            memory: MemoryNeeds::of(self.imports()),
+            ..Cap::any()
+        }]))
+    }
 
     /// Imports every frame of a pool for an input, besides the pools that it has already.
     ///

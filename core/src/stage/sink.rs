@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Choice, Counter, DeviceKey, StageError};
+use crate::caps::{Cap, Caps, MemoryNeeds, Set};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
 use crate::time::Timestamp;
@@ -31,6 +32,19 @@ pub trait Sink: Send {
     /// # Errors
     /// [`StageError::Failed`] when the device cannot be asked.
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError>;
+
+    /// What it takes, as sets: any of its formats, in whatever size and memory, unless it says
+    /// more.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn caps(&mut self) -> Result<Caps, StageError> {
+        Ok(Caps(vec![Cap {
+            formats: self.formats()?.map_or(Set::Any, Set::Of),
+            memory: MemoryNeeds::of(self.imports()),
+            ..Cap::any()
+        }]))
+    }
 
     /// Imports every frame of a pool, besides the pools that it has already, and finds a way to
     /// show them, short of showing one. Frames of several pools come where several sources lead

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Choice, Counter, DeviceKey, StageError};
+use crate::caps::{Cap, Caps, MemoryNeeds, Set, Steps};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
 use crate::layout::Layout;
@@ -50,6 +51,34 @@ pub trait Source: Send {
     /// # Errors
     /// [`StageError::Failed`] when the device cannot be asked.
     fn formats(&mut self) -> Result<Vec<Format>, StageError>;
+
+    /// Width and height of its pictures as it was asked, where that is known before a format
+    /// is set.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn size(&mut self) -> Result<Option<(u32, u32)>, StageError> {
+        Ok(None)
+    }
+
+    /// What it can deliver as it was asked, as sets: in any of its formats, in its size, in
+    /// whatever memory it is given, unless it says more.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the device cannot be asked.
+    fn caps(&mut self) -> Result<Caps, StageError> {
+        let (formats, size) = (self.formats()?, self.size()?);
+        let (width, height) = size.map_or((Steps::ANY, Steps::ANY), |(width, height)| {
+            (Steps::only(width), Steps::only(height))
+        });
+        Ok(Caps(vec![Cap {
+            formats: Set::Of(formats),
+            width,
+            height,
+            memory: MemoryNeeds::of(self.imports()),
+            ..Cap::any()
+        }]))
+    }
 
     /// Sets the format.
     ///

@@ -139,7 +139,7 @@ impl Answers {
     }
 
     /// Remembers an answer that will be the same tomorrow.
-    pub(super) fn note(
+    pub(crate) fn note(
         &mut self,
         heap: &Heap,
         importer: &dyn Importer,

@@ -1,58 +1,26 @@
-//! One heap tried out: the one place where buffers are offered to devices.
+//! One heap tried out, short of keeping it.
 
 use std::time::{Duration, Instant};
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::Heap;
-use dmaflow_core::stage::{Choice, StageError};
+use dmaflow_core::stage::StageError;
 
 use super::{Answers, Importer, Refused, Unfit, Wanted};
-
-/// Who is asked about a heap that somebody has refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// Everybody, so that all there is to know is known.
-    Everybody,
-    /// Nobody more: the heap will not do.
-    UntilRefused,
-}
 
 /// What came out of one try.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) allocation: Option<Duration>,
-    pub(crate) outcome: Result<Imported, Unfit>,
+    pub(crate) outcome: Result<(), Unfit>,
 }
 
-/// A pool that every importer holds.
-#[derive(Debug)]
-pub(crate) struct Imported {
-    pub(crate) pool: FramePool,
-    /// What each importer chose by itself.
-    pub(crate) choices: Vec<Vec<Choice>>,
-}
-
-impl Imported {
-    /// Has every importer let go, and gives the buffers back.
-    pub(crate) fn undo(self, importers: &mut [&mut dyn Importer]) {
-        undo(importers);
-        drop(self.pool);
-    }
-}
-
-fn undo(importers: &mut [&mut dyn Importer]) {
-    for importer in importers.iter_mut().rev() {
-        importer.undo();
-    }
-}
-
-/// Allocates what is wanted and has every importer import it, or leaves everything as it was.
+/// Allocates what is wanted, has every importer import it, and leaves everything as it was.
 pub(crate) fn attempt(
     heap: &Heap,
     importers: &mut [&mut dyn Importer],
     wanted: &Wanted,
-    ask: Ask,
     answers: &mut Answers,
 ) -> Attempt {
     let started = Instant::now();
@@ -67,28 +35,22 @@ pub(crate) fn attempt(
     };
     let frames = u32::try_from(pool.len().max(1)).unwrap_or(u32::MAX);
     let allocation = started.elapsed() / frames;
-    let mut choices = Vec::with_capacity(importers.len());
     let mut refused = Vec::new();
     for importer in importers.iter_mut() {
         let answer = importer.import(&pool);
         answers.note(heap, *importer, wanted, allocation, &answer);
-        match answer {
-            Ok(chosen) => choices.push(chosen),
-            Err(reason) => {
-                let device = importer.device();
-                tracing::debug!(heap = heap.name(), device, %reason, "not imported");
-                refused.push(Refused { device, reason });
-                if ask == Ask::UntilRefused {
-                    break;
-                }
-            }
+        if let Err(reason) = answer {
+            let device = importer.device();
+            tracing::debug!(heap = heap.name(), device, %reason, "not imported");
+            refused.push(Refused { device, reason });
         }
     }
-    let outcome = if refused.is_empty() {
-        Ok(Imported { pool, choices })
-    } else {
-        undo(importers);
-        Err(Unfit::Refused(refused))
+    for importer in importers.iter_mut().rev() {
+        importer.undo();
+    }
+    let outcome = match refused.is_empty() {
+        true => Ok(()),
+        false => Err(Unfit::Refused(refused)),
     };
     Attempt {
         allocation: Some(allocation),
@@ -97,7 +59,7 @@ pub(crate) fn attempt(
 }
 
 /// Whether a refusal is about the memory itself, so that no other format would change it.
-pub(super) fn is_for_good(reason: &StageError, heap: &Heap) -> bool {
+pub(crate) fn is_for_good(reason: &StageError, heap: &Heap) -> bool {
     match reason {
         StageError::Refused(refused) => refused.errno == Errno::EFAULT || !heap.info().importable,
         _ => false,

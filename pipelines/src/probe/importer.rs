@@ -81,10 +81,10 @@ impl<S: Sink + ?Sized> Importer for SinkImporter<'_, S> {
     }
 }
 
-/// Some inputs of a mixer as an importer.
+/// An input of a mixer as an importer.
 pub(crate) struct MixerImporter<'s> {
     pub(crate) mixer: &'s mut dyn Mixer,
-    pub(crate) inputs: &'s [usize],
+    pub(crate) input: usize,
 }
 
 impl Importer for MixerImporter<'_> {
@@ -96,17 +96,16 @@ impl Importer for MixerImporter<'_> {
         self.mixer.key()
     }
 
+    fn imports(&self) -> bool {
+        self.mixer.imports()
+    }
+
     fn import(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
-        for &input in self.inputs {
-            self.mixer.attach(input, pool)?;
-        }
-        Ok(Vec::new())
+        self.mixer.attach(self.input, pool).map(|()| Vec::new())
     }
 
     fn undo(&mut self) {
-        for &input in self.inputs {
-            self.mixer.detach(input);
-        }
+        self.mixer.detach(self.input);
     }
 }
 

@@ -56,7 +56,8 @@ fn imports(stage: &Stage) -> bool {
         Stage::Source(source) => source.imports(),
         Stage::Transform(transform) => transform.imports(),
         Stage::Sink(sink) => sink.imports(),
-        Stage::Mixer(_) | Stage::Filter(_) | Stage::Router(_) => true,
+        Stage::Mixer(mixer) => mixer.imports(),
+        Stage::Filter(_) | Stage::Router(_) => true,
     }
 }
 

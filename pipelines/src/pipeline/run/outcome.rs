@@ -59,7 +59,8 @@ impl Pipeline {
         };
         let is_device = |stage: &usize| match &self.graph.nodes[*stage].stage {
             Stage::Sink(sink) => sink.imports(),
-            _ => true,
+            Stage::Mixer(mixer) => mixer.imports(),
+            _ => false,
         };
         ends().find(is_device).or_else(|| ends().next())
     }
