@@ -122,7 +122,6 @@ fn a_slow_branch_does_not_slow_the_other() {
         let report = pipeline.run(frames(100)).unwrap();
         assert_eq!(report.captured, 100, "{policy}");
         assert_eq!(shown(&report, "fast"), 100, "{policy}: {:?}", report.links);
-        assert_eq!(report.counter("lost").unwrap_or(0), 0, "{policy}");
         let slow = &report.links[1];
         assert!(slow.superseded > 0, "{policy}: {slow:?}");
         assert_eq!(report.unaccounted(), 0);

@@ -127,8 +127,7 @@ impl Source for V4l2Src {
         if self.config.size.is_some() {
             return Ok(self.config.size);
         }
-        let size = self.device.size(Direction::Capture);
-        size.map(Some).map_err(|error| self.failed(error))
+        Ok(Some(self.device.size(Direction::Capture)?))
     }
 
     fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {
