@@ -58,7 +58,11 @@ showing it: everything is done short of streaming.
 
 Examples:
   dmaflow check camera-to-display.toml
-  dmaflow check camera-to-display.toml --set camera.heap=system     would that do?";
+  dmaflow check camera-to-display.toml --set camera.heap=system     would that do?
+  dmaflow check camera-to-display.toml --fixture am62x-sk           would it on that board?
+
+A fixture is what a board's drivers answer, read from their sources. There is one for am62x-sk,
+am62a-sk, j721s2, rk3399, rk3568 and rk3588.";
 
 #[derive(Parser)]
 #[command(name = "dmaflow", version, about = "Runs zero-copy video pipelines", long_about = OVERVIEW)]
@@ -123,6 +127,9 @@ pub(crate) struct RunArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) description: DescriptionArgs,
+    /// Open nothing: believe what is known of a board, by its name or from a file of one's own
+    #[arg(long, value_name = "BOARD|FILE")]
+    pub(crate) fixture: Option<String>,
     /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,

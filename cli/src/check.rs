@@ -1,5 +1,7 @@
 //! `dmaflow check`: everything short of streaming, and what was chosen.
 
+mod offline;
+
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::Choice;
 use dmaflow_pipelines::probe::Answers;
@@ -13,6 +15,9 @@ use crate::registry;
 use crate::table::{Row, aligned};
 
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
+    if let Some(board) = &args.fixture {
+        return offline::check(args, board);
+    }
     let pipeline = output::failing(args.json, prepare(args))?;
     if args.json {
         output::json(&json(pipeline.agreement()))

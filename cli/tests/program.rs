@@ -150,6 +150,77 @@ fn a_description_is_drawn() {
 }
 
 #[test]
+fn every_description_of_a_board_is_accepted_offline() {
+    let boards = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipelines/boards");
+    let mut accepted = 0;
+    for entry in fs::read_dir(boards).expect("descriptions of boards") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        if path.is_dir() {
+            continue;
+        }
+        let board = name.split_once("-camera").or(name.split_once("-hdmi"));
+        let (board, _) = board.expect("a file is called like its board");
+        let file = path.display().to_string();
+        let (status, stdout, stderr) = output(&["check", &file, "--fixture", board]);
+        assert_eq!(status, 0, "{name}: {stderr}");
+        assert!(stdout.contains(" ──▶ screen   "), "{stdout}");
+        let (_, stdout, _) = output(&["check", &file, "--fixture", board, "--json"]);
+        let plan = json(&stdout);
+        assert!(plan["pools"][0]["strides"][0].as_u64() > Some(0), "{plan}");
+        accepted += 1;
+    }
+    assert!(accepted >= 7, "{accepted} files");
+}
+
+#[test]
+fn what_a_board_cannot_do_is_refused_offline() {
+    let scratch = Scratch::new(
+        "offline",
+        "links = [\"camera -> screen\"]\n[stage.camera]\nkind = \"v4l2-src\"\n\
+         [stage.screen]\nkind = \"kms-sink\"\n",
+    );
+    let file = scratch.path("pipeline.toml");
+    let refused = |arguments: &[&str], status: i32, says: &str| {
+        let (ended, stdout, stderr) = output(&[&["check", &file], arguments].concat());
+        assert_eq!((ended, stdout.as_str()), (status, ""), "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+    };
+    refused(&["--fixture", "am62-sk"], 2, "did you mean `am62");
+    refused(
+        &["--fixture", "./nowhere.toml"],
+        2,
+        "cannot read ./nowhere.toml",
+    );
+    let set = |value| ["--fixture", "am62x-sk", "--set", value];
+    refused(
+        &set("camera.device=vivid"),
+        1,
+        "the board has no camera `vivid`; it has j721e-csi2rx",
+    );
+    refused(
+        &set("camera.format=NV12"),
+        1,
+        "does not do NV12; it does UYVY",
+    );
+    refused(
+        &set("camera.rate=31"),
+        1,
+        "does not do 31 frames a second; it does 30 15",
+    );
+    refused(
+        &set("screen.card=vkms"),
+        1,
+        "the board has no display `vkms`",
+    );
+    refused(&set("camera.heap=system"), 1, "");
+}
+
+#[test]
 fn an_unknown_log_level_is_refused() {
     let run = dmaflow(&["devices"]).env("DMAFLOW_LOG", "loud").output();
     let run = run.expect("dmaflow runs");

@@ -22,12 +22,14 @@ mod error;
 mod file;
 mod graph;
 mod heap;
+mod stated;
 
 pub use device::{DeviceFunction, FixtureDevice};
 pub use display::{FixtureDisplay, FixturePlane};
 pub use error::{FixtureError, UnknownFixture};
 pub use graph::{FixtureEntity, FixtureGraph, FixtureLink, FixturePad};
 pub use heap::FixtureHeap;
+pub use stated::Misfit;
 
 use std::fs;
 use std::path::Path;

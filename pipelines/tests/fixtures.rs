@@ -3,17 +3,16 @@
 
 use std::path::Path;
 
-use dmaflow_core::caps::{Cap, Caps, Set, Steps};
+use dmaflow_core::caps::{Cap, Caps, Set};
 use dmaflow_core::format::{Family, Format};
 use dmaflow_core::heap::Contiguity;
 use dmaflow_core::layout::Modifier;
 use dmaflow_core::stage::DeviceKey;
-use dmaflow_pipelines::description::{Description, SinkKind, SourceKind, StageKind};
+use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::fixture::{
-    DeviceFunction, Fixture, FixtureDevice, FixtureDisplay, FixtureError,
+    DeviceFunction, Fixture, FixtureDevice, FixtureDisplay, FixtureError, Misfit,
 };
 use dmaflow_pipelines::solver::{Believe, Plan, Port, Problem, Scale, Unsolvable, solve};
-use dmaflow_v4l2_src::V4l2SrcConfig;
 
 fn fixture(name: &str) -> Fixture {
     let path = Path::new("boards/fixtures")
@@ -235,7 +234,7 @@ fn cameras_are_shown_without_a_copy() {
     assert_eq!(heap.info.name, "default_cma_region");
     assert_eq!(
         plan.pools[0].placement.to_string(),
-        "1920×1080 RGB888, stride 5760, 6220800 bytes"
+        "1920×1080 RGB888 at 60/s, stride 5760, 6220800 bytes"
     );
 }
 
@@ -286,21 +285,6 @@ fn what_lies_behind_a_picture_grows_with_it() {
     );
 }
 
-/// What a description asks of its source, in what its device can do.
-fn asked(config: &V4l2SrcConfig, output: &Caps) -> Caps {
-    let mut wanted = Cap::any();
-    if let Some(format) = config.format {
-        wanted.formats = Set::only(format);
-    }
-    if let Some((width, height)) = config.size {
-        (wanted.width, wanted.height) = (Steps::only(width), Steps::only(height));
-    }
-    if let Some(rate) = config.rate {
-        wanted.rates = Set::only(rate);
-    }
-    output.intersect(&Caps(vec![wanted]))
-}
-
 #[test]
 fn every_description_of_a_board_has_a_plan_there() {
     let mut boards = Vec::new();
@@ -314,34 +298,76 @@ fn every_description_of_a_board_has_a_plan_there() {
         let description = description.unwrap_or_else(|wrong| panic!("{wrong}"));
         let board = Fixture::names().find(|board| name.starts_with(board));
         let board = board.expect("a file is called like its board");
-        let fixture = fixture(board);
-        let [source, sink] = &description.stages[..] else {
-            panic!("{name} is no chain of two");
-        };
-        let StageKind::Source(SourceKind::V4l2(config), _) = &source.kind else {
-            panic!("{name}: {source:?}");
-        };
-        let StageKind::Sink(SinkKind::Kms(screen)) = &sink.kind else {
-            panic!("{name}: {sink:?}");
-        };
-        let camera = camera(&fixture, config.device.as_deref().unwrap());
-        let display = fixture.displays().next().unwrap();
-        assert!(
-            display.answers_to(screen.card.as_deref().unwrap()),
-            "{name}"
-        );
-        let output = match config.size {
-            // Whoever sends decides; this is what most do.
-            None => camera.output_at(1920, 1080),
-            Some(_) => asked(config, &camera.output),
-        };
-        let plan = shown(&fixture, &output, camera.queued, display);
-        assert!(plan.is_ok(), "{name}: {plan:?}");
+        let plan = fixture(board).plan(&description);
+        let plan = plan.unwrap_or_else(|misfit| panic!("{name}: {misfit}"));
+        assert!(plan.inserted.is_empty(), "{name}: {:?}", plan.inserted);
         boards.push(board);
     }
     for board in Fixture::names() {
         assert!(boards.contains(&board), "nothing is described for {board}");
     }
+}
+
+fn planned(board: &str, text: &str) -> Result<Plan, Misfit> {
+    let description = Description::parse(text, "test.toml", &[]).expect("a description");
+    fixture(board).plan(&description)
+}
+
+#[test]
+fn a_board_s_converter_joins_what_has_nothing_in_common() {
+    // The image signal processor makes it, the display does not take it.
+    let between = |links: &str, convert: &str| {
+        planned(
+            "rk3399",
+            &format!(
+                "links = [\"{links}\"]\n\
+                 [stage.camera]\nkind = \"v4l2-src\"\nformat = \"YUV420\"\nwidth = 640\nheight = 480\n\
+                 {convert}[stage.screen]\nkind = \"kms-sink\"\n"
+            ),
+        )
+    };
+    let convert =
+        "[stage.convert]\nkind = \"v4l2-convert\"\ndevice = \"rga2\"\nwidth = 720\nheight = 540\n";
+    let plan = between("camera -> convert -> screen", convert).unwrap();
+    let pools: Vec<String> = plan
+        .pools
+        .iter()
+        .map(|pool| pool.placement.to_string())
+        .collect();
+    assert_eq!(pools.len(), 2);
+    assert!(pools[0].starts_with("640×480 YUV420"), "{pools:?}");
+    assert!(pools[1].starts_with("720×540 "), "{pools:?}");
+    // 24 times as wide.
+    let convert = convert.replace("720", "15360");
+    let misfit = between("camera -> convert -> screen", &convert).unwrap_err();
+    assert!(
+        misfit.to_string().contains("rga2 does not do 15360"),
+        "{misfit}"
+    );
+}
+
+#[test]
+fn pictures_side_by_side_need_planes() {
+    let display = |inputs: usize| {
+        let cameras: Vec<String> = (0..inputs).map(|index| format!("c{index}")).collect();
+        let links: Vec<String> = cameras
+            .iter()
+            .map(|name| format!("\"{name} -> screen\""))
+            .collect();
+        let stages = cameras.iter().map(|name| {
+            format!("[stage.{name}]\nkind = \"test-src\"\nwidth = 320\nheight = 240\n")
+        });
+        let stages: String = stages.collect();
+        let links = links.join(", ");
+        planned(
+            "am62x-sk",
+            &format!("links = [{links}]\n{stages}[stage.screen]\nkind = \"kms-sink\"\n"),
+        )
+    };
+    assert_eq!(display(2).unwrap().pools.len(), 2);
+    let misfit = display(3).unwrap_err();
+    assert!(matches!(misfit, Misfit::TooFewPlanes { .. }), "{misfit}");
+    assert!(misfit.to_string().contains("3 pictures"), "{misfit}");
 }
 
 /// RK356x's Esmart planes take YVYU and not YUYV; a converter mends what a camera does not have.
