@@ -17,7 +17,7 @@ fn camera(format: Option<Format>) -> V4l2Src {
         format,
         size: Some((320, 180)),
         rate: Rate::new(30, 1),
-        controls: Vec::new(),
+        ..V4l2SrcConfig::default()
     })
     .expect("vivid")
 }

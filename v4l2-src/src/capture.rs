@@ -14,6 +14,7 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
+use dmaflow_v4l2::media::{MediaCamera, MediaConfig, MediaSetup};
 use dmaflow_v4l2::{
     ControlValue, Dequeued, Direction, Feed, Function, V4l2Error, VideoDevice, is_short,
 };
@@ -34,8 +35,12 @@ pub struct V4l2SrcConfig {
     pub size: Option<(u32, u32)>,
     /// Frames a second; otherwise what the camera is set to.
     pub rate: Option<Rate>,
-    /// Controls to set, by name.
+    /// Controls to set, by name: on the camera's node, or on whatever between sensor and node
+    /// has them.
     pub controls: Vec<(String, ControlValue)>,
+    /// What of the way from the sensor to the camera's node is set by hand; otherwise all of it
+    /// is found where it is needed.
+    pub media: Option<MediaConfig>,
 }
 
 /// What was counted since the last start.
@@ -65,13 +70,19 @@ fn in_use(slot: usize) {
 /// A camera as a source of frames.
 ///
 /// Frames that the driver marks as damaged, or fills in part, are queued again and counted.
+/// Links and formats between a sensor and the camera's node are set up as they are needed, and
+/// put back when the source is dropped.
 #[derive(Debug)]
 pub struct V4l2Src {
     device: Arc<VideoDevice>,
     config: V4l2SrcConfig,
+    /// What is behind the node, where it is not all of the camera.
+    behind: Option<MediaCamera>,
     setup: Option<Setup>,
     /// Of a pool whose frames the driver knows.
     feed: Option<Arc<Feed>>,
+    /// After the feed: links in use cannot be put back.
+    media: Option<MediaSetup>,
     running: bool,
     sequence: Sequence,
     stamps: StampCheck,
@@ -84,13 +95,18 @@ impl V4l2Src {
     /// *Needs:* read and write permission for its node, which the group `video` has.
     ///
     /// # Errors
-    /// [`V4l2SrcError::Device`] when there is no such camera or it cannot be opened.
+    /// [`V4l2SrcError::Device`] when there is no such camera or it cannot be opened;
+    /// [`V4l2SrcError::Media`] when no sensor can be linked to it.
     pub fn open(config: V4l2SrcConfig) -> Result<Self, V4l2SrcError> {
         let device = VideoDevice::open_matching(config.device.as_deref(), Function::Camera)?;
         tracing::debug!(%device, "opened");
+        let device = Arc::new(device);
+        let behind = MediaCamera::behind(&device, config.media.as_ref())?;
         Ok(Self {
-            device: Arc::new(device),
+            device,
             config,
+            behind,
+            media: None,
             setup: None,
             feed: None,
             running: false,
@@ -116,7 +132,7 @@ impl Source for V4l2Src {
     }
 
     fn formats(&mut self) -> Result<Vec<Format>, StageError> {
-        let candidates = setup::candidates(&self.device, &self.config)?;
+        let candidates = setup::candidates(&self.device, self.behind.as_ref(), &self.config)?;
         Ok(candidates
             .iter()
             .map(|candidate| candidate.format)
@@ -133,8 +149,18 @@ impl Source for V4l2Src {
     fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {
         // A driver keeps its format while it has buffers.
         self.detach();
+        self.setup = None;
+        // What was there before it is what the next one finds.
+        self.media = None;
+        let (media, choice) =
+            setup::media(&self.device, self.behind.as_ref(), &self.config, format)
+                .map_err(StageError::from)?
+                .unzip();
+        self.media = media;
         let (setup, choices) =
-            setup::configure(&self.device, &self.config, format).map_err(StageError::from)?;
+            setup::configure(&self.device, self.media.as_mut(), &self.config, format)
+                .map_err(StageError::from)?;
+        let choices = choice.into_iter().chain(choices).collect();
         tracing::debug!(device = %self.device, layout = %setup.layout, "configured");
         let plan = SourcePlan {
             layout: setup.layout.clone(),

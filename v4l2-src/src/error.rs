@@ -2,6 +2,7 @@
 
 use dmaflow_core::stage::StageError;
 use dmaflow_core::time::Rate;
+use dmaflow_v4l2::media::MediaError;
 use dmaflow_v4l2::{FrameRates, V4l2Error, list, nearest_sizes};
 
 /// Why a camera cannot be used as asked.
@@ -11,6 +12,9 @@ pub enum V4l2SrcError {
     /// What the device layer says.
     #[error(transparent)]
     Device(#[from] V4l2Error),
+    /// What is between the sensor and the camera's node cannot be set up.
+    #[error(transparent)]
+    Media(#[from] MediaError),
     /// The camera does not have the format.
     #[error("{device} has no {asked}; it has: {}", list(.has))]
     NoFormat {
@@ -70,7 +74,11 @@ pub enum V4l2SrcError {
 impl From<V4l2SrcError> for StageError {
     fn from(error: V4l2SrcError) -> Self {
         match error {
-            V4l2SrcError::Device(error) if error.is_gone() => error.into(),
+            V4l2SrcError::Device(error) | V4l2SrcError::Media(MediaError::Device(error))
+                if error.is_gone() =>
+            {
+                error.into()
+            }
             error => Self::failed(error),
         }
     }

@@ -9,6 +9,7 @@ mod error;
 mod test_src;
 
 pub use capture::{V4l2Src, V4l2SrcConfig};
+pub use dmaflow_v4l2::media::{LinkConfig, MediaConfig, PadConfig};
 pub use dmaflow_v4l2::{ControlValue, layout_aligned_to};
 pub use error::V4l2SrcError;
 pub use test_src::{TestSrc, TestSrcConfig, TestSrcError, read_frame_number};

@@ -6,7 +6,7 @@ pub use value::{ControlKind, ControlValue};
 
 use dmaflow_core::Errno;
 
-use crate::device::{Direction, VideoDevice};
+use crate::device::{Direction, Handle, VideoDevice};
 use crate::error::V4l2Error;
 use crate::sys::{self, RawValue, raw};
 use value::{Encoded, encode};
@@ -50,10 +50,41 @@ impl VideoDevice {
     /// [`V4l2Error::Call`]; ENODEV when the device is gone.
     #[doc(alias = "VIDIOC_QUERY_EXT_CTRL")]
     pub fn controls(&self) -> Result<Vec<Control>, V4l2Error> {
+        self.handle().controls()
+    }
+
+    /// Sets a control by its name, written as the driver does or as [`Control::key`] does.
+    ///
+    /// # Errors
+    /// [`V4l2Error::UnknownControl`], which lists what there is;
+    /// [`V4l2Error::ControlValue`]; [`V4l2Error::ControlLocked`]; [`V4l2Error::Call`]: EBUSY
+    /// while another program or the stream holds it, ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_S_EXT_CTRLS")]
+    pub fn set_control(&self, name: &str, value: &ControlValue) -> Result<(), V4l2Error> {
+        self.handle().set_control(name, value)
+    }
+
+    /// How many buffers the driver wants queued to run, where it says.
+    #[must_use]
+    #[doc(alias = "V4L2_CID_MIN_BUFFERS_FOR_CAPTURE")]
+    #[doc(alias = "V4L2_CID_MIN_BUFFERS_FOR_OUTPUT")]
+    pub fn min_buffers(&self, direction: Direction) -> Option<usize> {
+        let id = match direction {
+            Direction::Capture => raw::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
+            Direction::Output => raw::V4L2_CID_MIN_BUFFERS_FOR_OUTPUT,
+        };
+        let count = sys::get_ctrl(self.fd(), id).ok()?;
+        usize::try_from(count).ok().filter(|count| *count > 0)
+    }
+}
+
+/// Controls are the same for a video node and a sub-device's node.
+impl Handle<'_> {
+    pub(crate) fn controls(&self) -> Result<Vec<Control>, V4l2Error> {
         let mut controls = Vec::new();
         let mut id = 0;
         loop {
-            match sys::query_ext_ctrl(self.fd(), id) {
+            match sys::query_ext_ctrl(self.fd, id) {
                 Ok(control) => {
                     id = control.id;
                     controls.extend(self.parse(&control)?);
@@ -109,7 +140,7 @@ impl VideoDevice {
         let last = u32::try_from(control.maximum).unwrap_or_default();
         let mut entries = Vec::new();
         for index in first..=last {
-            match sys::query_menu(self.fd(), control.id, index) {
+            match sys::query_menu(self.fd, control.id, index) {
                 Ok(bytes) => entries.push((index, text(bytes))),
                 // Menus may leave numbers out.
                 Err(Errno::EINVAL) => {}
@@ -123,14 +154,7 @@ impl VideoDevice {
         Ok(entries)
     }
 
-    /// Sets a control by its name, written as the driver does or as [`Control::key`] does.
-    ///
-    /// # Errors
-    /// [`V4l2Error::UnknownControl`], which lists what there is;
-    /// [`V4l2Error::ControlValue`]; [`V4l2Error::ControlLocked`]; [`V4l2Error::Call`]: EBUSY
-    /// while another program or the stream holds it, ENODEV when the device is gone.
-    #[doc(alias = "VIDIOC_S_EXT_CTRLS")]
-    pub fn set_control(&self, name: &str, value: &ControlValue) -> Result<(), V4l2Error> {
+    pub(crate) fn set_control(&self, name: &str, value: &ControlValue) -> Result<(), V4l2Error> {
         let controls = self.controls()?;
         let control = find(&controls, name).ok_or_else(|| V4l2Error::UnknownControl {
             device: self.to_string(),
@@ -162,23 +186,10 @@ impl VideoDevice {
                 });
             }
         };
-        sys::set_ext_ctrl(self.fd(), control.id, raw).map_err(self.failed(
+        sys::set_ext_ctrl(self.fd, control.id, raw).map_err(self.failed(
             "VIDIOC_S_EXT_CTRLS",
             format!("set control `{}` to {value}", control.key()),
         ))
-    }
-
-    /// How many buffers the driver wants queued to run, where it says.
-    #[must_use]
-    #[doc(alias = "V4L2_CID_MIN_BUFFERS_FOR_CAPTURE")]
-    #[doc(alias = "V4L2_CID_MIN_BUFFERS_FOR_OUTPUT")]
-    pub fn min_buffers(&self, direction: Direction) -> Option<usize> {
-        let id = match direction {
-            Direction::Capture => raw::V4L2_CID_MIN_BUFFERS_FOR_CAPTURE,
-            Direction::Output => raw::V4L2_CID_MIN_BUFFERS_FOR_OUTPUT,
-        };
-        let count = sys::get_ctrl(self.fd(), id).ok()?;
-        usize::try_from(count).ok().filter(|count| *count > 0)
     }
 }
 
@@ -204,7 +215,7 @@ fn locked(flags: u32) -> Option<&'static str> {
     }
 }
 
-fn find<'a>(controls: &'a [Control], name: &str) -> Option<&'a Control> {
+pub(crate) fn find<'a>(controls: &'a [Control], name: &str) -> Option<&'a Control> {
     let wanted = key(name);
     controls.iter().find(|control| control.key() == wanted)
 }

@@ -177,6 +177,14 @@ impl VideoDevice {
         self.fd.as_fd()
     }
 
+    /// The node and its name, for what a sub-device's node has in common with it.
+    pub(crate) fn handle(&self) -> Handle<'_> {
+        Handle {
+            fd: self.fd(),
+            name: self.to_string(),
+        }
+    }
+
     /// The number of the queue for this direction, `enum v4l2_buf_type`.
     pub(crate) const fn queue_type(&self, direction: Direction) -> u32 {
         match (direction, self.capabilities.is_multiplanar()) {
@@ -193,14 +201,44 @@ impl VideoDevice {
         call: &'static str,
         doing: impl Into<String>,
     ) -> impl FnOnce(Errno) -> V4l2Error {
-        let device = self.to_string();
-        let doing = doing.into();
-        move |source| V4l2Error::Call {
-            device,
-            doing,
-            call,
-            source,
-        }
+        call_failed(self.to_string(), doing.into(), call)
+    }
+}
+
+/// An open node of V4L2 or the media controller, and its name in errors.
+#[derive(Debug)]
+pub(crate) struct Handle<'a> {
+    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) name: String,
+}
+
+impl Handle<'_> {
+    /// The error for an ioctl of this node that failed.
+    pub(crate) fn failed<T: Into<String>>(
+        &self,
+        call: &'static str,
+        doing: T,
+    ) -> impl FnOnce(Errno) -> V4l2Error + use<T> {
+        call_failed(self.name.clone(), doing.into(), call)
+    }
+}
+
+fn call_failed(
+    device: String,
+    doing: String,
+    call: &'static str,
+) -> impl FnOnce(Errno) -> V4l2Error {
+    move |source| V4l2Error::Call {
+        device,
+        doing,
+        call,
+        source,
+    }
+}
+
+impl fmt::Display for Handle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
     }
 }
 

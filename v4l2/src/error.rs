@@ -309,16 +309,22 @@ fn meaning(call: &str, errno: Errno) -> &'static str {
             ": the driver cannot import dma-bufs (no V4L2_MEMORY_DMABUF), or rejected its set-up"
         }
         ("VIDIOC_STREAMON", Errno::EPIPE) => {
-            ": the media pipeline's formats or links do not match; set them up with media-ctl"
+            ": formats or links of the media pipeline do not match (`dmaflow media` shows them)"
         }
         ("VIDIOC_STREAMON", Errno::ENOLINK) => {
-            ": no sensor is linked to the node; set up the links with media-ctl"
+            ": no sensor is linked to the node (`dmaflow media` shows the links)"
         }
         ("VIDIOC_STREAMON", Errno::EINVAL) => {
             ": the driver refused to start, or needs more buffers"
         }
         ("VIDIOC_STREAMON", Errno::EIO) => ": the camera does not answer",
         ("VIDIOC_STREAMON", Errno::ENOSPC) => ": the bus (USB) has no bandwidth left for it",
+        ("MEDIA_IOC_SETUP_LINK", Errno::EBUSY) => {
+            ": pictures flow over it, or its sink is linked to something else"
+        }
+        ("MEDIA_IOC_SETUP_LINK", Errno::EINVAL) => ": the driver does not let it be changed so",
+        ("MEDIA_IOC_DEVICE_INFO", Errno::ENOTTY) => ": it is no media device",
+        ("VIDIOC_SUBDEV_S_FMT", Errno::EBUSY) => ": another program streams from it",
         ("VIDIOC_S_EXT_CTRLS", Errno::EACCES) => ": the control is read-only",
         ("VIDIOC_S_EXT_CTRLS", Errno::ERANGE) => ": the value is out of range",
         _ => "",

@@ -15,6 +15,7 @@ pub mod expbuf;
 mod feed;
 mod fit;
 mod intake;
+pub mod media;
 mod modes;
 mod picture;
 mod queue;

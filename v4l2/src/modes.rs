@@ -142,7 +142,7 @@ pub(crate) fn rate_of(interval: raw::v4l2_fract) -> Option<Rate> {
 }
 
 /// What one of the kernel's lists holds, entry by entry until it ends.
-fn list<T>(mut entry: impl FnMut(u32) -> Result<T, Errno>) -> Result<Vec<T>, Errno> {
+pub(crate) fn list<T>(mut entry: impl FnMut(u32) -> Result<T, Errno>) -> Result<Vec<T>, Errno> {
     let mut entries = Vec::new();
     for index in 0.. {
         match entry(index) {

@@ -11,7 +11,9 @@ mod buffer;
 mod control;
 mod expbuf;
 mod format;
+pub(crate) mod media;
 mod request;
+pub(crate) mod subdev;
 
 pub(crate) use buffer::{
     RawDequeued, dequeue_buffer, query_data_offsets, queue_buffer, request_buffers, stream_off,
@@ -20,8 +22,8 @@ pub(crate) use buffer::{
 pub(crate) use control::{RawValue, get_ctrl, query_ext_ctrl, query_menu, set_ext_ctrl};
 pub(crate) use expbuf::{create_buffer, export_buffer, forget_buffers};
 pub(crate) use format::{
-    RawFormat, RawInterval, RawPicture, RawSize, enum_fmt, enum_frame_intervals, enum_frame_sizes,
-    get_fmt, get_parm, set_fmt, set_parm,
+    RawFormat, RawInterval, RawPicture, RawSize, enum_fmt, enum_fmt_of_code, enum_frame_intervals,
+    enum_frame_sizes, get_fmt, get_parm, set_fmt, set_parm, try_fmt,
 };
 pub(crate) use v4l::v4l_sys as raw;
 

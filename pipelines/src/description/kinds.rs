@@ -181,6 +181,7 @@ fn v4l2_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
         size: size(read, format),
         rate: read.optional("rate"),
         controls: read.entries("controls"),
+        media: None,
     };
     Some(source(SourceKind::V4l2(config), read))
 }

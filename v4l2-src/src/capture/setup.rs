@@ -4,9 +4,10 @@ use dmaflow_core::format::Format;
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_core::stage::Choice;
 use dmaflow_core::time::Rate;
+use dmaflow_v4l2::media::{MediaCamera, MediaSetup};
 use dmaflow_v4l2::{
-    Candidate, Direction, FormatInfo, FormatRequest, FrameSizes, VideoDevice, candidates as ranked,
-    needed_bytes,
+    Candidate, Direction, FormatInfo, FormatRequest, FrameSizes, V4l2Error, VideoDevice,
+    candidates as ranked, needed_bytes,
 };
 
 use super::V4l2SrcConfig;
@@ -56,9 +57,15 @@ fn no_format(device: &VideoDevice, asked: Format, usable: &[Candidate]) -> V4l2S
 /// The formats that fit what was asked, best first.
 pub(super) fn candidates(
     device: &VideoDevice,
+    behind: Option<&MediaCamera>,
     config: &V4l2SrcConfig,
 ) -> Result<Vec<Candidate>, V4l2SrcError> {
     let mut fitting = usable(device)?;
+    if let Some(behind) = behind {
+        // A node lists what it could write, whatever its sensor gives.
+        let delivered = behind.pixel_formats(config.size)?;
+        fitting.retain(|candidate| delivered.contains(&candidate.code));
+    }
     if let Some(asked) = config.format {
         let wanted = fitting.iter().find(|candidate| candidate.format == asked);
         fitting = vec![*wanted.ok_or_else(|| no_format(device, asked, &fitting))?];
@@ -95,9 +102,35 @@ pub(super) fn candidates(
     Ok(fitting)
 }
 
+/// Sets up what is between the sensor and the camera's node, where that is something, and says
+/// how.
+pub(super) fn media(
+    device: &VideoDevice,
+    behind: Option<&MediaCamera>,
+    config: &V4l2SrcConfig,
+    format: Format,
+) -> Result<Option<(MediaSetup, Choice)>, V4l2SrcError> {
+    let Some(behind) = behind else {
+        return Ok(None);
+    };
+    let usable = usable(device)?;
+    let candidate = usable
+        .iter()
+        .find(|candidate| candidate.format == format)
+        .ok_or_else(|| no_format(device, format, &usable))?;
+    let plan = behind.plan(candidate.code, config.size)?;
+    let setup = behind.apply(plan)?;
+    let choice = Choice {
+        what: "media",
+        chosen: setup.describe(),
+    };
+    Ok(Some((setup, choice)))
+}
+
 /// Sets the camera up for a format.
 pub(super) fn configure(
     device: &VideoDevice,
+    mut media: Option<&mut MediaSetup>,
     config: &V4l2SrcConfig,
     format: Format,
 ) -> Result<(Setup, Vec<Choice>), V4l2SrcError> {
@@ -108,9 +141,10 @@ pub(super) fn configure(
         .find(|candidate| candidate.format == format)
         .ok_or_else(|| no_format(device, format, &usable))?;
     let mut choices = Vec::new();
-    let size = match config.size {
-        Some(size) => size,
-        None => device.size(CAPTURE)?,
+    let size = match (config.size, &media) {
+        (Some(size), _) => size,
+        (None, Some(media)) => media.plan().size,
+        (None, None) => device.size(CAPTURE)?,
     };
     set_format(device, candidate, size)?;
     if config.size.is_none() {
@@ -119,10 +153,16 @@ pub(super) fn configure(
             chosen: format!("{}×{}, as the camera was set", size.0, size.1),
         });
     }
-    let (rate, choice) = set_rate(device, config.rate, candidate, size)?;
+    let (rate, choice) = set_rate(device, media.as_deref_mut(), config.rate, candidate, size)?;
     choices.extend(choice);
     for (name, value) in &config.controls {
-        device.set_control(name, value)?;
+        match (device.set_control(name, value), &mut media) {
+            // Cameras of several devices have few controls on their node.
+            (Err(V4l2Error::UnknownControl { .. }), Some(media)) => {
+                media.set_control(name, value)?;
+            }
+            (set, _) => set?,
+        }
     }
     // What a control may have changed counts, not what was answered before.
     let layout = device.layout(CAPTURE)?;
@@ -176,6 +216,7 @@ fn check(
 /// Sets the rate if one is asked for; returns the rate and what there is to say about it.
 fn set_rate(
     device: &VideoDevice,
+    media: Option<&mut MediaSetup>,
     asked: Option<Rate>,
     candidate: Candidate,
     size: (u32, u32),
@@ -192,7 +233,11 @@ fn set_rate(
             rate.map(|rate| choice(format!("{rate} frames a second, as the camera was set")));
         return Ok((rate, chosen.flatten()));
     };
-    match device.set_rate(CAPTURE, asked)? {
+    let given = match (device.set_rate(CAPTURE, asked)?, media) {
+        (None, Some(media)) => media.set_rate(asked)?,
+        (given, _) => given,
+    };
+    match given {
         Some(given) if given.interval() == asked.interval() => Ok((Some(given), None)),
         Some(given) if is_near(given, asked) => Ok((
             Some(given),

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::{call, raw, request};
 
 /// A format as the kernel writes it, for either kind of queue.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RawFormat {
     /// `enum v4l2_buf_type`.
     pub(crate) queue: u32,
@@ -156,6 +156,24 @@ pub(crate) fn enum_fmt(
     Ok(arg)
 }
 
+/// The format at `index` of those that a queue makes of a media bus code; EINVAL beyond the last.
+/// Drivers without `V4L2_CAP_IO_MC` do not look at the code.
+#[doc(alias = "VIDIOC_ENUM_FMT")]
+pub(crate) fn enum_fmt_of_code(
+    fd: BorrowedFd<'_>,
+    queue: u32,
+    mbus_code: u32,
+    index: u32,
+) -> Result<u32, Errno> {
+    let mut arg = request::zeroed::<raw::v4l2_fmtdesc>();
+    arg.type_ = queue;
+    arg.index = index;
+    arg.mbus_code = mbus_code;
+    // SAFETY: the structure holds no pointers.
+    unsafe { call(fd, request::ENUM_FMT, &mut arg) }?;
+    Ok(arg.pixelformat)
+}
+
 /// The format that is set.
 #[doc(alias = "VIDIOC_G_FMT")]
 pub(crate) fn get_fmt(fd: BorrowedFd<'_>, queue: u32) -> Result<RawFormat, Errno> {
@@ -172,6 +190,15 @@ pub(crate) fn set_fmt(fd: BorrowedFd<'_>, format: RawFormat) -> Result<RawFormat
     let mut arg = format.to_kernel();
     // SAFETY: pictures' formats hold no pointers.
     unsafe { call(fd, request::S_FMT, &mut arg) }?;
+    Ok(RawFormat::from_kernel(&arg))
+}
+
+/// Says what the driver would choose, and sets nothing; ENOTTY where it cannot be asked.
+#[doc(alias = "VIDIOC_TRY_FMT")]
+pub(crate) fn try_fmt(fd: BorrowedFd<'_>, format: RawFormat) -> Result<RawFormat, Errno> {
+    let mut arg = format.to_kernel();
+    // SAFETY: pictures' formats hold no pointers.
+    unsafe { call(fd, request::TRY_FMT, &mut arg) }?;
     Ok(RawFormat::from_kernel(&arg))
 }
 

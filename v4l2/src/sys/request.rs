@@ -9,7 +9,7 @@ use v4l::v4l2::vidioc;
 use super::raw;
 
 /// The type of a request number, which C libraries disagree about.
-type Number = vidioc::_IOC_TYPE;
+pub(super) type Number = vidioc::_IOC_TYPE;
 
 /// A structure that V4L2 exchanges with user space.
 ///
@@ -32,7 +32,7 @@ impl<T> Request<T> {
 
 /// Pairs a number of the `v4l` crate with its structure. A header that disagrees with the
 /// kernel's 64-bit interface, which `expected` is from, stops the build.
-const fn request<T: Structure>(number: Number, expected: Number) -> Request<T> {
+pub(super) const fn request<T: Structure>(number: Number, expected: Number) -> Request<T> {
     const SIZE_SHIFT: u32 = 16;
     const SIZE_MASK: Number = (1 << 14) - 1;
     assert!(number == expected);
@@ -87,6 +87,7 @@ pub(super) const ENUM_FMT: Request<raw::v4l2_fmtdesc> =
     request(vidioc::VIDIOC_ENUM_FMT, 0xc040_5602);
 pub(super) const G_FMT: Request<raw::v4l2_format> = request(vidioc::VIDIOC_G_FMT, 0xc0d0_5604);
 pub(super) const S_FMT: Request<raw::v4l2_format> = request(vidioc::VIDIOC_S_FMT, 0xc0d0_5605);
+pub(super) const TRY_FMT: Request<raw::v4l2_format> = request(vidioc::VIDIOC_TRY_FMT, 0xc0d0_5640);
 pub(super) const REQBUFS: Request<raw::v4l2_requestbuffers> =
     request(vidioc::VIDIOC_REQBUFS, 0xc014_5608);
 pub(super) const QUERYBUF: Request<raw::v4l2_buffer> =
