@@ -10,6 +10,7 @@ use crate::described::DescriptionArgs;
 use crate::doctor::{self, DoctorArgs};
 use crate::graph::{self, GraphArgs};
 use crate::heaps::{self, HeapsArgs};
+use crate::media::{self, MediaArgs};
 
 const OVERVIEW: &str = "\
 Runs zero-copy video pipelines.
@@ -95,6 +96,9 @@ pub(crate) enum Command {
     /// Draw a description: SVG, DOT or Mermaid
     #[command(after_long_help = graph::EXAMPLES)]
     Graph(GraphArgs),
+    /// Show what is between sensors and video nodes: entities, pads, formats, links
+    #[command(after_long_help = media::EXAMPLES)]
+    Media(MediaArgs),
     /// Look for what keeps pipelines from running, and say what to do about it
     #[command(after_long_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),

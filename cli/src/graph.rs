@@ -1,7 +1,7 @@
 //! `dmaflow graph`: a description as a drawing.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dmaflow_pipelines::drawing::Drawing;
@@ -32,9 +32,10 @@ pub(crate) struct GraphArgs {
     output: Option<PathBuf>,
 }
 
+/// In which language a drawing is written.
 #[derive(Args)]
 #[group(multiple = false)]
-struct FormatArgs {
+pub(crate) struct FormatArgs {
     /// Write SVG, laid out already
     #[arg(long)]
     svg: bool,
@@ -46,39 +47,45 @@ struct FormatArgs {
     mermaid: bool,
 }
 
-type Format = fn(&Drawing) -> String;
+pub(crate) type Format = fn(&Drawing) -> String;
 
 pub(crate) fn graph(args: &GraphArgs) -> Result<(), Failure> {
-    let format = args.format()?;
+    let format = args.format.chosen(args.output.as_deref())?;
+    let format = format.unwrap_or(Drawing::to_dot);
     let drawing = args.description.load()?.drawing(args.description.title());
-    let text = format(&drawing);
-    match &args.output {
+    write(&format(&drawing), args.output.as_deref())
+}
+
+/// Writes a drawing to a file or to standard output.
+pub(crate) fn write(text: &str, path: Option<&Path>) -> Result<(), Failure> {
+    match path {
         Some(path) => fs::write(path, text)
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display()))),
         None => output::result(text.as_bytes()),
     }
 }
 
-impl GraphArgs {
-    fn format(&self) -> Result<Format, Failure> {
-        let FormatArgs { svg, dot, mermaid } = self.format;
+impl FormatArgs {
+    /// What was asked for, or what the ending of the file says; `None` with neither.
+    pub(crate) fn chosen(&self, path: Option<&Path>) -> Result<Option<Format>, Failure> {
+        let Self { svg, dot, mermaid } = *self;
         if svg {
-            return Ok(Drawing::to_svg);
+            return Ok(Some(Drawing::to_svg));
         }
         if dot {
-            return Ok(Drawing::to_dot);
+            return Ok(Some(Drawing::to_dot));
         }
         if mermaid {
-            return Ok(Drawing::to_mermaid);
+            return Ok(Some(Drawing::to_mermaid));
         }
-        let Some(path) = &self.output else {
-            return Ok(Drawing::to_dot);
+        let Some(path) = path else {
+            return Ok(None);
         };
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         match ending.to_str() {
-            Some("svg") => Ok(Drawing::to_svg),
-            Some("dot" | "gv") => Ok(Drawing::to_dot),
-            Some("mmd" | "mermaid") => Ok(Drawing::to_mermaid),
+            Some("svg") => Ok(Some(Drawing::to_svg)),
+            Some("dot" | "gv") => Ok(Some(Drawing::to_dot)),
+            Some("mmd" | "mermaid") => Ok(Some(Drawing::to_mermaid)),
             _ => Err(Failure::Usage(format!(
                 "which format is {} to have? Its ending is none of .svg, .dot, .gv and .mmd: \
                  choose one with --svg, --dot or --mermaid",

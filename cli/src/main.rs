@@ -12,6 +12,7 @@ mod failure;
 mod graph;
 mod heaps;
 mod log;
+mod media;
 mod memory;
 mod node;
 mod numbers;
@@ -52,6 +53,7 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
         Command::Devices { json } => devices::devices(json),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Heaps(args) => heaps::heaps(args),
+        Command::Media(args) => media::media(&args),
         Command::Graph(args) => graph::graph(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -7,7 +7,7 @@ use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::stage::{Source, SourcePlan};
-use dmaflow_testbed::{Board, DmaBufs, open_files};
+use dmaflow_testbed::{Board, DmaBufs, dmaflow, open_files};
 use dmaflow_v4l2::media::{
     Entity, LinkConfig, MediaConfig, MediaDevice, NodeKind, PadConfig, PadDirection, PadFormat,
     Subdevice, Topology,
@@ -244,14 +244,15 @@ fn what_cannot_be_set_up_says_why_and_changes_nothing() {
     let Some(_board) = board("what_cannot_be_set_up_says_why_and_changes_nothing") else {
         return;
     };
-    let (files, before) = (open_files(), state(""));
+    // The node that is captured from keeps the format that it was set to.
+    let (files, before) = (open_files(), state("RGB/YUV Capture"));
     let failed = |config: V4l2SrcConfig| {
         let format = config.format.unwrap();
         let error = match V4l2Src::open(config) {
             Ok(mut camera) => camera.configure(format).unwrap_err().to_string(),
             Err(error) => error.to_string(),
         };
-        assert_eq!(state(""), before, "{error}");
+        assert_eq!(state("RGB/YUV Capture"), before, "{error}");
         error
     };
     let contains = |error: &str, words: &[&str]| {
@@ -352,4 +353,70 @@ fn the_graph_is_told_as_it_is() {
         let link = (name.to_owned(), enabled, immutable);
         assert!(links.contains(&link), "{name} in {links:?}");
     }
+}
+
+#[test]
+fn the_program_shows_the_graph_and_says_what_it_set_up() {
+    let Some(_board) = board("the_program_shows_the_graph_and_says_what_it_set_up") else {
+        return;
+    };
+    let said = |arguments: &[&str]| {
+        let ended = dmaflow(arguments).output().expect("dmaflow");
+        let text = String::from_utf8(ended.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.success(), "{text}{errors}");
+        text
+    };
+    let contains = |text: &str, words: &[&str]| {
+        for word in words {
+            assert!(text.contains(word), "{word} is not in\n{text}");
+        }
+    };
+    let capture = node("RGB/YUV Capture").display().to_string();
+    for device in ["vimc", "platform:vimc.0", &capture] {
+        let text = said(&["media", device]);
+        contains(
+            &text,
+            &[
+                "(vimc, /dev/media",
+                "Sensor A: camera sensor, /dev/v4l-subdev",
+                "with Lens A",
+                "        → Raw Capture 0:0 (fixed)\n",
+                "        → Scaler:0\n",
+                "        → Scaler:0 (off)\n",
+                "        ← Scaler:1 (fixed)\n",
+                "0 in   640×480 SRGGB8_1X8\n",
+            ],
+        );
+    }
+    let graph: serde_json::Value = serde_json::from_str(&said(&["media", "--json"])).unwrap();
+    let drivers = graph["media"].as_array().unwrap().iter();
+    let vimc = drivers.clone().find(|it| it["driver"] == "vimc").unwrap();
+    assert_eq!(vimc["entities"].as_array().unwrap().len(), 11, "{vimc}");
+    assert_eq!(vimc["links"].as_array().unwrap().len(), 8, "{vimc}");
+    assert_eq!(vimc["entities"][0]["pads"][0]["format"]["width"], 640);
+    for (format, words) in [
+        ("--svg", ["<svg", "Debayer A"]),
+        ("--dot", ["digraph", "Debayer A"]),
+        ("--mermaid", ["flowchart", "Debayer A"]),
+    ] {
+        contains(&said(&["media", "vimc", format]), &words);
+    }
+
+    let file = std::env::temp_dir().join("media-pipeline.toml");
+    let description = format!(
+        "links = [\"camera -> nothing\"]\n\
+         [stage.camera]\nkind = \"v4l2-src\"\ndevice = \"{capture}\"\n\
+         width = 320\nheight = 240\n[stage.nothing]\nkind = \"null-sink\"\n"
+    );
+    std::fs::write(&file, description).unwrap();
+    let file = file.to_str().unwrap();
+    let before = state("RGB/YUV Capture");
+    let chosen = ["Sensor A:0 320×240 ", "RGB/YUV Capture RGB3"];
+    contains(&said(&["check", file]), &chosen);
+    contains(
+        &said(&["run", file, "--frames=5", "--quiet"]),
+        &["5 frames"],
+    );
+    assert_eq!(state("RGB/YUV Capture"), before);
 }

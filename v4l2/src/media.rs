@@ -31,7 +31,7 @@ pub use config::{LinkConfig, MediaConfig, NotALink, NotAPadFormat, PadConfig};
 pub use device::{MediaDevice, MediaInfo, media_nodes};
 pub use error::{MediaError, Refused};
 pub use mbus_code::{MbusCode, NotAMbusCode};
-pub use plan::{LinkChange, Plan, Setting, Wish, plan, plans};
+pub use plan::{LinkChange, PadWish, Plan, Setting, Wish, plan, plans};
 pub use setup::MediaSetup;
 pub use subdevice::Subdevice;
 pub use topology::{

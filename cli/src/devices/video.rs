@@ -116,7 +116,7 @@ fn row(video: &Video, wanted: Function) -> Row {
         notes.push("multi-planar".to_owned());
     }
     if capabilities.needs_media_controller() {
-        notes.push("its media links must be set up first (`media-ctl -p`)".to_owned());
+        notes.push("several devices, set up as needed (`dmaflow media`)".to_owned());
     }
     let formats = match wanted {
         Function::Camera => some(details.formats.iter().map(name_of), 3, "format"),

@@ -8,7 +8,7 @@ use super::chain::{Chain, chains};
 use super::config::MediaConfig;
 use super::device::MediaDevice;
 use super::error::MediaError;
-use super::plan::{LinkChange, Plan, Wish, plan, plans};
+use super::plan::{LinkChange, PadWish, Plan, Wish, plan, plans};
 use super::setup::{MediaSetup, configured, entity_named};
 use super::subdevice::Devices;
 use super::topology::{EntityFunction, EntityId, PadId, Topology};
@@ -25,7 +25,7 @@ pub struct MediaCamera {
     /// As the configuration wants it, which plans rest on.
     wanted: Topology,
     asked_links: Vec<LinkChange>,
-    pads: Vec<(PadId, super::config::PadConfig)>,
+    pads: Vec<PadWish>,
     node: EntityId,
     chain: Chain,
 }
@@ -74,7 +74,11 @@ impl MediaCamera {
                 });
             }
             let index = asked.pad;
-            pads.push((PadId { entity, index }, asked.clone()));
+            pads.push(PadWish {
+                pad: PadId { entity, index },
+                code: asked.code,
+                size: asked.size,
+            });
         }
         let sensor = match &config.sensor {
             Some(name) => Some(entity_named(&media, &topology, name)?),
@@ -100,13 +104,10 @@ impl MediaCamera {
     }
 
     fn wish(&self, pixel_formats: Vec<FourCc>, size: Option<(u32, u32)>) -> Wish {
-        let pads = self.pads.iter();
         Wish {
             pixel_formats,
             size,
-            pads: pads
-                .map(|(pad, config)| (*pad, config.code, config.size))
-                .collect(),
+            pads: self.pads.clone(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::plan::LinkChange;
-use super::topology::{EntityFunction, EntityId, Topology};
+use super::topology::{EntityFunction, EntityId, PadId, Topology};
 
 /// How many entities a chain may have: far more than any camera.
 const LONGEST: usize = 32;
@@ -209,7 +209,7 @@ pub(super) fn branches(topology: &Topology, chain: &Chain) -> Branches {
             if chain.links.contains(&index) || !changed.map_or(link.enabled, |it| it.enable) {
                 continue;
             }
-            if !link.immutable {
+            if !link.immutable && !must_stay(topology, chain, link.source) {
                 branches.cut.push(index);
                 continue;
             }
@@ -220,4 +220,13 @@ pub(super) fn branches(topology: &Topology, chain: &Chain) -> Branches {
         }
     }
     branches
+}
+
+/// Whether a pad that must be connected is so by its branches alone.
+fn must_stay(topology: &Topology, chain: &Chain, source: PadId) -> bool {
+    let entity = topology.entity(source.entity);
+    let pads = entity.into_iter().flat_map(|entity| &entity.pads);
+    let mut pads = pads.filter(|pad| pad.index == source.index);
+    let on_chain = |index: &usize| topology.links[*index].source == source;
+    pads.any(|pad| pad.must_connect) && !chain.links.iter().any(on_chain)
 }

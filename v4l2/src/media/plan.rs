@@ -19,14 +19,25 @@ pub struct Wish {
     /// Width and height at the video node; what the sensor is set to, where there is none.
     pub size: Option<(u32, u32)>,
     /// What pads must have.
-    pub pads: Vec<(PadId, Option<MbusCode>, Option<(u32, u32)>)>,
+    pub pads: Vec<PadWish>,
+}
+
+/// What a pad must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PadWish {
+    /// Which.
+    pub pad: PadId,
+    /// Its media bus code, where that matters.
+    pub code: Option<MbusCode>,
+    /// Its width and height, where they matter.
+    pub size: Option<(u32, u32)>,
 }
 
 impl Wish {
     pub(super) fn of(&self, pad: PadId) -> (Option<MbusCode>, Option<(u32, u32)>) {
-        let wishes = self.pads.iter().filter(|(of, ..)| *of == pad);
-        wishes.fold((None, None), |(code, size), (_of, also, too)| {
-            (code.or(*also), size.or(*too))
+        let wishes = self.pads.iter().filter(|wish| wish.pad == pad);
+        wishes.fold((None, None), |(code, size), wish| {
+            (code.or(wish.code), size.or(wish.size))
         })
     }
 }

@@ -358,10 +358,9 @@ impl<'a> Search<'a> {
             if pad != on_chain
                 && !self.branch_links(pad).is_empty()
                 && let Some(format) = self.ask.tried(pad)?
+                && !self.serve_branches(depth, pad, format)?
             {
-                if !self.serve_branches(depth, pad, format)? {
-                    return Ok(false);
-                }
+                return Ok(false);
             }
         }
         Ok(true)

@@ -4,7 +4,7 @@
 
 use super::fixture::{Fixture, Pads, code, codes, format, up_to};
 use crate::media::topology::EntityFunction;
-use crate::media::{MbusCode, PadFormat, PadId, Setting, Wish, chains};
+use crate::media::{MbusCode, PadFormat, PadId, PadWish, Setting, Wish, chains};
 
 const MAX: (u32, u32) = (4096, 4096);
 const BAYER: [&str; 4] = ["SBGGR8_1X8", "SGBRG8_1X8", "SGRBG8_1X8", "SRGGB8_1X8"];
@@ -204,8 +204,16 @@ fn what_is_asked_of_a_pad_is_done_or_refused() {
     let sensor = pad(&fixture, "Sensor A", 0);
     let small = pad(&fixture, "Scaler", 1);
     let asked = vec![
-        (sensor, Some(code("SGBRG8_1X8")), Some((800, 600))),
-        (small, None, Some((400, 300))),
+        PadWish {
+            pad: sensor,
+            code: Some(code("SGBRG8_1X8")),
+            size: Some((800, 600)),
+        },
+        PadWish {
+            pad: small,
+            code: None,
+            size: Some((400, 300)),
+        },
     ];
     let plan = fixture.plan_wish(None, "RGB/YUV Capture", &wish(asked));
     let plan = plan.unwrap();
@@ -215,7 +223,11 @@ fn what_is_asked_of_a_pad_is_done_or_refused() {
 
     let mut fixture = vimc();
     let sink = pad(&fixture, "Debayer A", 0);
-    let asked = vec![(sink, Some(code("RGB888_1X24")), None)];
+    let asked = vec![PadWish {
+        pad: sink,
+        code: Some(code("RGB888_1X24")),
+        size: None,
+    }];
     let error = fixture
         .plan_wish(None, "RGB/YUV Capture", &wish(asked))
         .unwrap_err();
