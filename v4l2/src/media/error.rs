@@ -172,12 +172,6 @@ impl MediaError {
     /// Whether the device is gone.
     #[must_use]
     pub const fn is_gone(&self) -> bool {
-        match self {
-            Self::Device(error) => matches!(
-                error.errno(),
-                Some(dmaflow_core::Errno::ENODEV | dmaflow_core::Errno::ENXIO)
-            ),
-            _ => false,
-        }
+        matches!(self, Self::Device(error) if error.is_gone())
     }
 }
