@@ -153,7 +153,7 @@ fn camera_takes(heap: &Heap, size: (u32, u32), seen: bool) -> Result<(), StageEr
         format: Some(Format::XRGB8888),
         size: Some(size),
         rate: Rate::new(30, 1),
-        controls: Vec::new(),
+        ..V4l2SrcConfig::default()
     })
     .unwrap();
     let plan = camera.configure(Format::XRGB8888).unwrap();

@@ -27,7 +27,7 @@ fn graph() -> Topology {
 
 fn node(name: &str) -> PathBuf {
     let graph = graph();
-    let entity = graph.find(name).unwrap_or_else(|| panic!("no {name}"));
+    let entity = graph.find(name).expect(name);
     entity.node.as_ref().unwrap().path.clone()
 }
 
