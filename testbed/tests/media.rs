@@ -79,7 +79,9 @@ fn configured(config: V4l2SrcConfig) -> (V4l2Src, SourcePlan, String) {
     let asked = config.format.unwrap();
     let mut camera = V4l2Src::open(config).unwrap();
     assert!(camera.formats().unwrap().contains(&asked));
+    let size = Source::size(&mut camera).unwrap();
     let plan = camera.configure(asked).unwrap();
+    assert_eq!(size, Some((plan.layout.width(), plan.layout.height())));
     let choice = plan.choices.iter().find(|choice| choice.what == "media");
     let chosen = choice.expect("a choice about media").chosen.clone();
     (camera, plan, chosen)
@@ -192,6 +194,23 @@ fn vimc_without_any_set_up_gives_what_its_sensor_sees() {
     }
     assert_eq!(open_files(), files);
     buffers.assert_none_since();
+}
+
+#[test]
+fn without_a_size_the_sensors_is_taken() {
+    let Some(_board) = board("without_a_size_the_sensors_is_taken") else {
+        return;
+    };
+    // The node's own was left behind by whoever captured last.
+    let mut left = config("RGB/YUV Capture", format("BGR888"), (320, 240));
+    drop(configured(left.clone()));
+    left.size = None;
+    let (_camera, plan, chosen) = configured(left);
+    assert_eq!(
+        (plan.layout.width(), plan.layout.height()),
+        (640, 480),
+        "{chosen}"
+    );
 }
 
 #[test]

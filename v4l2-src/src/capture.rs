@@ -143,7 +143,12 @@ impl Source for V4l2Src {
         if self.config.size.is_some() {
             return Ok(self.config.size);
         }
-        Ok(Some(self.device.size(Direction::Capture)?))
+        let size = match &self.behind {
+            // What the node is set to says nothing of its sensor.
+            Some(behind) => behind.size().map_err(V4l2SrcError::from)?,
+            None => self.device.size(Direction::Capture)?,
+        };
+        Ok(Some(size))
     }
 
     fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {

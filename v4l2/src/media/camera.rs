@@ -128,6 +128,17 @@ impl MediaCamera {
         Ok(plans.into_iter().map(|plan| plan.pixel_format).collect())
     }
 
+    /// The size that it delivers where none is asked for: what the sensor is set to, and what
+    /// becomes of that on the way.
+    ///
+    /// # Errors
+    /// As [`MediaCamera::pixel_formats`].
+    pub fn size(&self) -> Result<(u32, u32), MediaError> {
+        let wish = self.wish(Vec::new(), None);
+        let plan = plan(&self.wanted, &self.chain, &wish, &mut self.devices())?;
+        Ok(plan.size)
+    }
+
     /// What to switch and set for it to deliver a pixel format in a size, or in the size that
     /// the sensor is set to. Nothing is set.
     ///
