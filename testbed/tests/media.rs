@@ -392,7 +392,7 @@ fn the_program_shows_the_graph_and_says_what_it_set_up() {
         }
     };
     let capture = node("RGB/YUV Capture").display().to_string();
-    for device in ["vimc", "platform:vimc.0", &capture] {
+    for device in ["vimc", "VIMC MDEV", &capture] {
         let text = said(&["media", device]);
         contains(
             &text,
