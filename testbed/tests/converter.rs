@@ -1,6 +1,8 @@
 //! The converter stage on vim2m, which works on the frames with the processor, as a driver.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "converter/multi_planar.rs"]
+mod multi_planar;
 #[path = "converter/pixels.rs"]
 mod pixels;
 #[path = "converter/refusals.rs"]
