@@ -21,7 +21,7 @@ use dmaflow_core::heap::Heap;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Source, Transform};
 use dmaflow_core::time::Rate;
-use dmaflow_testbed::{Board, DmaBufs, Modules, Run, dmaflow, open_files};
+use dmaflow_testbed::{Board, DmaBufs, Modules, Run, dmaflow, eventually, open_files};
 use dmaflow_v4l2::FrameSizes;
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 use pixels::{QUARTERS, assert_drawn, assert_made_of, draw};
@@ -357,6 +357,7 @@ fn a_stopper_wakes_who_waits_for_a_free_frame_or_for_the_device() {
         let mut line = Line::new(&heap, converter, format("BGR888"), Format::YUYV);
         for _run in 0..3 {
             let stopper = line.converter.start().unwrap();
+            let (input, output) = (line.input.clone(), line.output.clone());
             let made = thread::scope(|scope| {
                 let line = &mut line;
                 let waiting = scope.spawn(move || {
@@ -369,7 +370,11 @@ fn a_stopper_wakes_who_waits_for_a_free_frame_or_for_the_device() {
                     assert_eq!(line.input.free(), line.input.len(), "the input was let go");
                     made
                 });
-                thread::sleep(Duration::from_millis(300));
+                // All that can come out has, and one frame more went in.
+                let waits =
+                    || output.free() == output.len() - finished && input.free() < input.len();
+                eventually("frame in work with nothing to go on with", waits);
+                thread::sleep(Duration::from_millis(100));
                 assert!(!waiting.is_finished(), "there is nothing to wait for");
                 stopper.stop();
                 waiting.join().unwrap()
