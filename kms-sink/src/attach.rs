@@ -1,22 +1,23 @@
 //! Pools on a display: their framebuffers, and the way their frames are shown.
 
-use dmaflow_core::Errno;
+use dmaflow_core::caps::{Cap, Caps, MemoryNeeds, Set, Strides};
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, StageError};
 
-use crate::choice::{Candidate, Size, first_accepted, placements};
+use crate::choice::{Candidate, Place, Size, first_accepted, placements};
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
 use crate::framebuffer::check;
 use crate::imported::{Imported, Pools};
 use crate::mode::ModeInfo;
 use crate::output::Output;
-use crate::plane::Plane;
-use crate::props::Blob;
+use crate::plane::{Plane, PlaneRequest};
+use crate::props::{Blob, Target};
+use crate::refusals::{Refusals, reason};
 use crate::rgb::RgbBytes;
-use crate::scene::{Outlet, Scene, alike, look};
+use crate::scene::{Layer, Outlet, Scene, alike, look};
 use crate::writeback::{Verifier, WritebackTargets, pixels};
 
 /// Pools' framebuffers and the way they are shown, which is one for all of them.
@@ -24,14 +25,18 @@ use crate::writeback::{Verifier, WritebackTargets, pixels};
 pub(crate) struct Attached {
     pub(crate) pools: Pools,
     pub(crate) scene: Scene,
+    /// Where the framebuffer is set, also alone.
+    pub(crate) framebuffer: Target,
     pub(crate) verifier: Option<Verifier>,
     /// The screen's mode.
     pub(crate) mode: ModeInfo,
     /// Named by the scene's commits.
     _mode_blob: Blob,
-    /// The first pool's layout, which the way was chosen for, and the chosen plane's index.
+    /// The first pool's layout, which the way was chosen for.
     layout: Layout,
+    /// The chosen plane's index.
     plane: usize,
+    pub(crate) place: Place,
     choices: Vec<Choice>,
 }
 
@@ -47,26 +52,28 @@ impl Attached {
         let watch = match (config.verify, &output.writeback) {
             (Some(every), Some(connector)) => {
                 let targets = WritebackTargets::of(output, connector)?;
-                Some((every, targets, pixels(layout)?))
+                // Whether frames can be compared at all.
+                pixels(layout)?;
+                Some((every, targets))
             }
             _ => None,
         };
-        let planes = planes_for(output, config, layout)?;
+        let planes = planes_for(output, config.plane, config.verify.is_some(), layout)?;
         let imported = Imported::new(&output.card, output.label(), pool)?;
         let chosen = choose(output, config, layout, &planes, imported.sample())?;
-        let verifier = watch.map(|(every, targets, pixels)| {
-            let placement = &chosen.way.placement;
-            Verifier::new(output, every, targets, pixels, placement)
-        });
+        let (mode, plane) = (chosen.way.placement.mode, chosen.way.plane);
+        let verifier = watch.map(|(every, targets)| Verifier::new(output, every, targets, mode));
         let mut pools = Pools::default();
         pools.add(imported);
         Ok(Self {
             pools,
             verifier: verifier.transpose()?,
-            mode: output.mode_infos[chosen.way.placement.mode],
+            mode: output.mode_infos[mode],
             layout: layout.clone(),
-            plane: chosen.way.plane,
-            choices: chosen.choices(output, size(layout)),
+            plane,
+            place: chosen.way.place(Size::of(layout)),
+            framebuffer: output.planes[plane].framebuffer(&output.card)?,
+            choices: chosen.choices(output, Size::of(layout)),
             scene: chosen.scene,
             _mode_blob: chosen.mode,
         })
@@ -90,7 +97,7 @@ impl Attached {
         }
         let imported = Imported::new(card, output.label(), pool)?;
         self.scene
-            .test_with(output, imported.sample())
+            .test_with(output, self.framebuffer, imported.sample())
             .map_err(|error| KmsSinkError::NoWay {
                 card: card.label(),
                 picture: layout.to_string(),
@@ -107,26 +114,40 @@ impl Attached {
     }
 }
 
-/// The formats that a configuration lets an output show, RGB first.
-pub(crate) fn formats(output: &Output, config: &KmsSinkConfig) -> Vec<Format> {
+/// The formats that an output shows on planes that are meant, RGB first; `verify` leaves those
+/// that can be compared.
+pub(crate) fn formats(output: &Output, plane: Option<PlaneRequest>, verify: bool) -> Vec<Format> {
     let planes = output.planes.iter();
-    let planes = planes.filter(|plane| plane.answers_to(config.plane));
+    let planes = planes.filter(|known| known.answers_to(plane));
     let taken: Vec<_> = planes.flat_map(Plane::formats).collect();
     Format::all()
         .filter(|format| taken.contains(format))
-        .filter(|&format| config.verify.is_none() || RgbBytes::of(format).is_some())
+        .filter(|&format| !verify || RgbBytes::of(format).is_some())
         .collect()
 }
 
+/// What an output shows on planes that are meant. Displays divide strides or round them up
+/// without looking: see [`check`].
+pub(crate) fn caps(output: &Output, plane: Option<PlaneRequest>, verify: bool) -> Caps {
+    Caps(vec![Cap {
+        formats: Set::Of(formats(output, plane, verify)),
+        strides: Strides::padded(4, u32::MAX),
+        whole_pixels: true,
+        memory: MemoryNeeds::of(true),
+        ..Cap::any()
+    }])
+}
+
 /// The planes that may show such frames, by index, best first.
-fn planes_for(
+pub(crate) fn planes_for(
     output: &Output,
-    config: &KmsSinkConfig,
+    request: Option<PlaneRequest>,
+    verify: bool,
     layout: &Layout,
 ) -> Result<Vec<usize>, KmsSinkError> {
     let takes = |&index: &usize| {
         let plane = &output.planes[index];
-        plane.answers_to(config.plane) && plane.takes(layout.format(), layout.modifier())
+        plane.answers_to(request) && plane.takes(layout.format(), layout.modifier())
     };
     let found: Vec<_> = (0..output.planes.len()).filter(takes).collect();
     if found.is_empty() {
@@ -134,7 +155,7 @@ fn planes_for(
             card: output.card.label(),
             format: layout.format(),
             modifier: layout.modifier().to_string(),
-            taken: formats(output, config)
+            taken: formats(output, request, verify)
                 .iter()
                 .map(Format::to_string)
                 .collect(),
@@ -155,25 +176,15 @@ impl Chosen {
     /// What was chosen, for people.
     fn choices(&self, output: &Output, picture: Size) -> Vec<Choice> {
         let placement = self.way.placement;
-        let mode = output.mode_infos[placement.mode];
-        let preferred = if mode.preferred { " (preferred)" } else { "" };
         let plane = &output.planes[self.way.plane];
         let mut choices = vec![
-            Choice {
-                what: "mode",
-                chosen: format!("{mode}{preferred}"),
-            },
+            output.mode_infos[placement.mode].choice(),
             Choice {
                 what: "plane",
                 chosen: format!("{plane}, {}", placement.at.describe(picture)),
             },
         ];
-        if self.outlet == Outlet::Writeback {
-            choices.push(Choice {
-                what: "verification",
-                chosen: "with the screen dark, as the driver cannot do both".to_owned(),
-            });
-        }
+        choices.extend(self.outlet.choice());
         choices
     }
 }
@@ -186,7 +197,7 @@ fn choose(
     planes: &[usize],
     framebuffer: u64,
 ) -> Result<Chosen, KmsSinkError> {
-    let picture = size(layout);
+    let picture = Size::of(layout);
     let scaling = config.verify.is_none();
     let ways = placements(&output.mode_infos, config.mode, picture, scaling);
     if ways.is_empty() {
@@ -195,15 +206,18 @@ fn choose(
             mode: config.mode.to_string(),
         });
     }
-    let outlets: &[_] = match output.writeback {
-        Some(_) => &[Outlet::Screen, Outlet::Writeback],
-        None => &[Outlet::Screen],
-    };
     let mut refusals = Refusals::default();
-    for &outlet in outlets {
+    for &outlet in Outlet::of(output) {
         let test = |way: &Candidate| {
             let mode = Blob::from_mode(&output.card, &output.modes[way.placement.mode])?;
-            let mut scene = Scene::new(output, outlet, way, layout, mode.id(), framebuffer)?;
+            let layer = Layer {
+                plane: way.plane,
+                layout,
+                framebuffer,
+                place: way.place(picture),
+                zpos: None,
+            };
+            let mut scene = Scene::new(output, outlet, mode.id(), &[layer])?;
             scene.test(output).map(|()| (scene, mode))
         };
         let refused = match first_accepted(&ways, planes, test) {
@@ -226,76 +240,7 @@ fn choose(
     Err(KmsSinkError::NoWay {
         card: output.card.label(),
         picture: layout.to_string(),
-        attempts: refusals.attempts,
+        attempts: refusals.attempts(),
         refusals: refusals.in_short(),
     })
-}
-
-/// Why a test was refused, in short.
-fn reason(error: &KmsSinkError) -> String {
-    match error {
-        KmsSinkError::Commit {
-            source: Errno::ERANGE,
-            ..
-        } => "cannot scale so".to_owned(),
-        KmsSinkError::Commit { source, .. } => format!("{source:?}"),
-        other => other.to_string(),
-    }
-}
-
-/// Refusals in the order they came, those for the same reason as one.
-#[derive(Debug, Default)]
-struct Refusals {
-    attempts: usize,
-    /// The way, the reason, and how many planes gave it.
-    reasons: Vec<(String, String, usize)>,
-}
-
-impl Refusals {
-    fn add(&mut self, way: String, error: &KmsSinkError) {
-        let reason = reason(error);
-        self.attempts += 1;
-        match self.reasons.last_mut() {
-            Some((last, same, planes)) if *last == way && *same == reason => *planes += 1,
-            _ => self.reasons.push((way, reason, 1)),
-        }
-    }
-
-    /// The first few, for people.
-    fn in_short(&self) -> Vec<String> {
-        let short = |(way, reason, planes): &(String, String, usize)| match planes {
-            1 => format!("{way}: {reason}"),
-            planes => format!("{way}: {reason}, {planes} planes"),
-        };
-        self.reasons.iter().take(4).map(short).collect()
-    }
-}
-
-fn size(layout: &Layout) -> Size {
-    Size {
-        width: layout.width(),
-        height: layout.height(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn planes_that_refuse_alike_are_told_once() {
-        let refused = |source| KmsSinkError::Commit {
-            card: String::new(),
-            what: "a test",
-            source,
-        };
-        let mut refusals = Refusals::default();
-        for _plane in 0..9 {
-            refusals.add("scaled".to_owned(), &refused(Errno::ERANGE));
-        }
-        refusals.add("centred".to_owned(), &refused(Errno::EINVAL));
-        assert_eq!(refusals.attempts, 10);
-        let expected = ["scaled: cannot scale so, 9 planes", "centred: EINVAL"];
-        assert_eq!(refusals.in_short(), expected);
-    }
 }

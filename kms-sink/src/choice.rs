@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use dmaflow_core::layout::Layout;
+
 use crate::mode::{ModeInfo, ModeRequest, asked_for, preferred};
 
 /// A picture's or a mode's size in pixels.
@@ -11,12 +13,47 @@ pub(crate) struct Size {
     pub(crate) height: u32,
 }
 
-/// A part of a screen in pixels.
+/// A part of a screen or of a picture, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rect {
+    /// Pixels from the left edge.
+    pub x: u32,
+    /// Rows from the upper edge.
+    pub y: u32,
+    /// Pixels a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+/// Which part of a picture is shown where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rect {
-    pub(crate) x: u32,
-    pub(crate) y: u32,
-    pub(crate) size: Size,
+pub(crate) struct Place {
+    pub(crate) source: Rect,
+    pub(crate) at: Rect,
+}
+
+impl Place {
+    /// All of a picture.
+    pub(crate) const fn of_whole(picture: Size, at: Rect) -> Self {
+        Self {
+            source: Rect::whole(picture),
+            at,
+        }
+    }
+
+    /// What a screen shows of a picture of this size, for people.
+    pub(crate) fn describe(&self, picture: Size) -> String {
+        if self.source.size() == picture {
+            self.at.describe(picture)
+        } else {
+            format!(
+                "{} of {picture}, {}",
+                self.source,
+                self.at.describe(self.source.size())
+            )
+        }
+    }
 }
 
 /// A mode, by its index, and where in it the picture goes.
@@ -34,27 +71,75 @@ pub(crate) struct Candidate {
     pub(crate) plane: usize,
 }
 
+impl Size {
+    /// The size of a layout's pictures.
+    pub(crate) fn of(layout: &Layout) -> Self {
+        Self {
+            width: layout.width(),
+            height: layout.height(),
+        }
+    }
+
+    pub(crate) fn area(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+impl Candidate {
+    /// All of a picture of this size, where it goes.
+    pub(crate) const fn place(&self, picture: Size) -> Place {
+        Place::of_whole(picture, self.placement.at)
+    }
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{}", self.width, self.height)
     }
 }
 
+impl fmt::Display for Rect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {},{}", self.size(), self.x, self.y)
+    }
+}
+
 impl Rect {
-    /// The picture in its own size in the middle of a mode; `None` where it does not fit.
+    /// All of something of this size.
+    pub(crate) const fn whole(size: Size) -> Self {
+        Self {
+            x: 0,
+            y: 0,
+            width: size.width,
+            height: size.height,
+        }
+    }
+
+    pub(crate) const fn size(&self) -> Size {
+        Size {
+            width: self.width,
+            height: self.height,
+        }
+    }
+
+    pub(crate) fn contains(&self, x: u32, y: u32) -> bool {
+        x.wrapping_sub(self.x) < self.width && y.wrapping_sub(self.y) < self.height
+    }
+
+    /// The picture in its own size in the middle of some room; `None` where it does not fit.
     ///
     /// The corner is even, since formats with subsampled chroma can start on even pixels only.
-    fn centred(picture: Size, mode: &ModeInfo) -> Option<Self> {
+    pub(crate) fn centred(picture: Size, room: Size) -> Option<Self> {
         let middle = |all: u32, part: u32| Some((all.checked_sub(part)? / 2) & !1);
         Some(Self {
-            x: middle(mode.width, picture.width)?,
-            y: middle(mode.height, picture.height)?,
-            size: picture,
+            x: middle(room.width, picture.width)?,
+            y: middle(room.height, picture.height)?,
+            ..Self::whole(picture)
         })
     }
 
-    /// The picture as large as a mode allows with its sides in proportion.
-    fn fitted(picture: Size, mode: &ModeInfo) -> Option<Self> {
+    /// The picture as large as the room allows with its sides in proportion.
+    pub(crate) fn fitted(picture: Size, room: Size) -> Option<Self> {
         let scale = |side: u32, other: u32, by: u32| {
             let scaled = u64::from(side) * u64::from(other) / u64::from(by);
             match u32::try_from(scaled) {
@@ -63,30 +148,40 @@ impl Rect {
                 Err(_too_large) => u32::MAX,
             }
         };
-        let width = scale(picture.width, mode.height, picture.height);
-        let size = if width <= mode.width {
+        let width = scale(picture.width, room.height, picture.height);
+        let size = if width <= room.width {
             Size {
                 width,
-                height: mode.height,
+                height: room.height,
             }
         } else {
             Size {
-                width: mode.width,
-                height: scale(picture.height, mode.width, picture.width),
+                width: room.width,
+                height: scale(picture.height, room.width, picture.width),
             }
         };
-        Self::centred(size, mode)
+        Self::centred(size, room)
     }
 
     /// What a screen shows of a picture of this size, for people.
     pub(crate) fn describe(&self, picture: Size) -> String {
-        let Self { x, y, size } = self;
-        if *size == picture {
-            format!("unscaled {size} at {x},{y}")
+        if self.size() == picture {
+            format!("unscaled {self}")
         } else {
-            format!("scaled from {picture} to {size} at {x},{y}")
+            format!("scaled from {picture} to {self}")
         }
     }
+}
+
+/// The modes a request allows, best first: where any will do, the preferred one, then the
+/// smaller before the larger.
+pub(crate) fn modes_in_order(modes: &[ModeInfo], request: ModeRequest) -> Vec<usize> {
+    let mut asked = asked_for(modes, request);
+    if request == ModeRequest::Auto {
+        let best = preferred(modes);
+        asked.sort_by_key(|&mode| (Some(mode) != best, modes[mode].size().area()));
+    }
+    asked
 }
 
 /// The modes a request allows with the places for a picture in them, best first.
@@ -98,18 +193,15 @@ pub(crate) fn placements(
     picture: Size,
     scaling: bool,
 ) -> Vec<Placement> {
-    let fitted = |mode: usize| (mode, Rect::fitted(picture, &modes[mode]));
-    let centred = |mode: usize| (mode, Rect::centred(picture, &modes[mode]));
+    let fitted = |mode: usize| (mode, Rect::fitted(picture, modes[mode].size()));
+    let centred = |mode: usize| (mode, Rect::centred(picture, modes[mode].size()));
     let asked = asked_for(modes, request);
     let both = |mode: usize| [fitted(mode), centred(mode)];
     let ways: Vec<_> = match request {
         ModeRequest::Auto => {
-            let same = |&mode: &usize| {
-                (modes[mode].width, modes[mode].height) == (picture.width, picture.height)
-            };
+            let same = |&mode: &usize| modes[mode].size() == picture;
             let mut by_area = asked.clone();
-            by_area
-                .sort_by_key(|&mode| u64::from(modes[mode].width) * u64::from(modes[mode].height));
+            by_area.sort_by_key(|&mode| modes[mode].size().area());
             let best = preferred(modes).into_iter().flat_map(both);
             let exact = asked.into_iter().filter(same).map(centred);
             best.chain(exact)
@@ -122,7 +214,7 @@ pub(crate) fn placements(
     for (mode, at) in ways {
         let Some(at) = at else { continue };
         let placement = Placement { mode, at };
-        if (scaling || at.size == picture) && !placements.contains(&placement) {
+        if (scaling || at.size() == picture) && !placements.contains(&placement) {
             placements.push(placement);
         }
     }
@@ -183,7 +275,7 @@ mod tests {
     }
 
     fn unscaled_only(candidate: &Candidate) -> Result<(), Errno> {
-        match candidate.placement.at.size == PICTURE {
+        match candidate.placement.at.size() == PICTURE {
             true => Ok(()),
             false => Err(Errno::ERANGE),
         }
@@ -194,7 +286,7 @@ mod tests {
         let found = placements(&modes(), ModeRequest::Auto, PICTURE, true);
         let order: Vec<_> = found.iter().map(|way| way.mode).collect();
         assert_eq!(order, [3, 2, 1, 0]);
-        assert_eq!(found[0].at.size, size(1024, 576));
+        assert_eq!(found[0].at.size(), size(1024, 576));
         assert_eq!((found[0].at.x, found[0].at.y), (0, 96));
         assert_eq!((found[2].at.x, found[2].at.y), (320, 180));
     }
@@ -226,7 +318,7 @@ mod tests {
     #[test]
     fn without_scaling_only_places_of_the_pictures_size_are_left() {
         let found = placements(&modes(), ModeRequest::Auto, PICTURE, false);
-        assert!(found.iter().all(|way| way.at.size == PICTURE));
+        assert!(found.iter().all(|way| way.at.size() == PICTURE));
         assert_eq!(found.len(), 3);
         let sized = "640x480".parse().unwrap();
         assert!(placements(&modes(), sized, PICTURE, false).is_empty());
@@ -242,8 +334,8 @@ mod tests {
 
     #[test]
     fn tall_pictures_get_bars_at_the_sides() {
-        let at = Rect::fitted(size(480, 640), &mode(1920, 1080, true)).unwrap();
-        assert_eq!(at.size, size(810, 1080));
+        let at = Rect::fitted(size(480, 640), size(1920, 1080)).unwrap();
+        assert_eq!(at.size(), size(810, 1080));
         assert_eq!(at.x, 554);
         assert_eq!(
             at.describe(size(480, 640)),

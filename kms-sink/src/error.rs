@@ -7,6 +7,7 @@ use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::StageError;
 
+use crate::choice::Rect;
 use crate::compare::Difference;
 
 /// Why a display cannot be used, or no longer.
@@ -230,6 +231,61 @@ pub enum KmsSinkError {
         /// What the first pool's frames are.
         shown: String,
     },
+    /// Something about one of several inputs.
+    #[error("input `{input}`")]
+    Input {
+        /// The input's name.
+        input: String,
+        /// What it is.
+        source: Box<KmsSinkError>,
+    },
+    /// There is no such input.
+    #[error("there is no input {asked} among {inputs}")]
+    NoInput {
+        /// Which one was meant, counted from 0.
+        asked: usize,
+        /// How many there are.
+        inputs: usize,
+    },
+    /// A screen shared by nobody.
+    #[error("there are no inputs to share the screen: name one at least")]
+    NoInputs,
+    /// An input without a pool has no picture to find a place for.
+    #[error("no pool was attached before the screen was arranged")]
+    NoPool,
+    /// Frames came before it was known where to show them.
+    #[error("frames came before the screen was arranged")]
+    NotArranged,
+    /// Each input needs a plane of its own.
+    #[error(
+        "{device} has no plane for each of {} inputs: {}; its planes are {}: show fewer inputs, \
+         give them other formats, or use a display with more planes",
+        inputs.len(), inputs.join("; "), planes.join(", ")
+    )]
+    TooFewPlanes {
+        /// Connector, driver and node.
+        device: String,
+        /// Each input with the planes it may have.
+        inputs: Vec<String>,
+        /// All planes of the display.
+        planes: Vec<String>,
+    },
+    /// Where inputs lie by hand each must say so.
+    #[error("it is not said where on the screen it lies: set `at`, or choose another arrangement")]
+    NoPlace,
+    /// The place is not on the screen, or is none.
+    #[error(
+        "its place, {at}, does not lie in any mode {mode}: choose another place or a larger mode"
+    )]
+    Outside {
+        /// The place.
+        at: Rect,
+        /// The mode asked for.
+        mode: String,
+    },
+    /// A plane that should lie above another cannot.
+    #[error("these planes cannot lie one above the other in this order")]
+    PlaneOrder,
     /// A frame came before its pool.
     #[error("a frame came before its pool was attached")]
     NotAttached,
@@ -330,6 +386,19 @@ pub enum KmsSinkError {
         /// The first of them.
         first: Difference,
     },
+}
+
+impl KmsSinkError {
+    /// The same, said of one of several inputs; that the card is gone is so for all.
+    pub(crate) fn of_input(self, input: &str) -> Self {
+        match self {
+            gone @ Self::Gone { .. } => gone,
+            error => Self::Input {
+                input: input.to_owned(),
+                source: Box::new(error),
+            },
+        }
+    }
 }
 
 impl From<KmsSinkError> for StageError {

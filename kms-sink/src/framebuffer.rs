@@ -10,10 +10,9 @@ use dmaflow_core::heap::{Heap, HeapBuffer};
 use dmaflow_core::layout::{Layout, MAX_PLANES, Modifier};
 use dmaflow_core::stage::StageError;
 use drm::DriverCapability;
-use drm::control::Device;
 use drm_ffi::{DRM_MODE_FB_MODIFIERS, gem, mode};
 
-use crate::card::{Card, errno, retry};
+use crate::card::{Card, retry};
 use crate::error::KmsSinkError;
 use refusal::{Made, refusal};
 
@@ -166,37 +165,6 @@ fn check_layout(layout: &Layout) -> Result<(), KmsSinkError> {
         }
     }
     Ok(())
-}
-
-/// A buffer of the card's own that the CPU can see, destroyed when dropped.
-#[derive(Debug)]
-pub(crate) struct Dumb {
-    card: Arc<Card>,
-    /// There until `Drop` runs.
-    pub(crate) buffer: drm::control::dumbbuffer::DumbBuffer,
-}
-
-impl Dumb {
-    /// Makes an XRGB8888 buffer.
-    #[doc(alias = "DRM_IOCTL_MODE_CREATE_DUMB")]
-    pub(crate) fn new(card: &Arc<Card>, width: u32, height: u32) -> Result<Self, Errno> {
-        let format = drm::buffer::DrmFourcc::Xrgb8888;
-        let buffer = card
-            .create_dumb_buffer((width, height), format, 32)
-            .map_err(|error| errno(&error))?;
-        Ok(Self {
-            card: Arc::clone(card),
-            buffer,
-        })
-    }
-}
-
-impl Drop for Dumb {
-    fn drop(&mut self) {
-        if let Err(error) = self.card.destroy_dumb_buffer(self.buffer) {
-            tracing::warn!(%error, "cannot free the writeback buffer");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -69,4 +69,9 @@ impl Pools {
         let imported = self.0.iter().find(|imported| imported.pool == pool)?;
         Some(imported.framebuffers.get(frame.slot())?.id())
     }
+
+    /// A framebuffer of the first pool, to test with.
+    pub(crate) fn sample(&self) -> Option<u64> {
+        self.0.first().map(Imported::sample)
+    }
 }

@@ -16,6 +16,7 @@
 //! ```
 
 mod attach;
+mod canvas;
 mod card;
 mod choice;
 mod compare;
@@ -26,23 +27,28 @@ mod flip;
 mod framebuffer;
 pub mod heaps;
 mod imported;
+mod mixer;
 mod mode;
 mod null;
 mod output;
 mod picture;
 mod plane;
 mod props;
+mod refusals;
 mod rgb;
 mod scene;
+mod screen;
 mod sink;
 mod state;
 mod sys;
 mod writeback;
 
+pub use choice::Rect;
 pub use compare::Difference;
 pub use config::KmsSinkConfig;
 pub use displays::{CardDetails, CardInfo, ConnectorInfo, PlaneInfo, displays};
 pub use error::KmsSinkError;
+pub use mixer::{Arrangement, KmsInputConfig, KmsMixer, KmsMixerConfig, NotAnArrangement};
 pub use mode::{ModeInfo, ModeRequest, NotAMode};
 pub use null::NullSink;
 pub use picture::{PictureError, PictureSink, PictureSinkConfig};

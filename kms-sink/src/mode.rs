@@ -4,8 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use dmaflow_core::stage::Choice;
 use dmaflow_core::time::Rate;
 use drm::control::{Mode, ModeFlags, ModeTypeFlags};
+
+use crate::choice::Size;
 
 /// Which mode a screen is to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +107,22 @@ impl ModeInfo {
             refresh_millihertz: refresh(mode),
             preferred: mode.mode_type().contains(ModeTypeFlags::PREFERRED),
         })
+    }
+
+    pub(crate) const fn size(&self) -> Size {
+        Size {
+            width: self.width,
+            height: self.height,
+        }
+    }
+
+    /// For people: that it was chosen.
+    pub(crate) fn choice(&self) -> Choice {
+        let preferred = if self.preferred { " (preferred)" } else { "" };
+        Choice {
+            what: "mode",
+            chosen: format!("{self}{preferred}"),
+        }
     }
 
     /// From one refresh of the screen to the next.

@@ -7,11 +7,22 @@ use drm::control::connector::{Info, Interface, State};
 use drm::control::{Device, Mode, ResourceHandles, connector, crtc};
 
 use crate::card::{Card, Opened, is_node, nodes};
-use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
-use crate::mode::{ModeInfo, asked_for, nearest};
-use crate::plane::{Plane, planes};
+use crate::mode::{ModeInfo, ModeRequest, asked_for, nearest};
+use crate::plane::{Plane, PlaneRequest, planes};
 use crate::props::Properties;
+
+/// Which output somebody wants, and what they want to do with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'w> {
+    pub(crate) card: Option<&'w str>,
+    pub(crate) connector: Option<&'w str>,
+    pub(crate) mode: ModeRequest,
+    /// Planes that must be there.
+    pub(crate) planes: &'w [PlaneRequest],
+    /// Whether what is shown is to be written back.
+    pub(crate) writeback: bool,
+}
 
 /// A way out of a card: nothing is changed yet, but the card is under our control.
 #[derive(Debug)]
@@ -33,12 +44,12 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Opens the first output that a configuration means and that can be used.
-    pub(crate) fn open(config: &KmsSinkConfig) -> Result<Self, KmsSinkError> {
+    /// Opens the first output that is meant and that can be used.
+    pub(crate) fn open(wanted: Wanted<'_>) -> Result<Self, KmsSinkError> {
         let mut found = Vec::new();
         let mut refusals = Vec::new();
         for node in nodes() {
-            let selector = config.card.as_deref();
+            let selector = wanted.card;
             if selector
                 .is_some_and(|selector| selector.starts_with('/') && !is_node(selector, &node))
             {
@@ -49,18 +60,18 @@ impl Output {
                 Ok(card) if selector.is_some_and(|selector| !card.answers_to(selector)) => {
                     found.push(card.label());
                 }
-                Ok(card) => match Self::on(card, config) {
+                Ok(card) => match Self::on(card, wanted) {
                     Ok(output) => return Ok(output),
                     Err(error) => refusals.push(error),
                 },
                 Err(error) => refusals.push(error),
             }
         }
-        match (refusals.len(), &config.card) {
+        match (refusals.len(), wanted.card) {
             (0, None) => Err(KmsSinkError::NoCards),
             (0, Some(_)) if found.is_empty() => Err(KmsSinkError::NoCards),
             (0, Some(asked)) => Err(KmsSinkError::UnknownCard {
-                asked: asked.clone(),
+                asked: asked.to_owned(),
                 found,
             }),
             (1, _) => Err(refusals.remove(0)),
@@ -68,12 +79,12 @@ impl Output {
         }
     }
 
-    fn on(card: Opened, config: &KmsSinkConfig) -> Result<Self, KmsSinkError> {
+    fn on(card: Opened, wanted: Wanted<'_>) -> Result<Self, KmsSinkError> {
         let card = card.into_atomic()?;
         card.master()?;
         let resources = card.asked("the connectors", card.resource_handles())?;
         let connectors = connectors(&card, &resources)?;
-        let screen = find_screen(&card, &connectors, config.connector.as_deref())?;
+        let screen = find_screen(&card, &connectors, wanted.connector)?;
         let name = screen.to_string();
 
         let (modes, mode_infos): (Vec<_>, Vec<_>) = screen
@@ -81,11 +92,11 @@ impl Output {
             .iter()
             .filter_map(|mode| Some((*mode, ModeInfo::of(mode)?)))
             .unzip();
-        if asked_for(&mode_infos, config.mode).is_empty() {
+        if asked_for(&mode_infos, wanted.mode).is_empty() {
             return Err(KmsSinkError::NoMode {
                 connector: name,
-                asked: config.mode.to_string(),
-                nearest: nearest(&mode_infos, config.mode),
+                asked: wanted.mode.to_string(),
+                nearest: nearest(&mode_infos, wanted.mode),
             });
         }
 
@@ -100,7 +111,7 @@ impl Output {
             connector: name.clone(),
             card: card.label(),
         };
-        let (crtc, writeback) = if config.verify.is_some() {
+        let (crtc, writeback) = if wanted.writeback {
             let watched = find_writeback(&card, &resources, &connectors, &free)?;
             let (crtc, handle) = watched.ok_or_else(|| KmsSinkError::NoWriteback {
                 connector: name.clone(),
@@ -117,9 +128,11 @@ impl Output {
         };
         let mut planes = planes(&card)?;
         planes.retain(shown_by);
-        if let Some(asked) = config.plane
-            && !planes.iter().any(|plane| plane.answers_to(Some(asked)))
-        {
+        let missing = |asked: &&PlaneRequest| {
+            let mut planes = planes.iter();
+            !planes.any(|plane| plane.answers_to(Some(**asked)))
+        };
+        if let Some(asked) = wanted.planes.iter().find(missing) {
             return Err(KmsSinkError::UnknownPlane {
                 connector: name,
                 asked: asked.to_string(),

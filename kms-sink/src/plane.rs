@@ -10,7 +10,7 @@ use drm::control::{Device, plane};
 
 use crate::card::Card;
 use crate::error::KmsSinkError;
-use crate::props::Properties;
+use crate::props::{Properties, Target};
 
 /// Which plane is to show the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,11 @@ impl Plane {
             properties,
             takes,
         })
+    }
+
+    /// Where its framebuffer is set.
+    pub(crate) fn framebuffer(&self, card: &Card) -> Result<Target, KmsSinkError> {
+        self.properties.target(card, "FB_ID")
     }
 
     /// Whether it takes such frames, by its own word.

@@ -44,6 +44,8 @@ struct Property {
     settable: bool,
     /// The names of the values, where they have names.
     values: Vec<(String, u64)>,
+    /// The lowest and the highest value, where they are numbers.
+    range: Option<(u64, u64)>,
 }
 
 /// The properties of one object, with the values they had when they were read.
@@ -68,6 +70,7 @@ impl Properties {
                     blob: matches!(info.value_type(), ValueType::Blob),
                     settable: info.mutable(),
                     values: names(&info.value_type()),
+                    range: range(&info.value_type()),
                 })
             })
             .collect::<Result<_, KmsSinkError>>()?;
@@ -117,6 +120,11 @@ impl Properties {
         })
     }
 
+    /// Where to set a property that is a number, and within what.
+    pub(crate) fn ranged(&self, name: &str) -> Option<(Target, (u64, u64))> {
+        Some((self.optional(name)?, self.get(name)?.range?))
+    }
+
     /// Where and what to set for a property to have a value of this name.
     pub(crate) fn named(&self, name: &str, value: &str) -> Option<(Target, u64)> {
         let values = &self.get(name)?.values;
@@ -134,6 +142,13 @@ fn names(kind: &ValueType) -> Vec<(String, u64)> {
         .iter()
         .map(|value| (value.name().to_string_lossy().into_owned(), value.value()))
         .collect()
+}
+
+fn range(kind: &ValueType) -> Option<(u64, u64)> {
+    match *kind {
+        ValueType::UnsignedRange(lowest, highest) => Some((lowest, highest)),
+        _ => None,
+    }
 }
 
 /// What a commit may do.
@@ -154,6 +169,24 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Has room for so many values, so that adding them allocates nothing.
+    pub(crate) fn with_capacity(values: usize) -> Self {
+        Self {
+            objects: Vec::with_capacity(values),
+            counts: Vec::with_capacity(values),
+            properties: Vec::with_capacity(values),
+            values: Vec::with_capacity(values),
+        }
+    }
+
+    /// Takes all values out; their room stays.
+    pub(crate) fn clear(&mut self) {
+        self.objects.clear();
+        self.counts.clear();
+        self.properties.clear();
+        self.values.clear();
+    }
+
     /// Adds a value; the kernel lets an object occur more than once, and the last value counts.
     pub(crate) fn set(&mut self, target: Target, value: u64) {
         self.objects.push(target.object);

@@ -2,20 +2,30 @@
 
 use dmaflow_core::format::{Colour, Encoding, Family, Range};
 use dmaflow_core::layout::Layout;
+use dmaflow_core::stage::Choice;
 
-use crate::choice::{Candidate, Rect};
+use crate::choice::Place;
 use crate::error::KmsSinkError;
 use crate::output::Output;
 use crate::plane::Plane;
 use crate::props::{Properties, Request, Target, flags};
 
-/// The commits that show frames of one layout in one way.
+/// The commit that shows pictures on planes, from whatever there was before.
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
-    /// Sets everything, from whatever there was before.
     pub(crate) modeset: Request,
-    /// Where the framebuffer is set, also alone.
-    pub(crate) framebuffer: Target,
+}
+
+/// One plane's picture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layer<'l> {
+    /// The plane's index.
+    pub(crate) plane: usize,
+    pub(crate) layout: &'l Layout,
+    pub(crate) framebuffer: u64,
+    pub(crate) place: Place,
+    /// How far up it lies, where that is to be set.
+    pub(crate) zpos: Option<u64>,
 }
 
 /// Where a CRTC's picture goes.
@@ -28,25 +38,41 @@ pub(crate) enum Outlet {
     Writeback,
 }
 
+impl Outlet {
+    /// Those to try, best first.
+    pub(crate) fn of(output: &Output) -> &'static [Self] {
+        match output.writeback {
+            Some(_) => &[Self::Screen, Self::Writeback],
+            None => &[Self::Screen],
+        }
+    }
+
+    /// What there is to say of it.
+    pub(crate) fn choice(self) -> Option<Choice> {
+        (self == Self::Writeback).then(|| Choice {
+            what: "verification",
+            chosen: "with the screen dark, as the driver cannot do both".to_owned(),
+        })
+    }
+}
+
 impl Scene {
     pub(crate) fn new(
         output: &Output,
         outlet: Outlet,
-        candidate: &Candidate,
-        layout: &Layout,
         mode_blob: u64,
-        framebuffer: u64,
+        layers: &[Layer<'_>],
     ) -> Result<Self, KmsSinkError> {
         let card = &output.card;
         let crtc = u64::from(output.crtc.object());
-        let plane = &output.planes[candidate.plane];
         let mut modeset = Request::default();
 
         for other in on_crtc(&output.others, crtc) {
             modeset.set(other.target(card, "CRTC_ID")?, 0);
         }
-        let other_planes = output.planes.iter().filter(|other| other.id != plane.id);
-        for other in on_crtc(other_planes.map(|plane| &plane.properties), crtc) {
+        let used = |index: &usize| layers.iter().any(|layer| layer.plane == *index);
+        let unused = (0..output.planes.len()).filter(|index| !used(index));
+        for other in on_crtc(unused.map(|index| &output.planes[index].properties), crtc) {
             switch_off(&mut modeset, output, other)?;
         }
         modeset.set(output.crtc.target(card, "MODE_ID")?, mode_blob);
@@ -61,16 +87,10 @@ impl Scene {
         if let Some(writeback) = &output.writeback {
             modeset.set(writeback.target(card, "CRTC_ID")?, crtc);
         }
-        let framebuffer_target = plane.properties.target(card, "FB_ID")?;
-        modeset.set(framebuffer_target, framebuffer);
-        modeset.set(plane.properties.target(card, "CRTC_ID")?, crtc);
-        place(&mut modeset, output, plane, layout, &candidate.placement.at)?;
-        set_look(&mut modeset, plane, layout);
-
-        Ok(Self {
-            modeset,
-            framebuffer: framebuffer_target,
-        })
+        for layer in layers {
+            put(&mut modeset, output, crtc, layer)?;
+        }
+        Ok(Self { modeset })
     }
 
     /// Whether the driver takes it.
@@ -81,9 +101,14 @@ impl Scene {
     }
 
     /// Whether the driver takes it with another framebuffer, which changes nothing here.
-    pub(crate) fn test_with(&self, output: &Output, framebuffer: u64) -> Result<(), KmsSinkError> {
+    pub(crate) fn test_with(
+        &self,
+        output: &Output,
+        target: Target,
+        framebuffer: u64,
+    ) -> Result<(), KmsSinkError> {
         let mut other = self.clone();
-        other.modeset.set(self.framebuffer, framebuffer);
+        other.modeset.set(target, framebuffer);
         other.test(output)
     }
 }
@@ -131,28 +156,36 @@ fn switch_off(
     Ok(())
 }
 
-fn place(
+/// Puts a picture on its plane.
+fn put(
     request: &mut Request,
     output: &Output,
-    plane: &Plane,
-    layout: &Layout,
-    at: &Rect,
+    crtc: u64,
+    layer: &Layer<'_>,
 ) -> Result<(), KmsSinkError> {
     // The source is counted in 1/65536 of a pixel.
     let fixed = |pixels: u32| u64::from(pixels) << 16;
+    let plane = &output.planes[layer.plane];
+    let Place { source, at } = layer.place;
     let values = [
-        ("SRC_X", 0),
-        ("SRC_Y", 0),
-        ("SRC_W", fixed(layout.width())),
-        ("SRC_H", fixed(layout.height())),
+        ("FB_ID", layer.framebuffer),
+        ("CRTC_ID", crtc),
+        ("SRC_X", fixed(source.x)),
+        ("SRC_Y", fixed(source.y)),
+        ("SRC_W", fixed(source.width)),
+        ("SRC_H", fixed(source.height)),
         ("CRTC_X", at.x.into()),
         ("CRTC_Y", at.y.into()),
-        ("CRTC_W", at.size.width.into()),
-        ("CRTC_H", at.size.height.into()),
+        ("CRTC_W", at.width.into()),
+        ("CRTC_H", at.height.into()),
     ];
     for (name, value) in values {
         request.set(plane.properties.target(&output.card, name)?, value);
     }
+    if let (Some(zpos), Some(target)) = (layer.zpos, plane.properties.optional("zpos")) {
+        request.set(target, zpos);
+    }
+    set_look(request, plane, layer.layout);
     Ok(())
 }
 

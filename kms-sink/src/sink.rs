@@ -1,62 +1,40 @@
 //! The display as a stage.
 
-use std::mem;
 use std::time::Duration;
+use std::{mem, slice};
 
-use dmaflow_core::Errno;
-use dmaflow_core::caps::{Cap, Caps, MemoryNeeds, Set, Strides};
+use dmaflow_core::caps::Caps;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::stage::{Choice, Counter, DeviceKey, FLIPS_KEPT, Sink, StageError};
-use dmaflow_core::time::{Clock, Timestamp};
-use drm::DriverCapability;
+use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
+use dmaflow_core::time::Timestamp;
 
-use crate::attach::{Attached, formats};
-use crate::card::Card;
+use crate::attach::{Attached, caps, formats};
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
-use crate::flip::Events;
-use crate::output::Output;
-use crate::props::{Request, flags};
-use crate::state::Snapshot;
-use crate::writeback::{Verified, Verifier};
+use crate::output::Wanted;
+use crate::props::Request;
+use crate::screen::{OnPlane, Screen};
+use crate::writeback::{Expected, Verified, Verifier};
 
 /// A screen that shows frames where they lie.
 ///
 /// What it showed before is put back by [`Sink::stop`] and when the sink is dropped, also by a
 /// panic.
 ///
-/// The kernel takes a commit that does not wait only when the one before has come into view,
-/// and refuses it with EBUSY otherwise. So events are read many at once, to know when frames
-/// came into view, and waited for only where a frame comes too soon.
-///
 /// *Needs:* a card with atomic mode setting that no other program controls.
 ///
 /// # Invariants
-/// The screen is as it was found while neither `shown` nor `coming` is there. A frame leaves
-/// `shown` only when a flip has replaced it, or when the screen was put back.
+/// The screen is as it was found while no frame is on the plane.
 #[derive(Debug)]
 pub struct KmsSink {
     config: KmsSinkConfig,
-    before: Snapshot,
-    /// A frame that came into view.
-    shown: Option<Frame>,
-    /// The frame that was committed last, which may be in view or not.
-    coming: Option<Frame>,
-    /// Whether `coming` is to be compared with what is written back.
+    plane: OnPlane,
+    /// Whether the frame committed last is to be compared with what is written back.
     watched: bool,
     attached: Option<Attached>,
-    events: Events,
-    /// Commits whose flips are still to be read.
-    unread: usize,
-    /// Flips that nobody has asked for yet.
-    flipped: Vec<Timestamp>,
-    /// When the commit that set the mode was made and when it was done, until its flip is read.
-    lit: Option<(Timestamp, Timestamp)>,
-    /// Whether flips are stamped on [`Clock::Monotonic`], as all drivers do since Linux 4.15.
-    monotonic: bool,
     verified: Verified,
-    output: Output,
+    screen: Screen,
 }
 
 impl KmsSink {
@@ -65,64 +43,41 @@ impl KmsSink {
     /// # Errors
     /// [`KmsSinkError`], with what to do about it.
     pub fn open(config: KmsSinkConfig) -> Result<Self, KmsSinkError> {
-        let output = Output::open(&config)?;
+        let screen = Screen::open(Wanted {
+            card: config.card.as_deref(),
+            connector: config.connector.as_deref(),
+            mode: config.mode,
+            planes: config.plane.as_slice(),
+            writeback: config.verify.is_some(),
+        })?;
         Ok(Self {
-            before: Snapshot::take(&output)?,
-            shown: None,
-            coming: None,
+            plane: OnPlane::default(),
             watched: false,
             attached: None,
-            events: Events::new(),
-            unread: 0,
-            flipped: Vec::with_capacity(FLIPS_KEPT),
-            lit: None,
-            monotonic: output.card.capability(DriverCapability::MonotonicTimestamp) != 0,
             verified: Verified::default(),
             config,
-            output,
+            screen,
         })
-    }
-
-    fn is_idle(&self) -> bool {
-        self.shown.is_none() && self.coming.is_none()
     }
 
     /// Waits until the frame that was committed last is in view, lets the one before it go, and
     /// compares where due.
     #[cold]
     fn settle(&mut self) -> Result<(), KmsSinkError> {
-        while self.unread > 0 {
-            self.read_flips(Events::wait)?;
-        }
-        let Some(in_view) = self.coming.take() else {
-            return Ok(());
-        };
-        let frame = self.shown.insert(in_view);
+        self.screen.settle(slice::from_mut(&mut self.plane))?;
         if mem::take(&mut self.watched)
+            && let Some(frame) = self.plane.shown()
             && let Some(attached) = &mut self.attached
             && let Some(verifier) = &mut attached.verifier
         {
-            verifier.verify(&self.output, frame, &mut self.verified)?;
-        }
-        Ok(())
-    }
-
-    fn read_flips(
-        &mut self,
-        how: fn(&mut Events, &Card, u32, &mut Vec<Timestamp>) -> Result<usize, KmsSinkError>,
-    ) -> Result<(), KmsSinkError> {
-        let (known, crtc) = (self.flipped.len(), self.output.crtc.object());
-        let count = how(&mut self.events, &self.output.card, crtc, &mut self.flipped)?;
-        self.unread = self.unread.saturating_sub(count);
-        if !self.monotonic {
-            self.flipped[known..].fill(Clock::Monotonic.now());
-        }
-        // While a mode is set no rows are sent, and the event bears the stamp of a row sent
-        // before, or none: the commit that waited for the mode tells better.
-        if let Some((committed, lit)) = self.lit.take_if(|_| count > 0)
-            && (!self.monotonic || self.flipped[known] < committed)
-        {
-            self.flipped[known] = lit;
+            let expected = Expected {
+                frame,
+                place: attached.place,
+                covered: Vec::new(),
+                input: None,
+            };
+            let card = &self.screen.output.card;
+            verifier.verify(card, &[expected], &mut self.verified)?;
         }
         Ok(())
     }
@@ -132,38 +87,28 @@ impl KmsSink {
     #[cold]
     fn commit(&mut self, frame: &Frame) -> Result<Timestamp, KmsSinkError> {
         self.settle()?;
-        let first = self.is_idle();
-        let card = &self.output.card;
+        let first = self.plane.is_empty();
         let Some((attached, framebuffer)) = find(&mut self.attached, frame) else {
             return Err(KmsSinkError::NotAttached);
         };
-        let target = attached.scene.framebuffer;
-        let (mut request, how) = if first {
-            // What a run before left unread is not about these frames.
-            self.events.discard(card)?;
+        let mut request = if first {
             self.verified = Verified::default();
             attached.verifier.iter_mut().for_each(Verifier::restart);
-            (
-                attached.scene.modeset.clone(),
-                flags::EVENT | flags::MODESET,
-            )
+            attached.scene.modeset.clone()
         } else {
-            (Request::default(), flags::EVENT | flags::NONBLOCK)
+            Request::default()
         };
-        request.set(target, framebuffer);
+        request.set(attached.framebuffer, framebuffer);
         let verifier = attached.verifier.as_mut();
-        self.watched = verifier.is_some_and(|verifier| verifier.watch(&mut request));
-
-        let committed = Clock::Monotonic.now();
-        let mut done = request.commit(card, how);
-        if done == Err(Errno::EBUSY) {
-            // The kernel is busy with a change that is not ours: a blocking commit waits.
-            done = request.commit(card, how & !flags::NONBLOCK);
-        }
-        done.map_err(|errno| card.refused("a frame", errno))?;
-        if first {
-            self.lit = Some((committed, Clock::Monotonic.now()));
-        }
+        let watched = verifier.is_some_and(|verifier| verifier.watch(&mut request));
+        let committed = if first {
+            self.screen.light(&mut request)?
+        } else {
+            let plane = slice::from_mut(&mut self.plane);
+            self.screen
+                .flip(plane, |card, how| request.commit(card, how))?
+        };
+        self.watched = watched;
         Ok(committed)
     }
 
@@ -172,21 +117,10 @@ impl KmsSink {
         let Some((attached, framebuffer)) = find(&mut self.attached, frame) else {
             return Err(KmsSinkError::NotAttached);
         };
-        let target = attached.scene.framebuffer;
-        let mut how = flags::EVENT | flags::NONBLOCK;
-        loop {
-            let committed = Clock::Monotonic.now();
-            match target.commit(&self.output.card, framebuffer, how) {
-                Ok(()) => return Ok(committed),
-                // The one before is not in view yet. Should the kernel be busy with a change
-                // that is not ours, a blocking commit waits for that as well.
-                Err(Errno::EBUSY) if how & flags::NONBLOCK != 0 => {
-                    self.settle()?;
-                    how &= !flags::NONBLOCK;
-                }
-                Err(errno) => return Err(self.output.card.refused("a frame", errno)),
-            }
-        }
+        let target = attached.framebuffer;
+        let plane = slice::from_mut(&mut self.plane);
+        self.screen
+            .flip(plane, |card, how| target.commit(card, framebuffer, how))
     }
 }
 
@@ -199,35 +133,33 @@ fn find<'a>(attached: &'a mut Option<Attached>, frame: &Frame) -> Option<(&'a mu
 
 impl Sink for KmsSink {
     fn device(&self) -> String {
-        self.output.label()
+        self.screen.output.label()
     }
 
     fn key(&self) -> Option<DeviceKey> {
-        self.output.key()
+        self.screen.output.key()
     }
 
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
-        Ok(Some(formats(&self.output, &self.config)))
+        Ok(Some(formats(
+            &self.screen.output,
+            self.config.plane,
+            self.config.verify.is_some(),
+        )))
     }
 
-    /// Displays divide strides or round them up without looking, see [`check`](crate::framebuffer::check).
     fn caps(&mut self) -> Result<Caps, StageError> {
-        Ok(Caps(vec![Cap {
-            formats: Set::Of(formats(&self.output, &self.config)),
-            strides: Strides::padded(4, u32::MAX),
-            whole_pixels: true,
-            memory: MemoryNeeds::of(true),
-            ..Cap::any()
-        }]))
+        let verify = self.config.verify.is_some();
+        Ok(caps(&self.screen.output, self.config.plane, verify))
     }
 
     fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         let attached = match &mut self.attached {
             Some(attached) => {
-                attached.add(&self.output, pool)?;
+                attached.add(&self.screen.output, pool)?;
                 attached
             }
-            none => none.insert(Attached::new(&self.output, &self.config, pool)?),
+            none => none.insert(Attached::new(&self.screen.output, &self.config, pool)?),
         };
         Ok(attached.choices())
     }
@@ -248,7 +180,8 @@ impl Sink for KmsSink {
     /// is waited for, and each where the card's stamps cannot tell when it came.
     fn settles_within(&self) -> Option<Duration> {
         let attached = self.attached.as_ref()?;
-        (self.monotonic && attached.verifier.is_none()).then(|| attached.mode.interval() * 5 / 4)
+        (self.screen.is_monotonic() && attached.verifier.is_none())
+            .then(|| attached.mode.interval() * 5 / 4)
     }
 
     fn ready(&mut self) -> Result<(), StageError> {
@@ -256,37 +189,25 @@ impl Sink for KmsSink {
     }
 
     fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError> {
-        let committed = if self.is_idle() || self.config.verify.is_some() {
+        let committed = if self.plane.is_empty() || self.config.verify.is_some() {
             self.commit(&frame)?
         } else {
             self.flip(&frame)?
         };
-        self.unread += 1;
-        // That the kernel took it says that the one before is in view.
-        if let Some(in_view) = self.coming.replace(frame) {
-            self.shown = Some(in_view);
-        }
+        self.plane.committed(frame);
         Ok(committed)
     }
 
     fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
-        if self.unread > 0 {
-            self.read_flips(Events::take)?;
-        }
-        flipped.append(&mut self.flipped);
-        Ok(())
+        self.screen.flips(flipped)
     }
 
     fn stop(&mut self) -> Result<(), StageError> {
-        if self.is_idle() {
+        if self.plane.is_empty() {
             return Ok(());
         }
         let settled = self.settle();
-        let restored = self.before.restore(&self.output.card);
-        (self.shown, self.coming) = (None, None);
-        (self.unread, self.lit) = (0, None);
-        self.flipped.clear();
-        restored?;
+        self.screen.put_back(slice::from_mut(&mut self.plane))?;
         settled?;
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::props::{Blob, Properties, Request, Target, flags};
 
 /// The properties that a commit of ours changes, by kind of object.
 const CRTC_BLOBS: [&str; 4] = ["MODE_ID", "DEGAMMA_LUT", "CTM", "GAMMA_LUT"];
-const PLANE: [&str; 14] = [
+const PLANE: [&str; 15] = [
     "FB_ID",
     "CRTC_ID",
     "SRC_X",
@@ -24,6 +24,7 @@ const PLANE: [&str; 14] = [
     "CRTC_H",
     "rotation",
     "alpha",
+    "zpos",
     "COLOR_ENCODING",
     "COLOR_RANGE",
 ];

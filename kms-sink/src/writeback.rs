@@ -12,16 +12,13 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::Frame;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::Counter;
-use drm::buffer::Buffer;
-use drm::control::Device;
 
-use crate::card::errno;
-use crate::choice::{Placement, Rect};
+use crate::canvas::Canvas;
+use crate::card::Card;
+use crate::choice::{Place, Rect};
 use crate::compare::{Picture, compare};
 use crate::error::KmsSinkError;
 use crate::flip::{PATIENCE, wait_for};
-use crate::framebuffer::{Dumb, Framebuffer};
-use crate::mode::ModeInfo;
 use crate::output::Output;
 use crate::props::{Properties, Request, Target};
 use crate::rgb::RgbBytes;
@@ -54,18 +51,26 @@ impl Verified {
     }
 }
 
-/// Compares every Nth frame with what the display made of it.
+/// Compares every Nth commit's frames with what the display made of them.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     every: NonZeroU32,
-    /// Frames until the next one that is compared.
+    /// Commits until the next one that is compared.
     until_next: u32,
     targets: WritebackTargets,
-    framebuffer: Framebuffer,
-    dumb: Dumb,
+    canvas: Canvas,
     fence: FenceSlot,
-    pixels: RgbBytes,
-    at: Rect,
+}
+
+/// A frame that should be seen on the screen, unscaled.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected<'f> {
+    pub(crate) frame: &'f Frame,
+    pub(crate) place: Place,
+    /// Parts of the screen that something else covers.
+    pub(crate) covered: Vec<Rect>,
+    /// Which input of several it came from.
+    pub(crate) input: Option<&'f str>,
 }
 
 impl Verifier {
@@ -74,34 +79,16 @@ impl Verifier {
         output: &Output,
         every: NonZeroU32,
         targets: WritebackTargets,
-        pixels: RgbBytes,
-        placement: &Placement,
+        mode: usize,
     ) -> Result<Self, KmsSinkError> {
         let card = &output.card;
-        let ModeInfo { width, height, .. } = output.mode_infos[placement.mode];
-        let failed = |what| {
-            move |source| KmsSinkError::WritebackBuffer {
-                what,
-                card: card.label(),
-                source,
-            }
-        };
-        let dumb = Dumb::new(card, width, height).map_err(failed("allocate"))?;
-        let pitch = dumb.buffer.pitch();
-        let screen = Layout::with_stride(Format::XRGB8888, width, height, pitch)
-            .map_err(|_too_large| failed("lay out")(Errno::EOVERFLOW))?;
-        let handle: u32 = dumb.buffer.handle().into();
-        let framebuffer =
-            Framebuffer::new(card, &screen, &[handle]).map_err(failed("make a framebuffer of"))?;
+        let canvas = Canvas::new(card, output.mode_infos[mode].size());
         Ok(Self {
             every,
             until_next: 0,
             targets,
-            framebuffer,
-            dumb,
+            canvas: canvas.map_err(|(what, source)| failed(card, what, source))?,
             fence: FenceSlot::new(),
-            pixels,
-            at: placement.at,
         })
     }
 
@@ -111,88 +98,117 @@ impl Verifier {
         drop(self.fence.take());
     }
 
-    /// Adds an order to write down what is shown to the commit of a frame that is to be
-    /// compared, and says whether it is. Asked once a frame.
+    /// Adds an order to write down what is shown to a commit that is to be compared, and says
+    /// whether it is. Asked once a commit.
     pub(crate) fn watch(&mut self, request: &mut Request) -> bool {
         if let Some(left) = self.until_next.checked_sub(1) {
             self.until_next = left;
             return false;
         }
         self.until_next = self.every.get() - 1;
-        request.set(self.targets.framebuffer, self.framebuffer.id());
+        request.set(self.targets.framebuffer, self.canvas.framebuffer());
         request.set(self.targets.fence, self.fence.address());
         true
     }
 
-    /// Waits until the frame in view has been written down, and compares.
+    /// Waits until what is in view has been written down, and compares each frame.
     pub(crate) fn verify(
         &mut self,
-        output: &Output,
-        frame: &Frame,
+        card: &Card,
+        frames: &[Expected<'_>],
         verified: &mut Verified,
     ) -> Result<(), KmsSinkError> {
-        let sequence = frame.meta().sequence;
-        let card = &output.card;
+        let first = frames.first();
+        self.wait(card, first.map_or(0, |it| it.frame.meta().sequence))?;
+        let stride = self.canvas.stride();
+        let mut written = self
+            .canvas
+            .map(card)
+            .map_err(|(what, source)| failed(card, what, source))?;
+        let mut wrong = Ok(());
+        for expected in frames {
+            let found = Picture {
+                bytes: written.as_ref(),
+                offset: expected.place.at.y as usize * stride + expected.place.at.x as usize * 4,
+                stride,
+                pixels: RgbBytes {
+                    bytes: 4,
+                    channels: [2, 1, 0],
+                },
+            };
+            wrong = wrong.and(compare_one(expected, &found, verified));
+        }
+        // A display that writes nothing next time must not be taken for one that shows the
+        // same picture again.
+        for byte in written.as_mut() {
+            *byte = !*byte;
+        }
+        wrong
+    }
+
+    fn wait(&mut self, card: &Card, sequence: u64) -> Result<(), KmsSinkError> {
         let not_done = || KmsSinkError::NoWritebackDone {
             sequence,
             card: card.label(),
             waited: PATIENCE,
         };
         let fence = self.fence.take().ok_or_else(not_done)?;
-        let failed = |source| KmsSinkError::WritebackBuffer {
-            what: "wait for",
-            card: card.label(),
-            source,
-        };
-        if !wait_for(&fence, PATIENCE).map_err(failed)? {
-            return Err(not_done());
-        }
-        let plane = frame.layout().planes()[0];
-        let shown = frame.buffers()[plane.buffer]
-            .read(CpuUse::Inspect)
-            .map_err(|source| KmsSinkError::Look { sequence, source })?;
-        let expected = Picture {
-            bytes: &shown,
-            offset: plane.offset as usize,
-            stride: plane.stride as usize,
-            pixels: self.pixels,
-        };
-        let stride = self.dumb.buffer.pitch() as usize;
-        let mut written = card
-            .map_dumb_buffer(&mut self.dumb.buffer)
-            .map_err(|error| KmsSinkError::WritebackBuffer {
-                what: "map",
-                card: card.label(),
-                source: errno(&error),
-            })?;
-        let found = Picture {
-            bytes: written.as_ref(),
-            offset: self.at.y as usize * stride + self.at.x as usize * 4,
-            stride,
-            pixels: RgbBytes {
-                bytes: 4,
-                channels: [2, 1, 0],
-            },
-        };
-        let comparison = compare(&expected, &found, self.at.size);
-        // A display that writes nothing next time must not be taken for one that shows the
-        // same picture again.
-        for byte in written.as_mut() {
-            *byte = !*byte;
-        }
-        verified.frames += 1;
-        verified.pixels += comparison.pixels;
-        verified.differing += comparison.differing;
-        match comparison.first {
-            None => Ok(()),
-            Some(first) => Err(KmsSinkError::Different {
-                sequence,
-                count: comparison.differing,
-                pixels: comparison.pixels,
-                first,
-            }),
-        }
+        let done = wait_for(&fence, PATIENCE).map_err(|source| failed(card, "wait for", source))?;
+        done.then_some(()).ok_or_else(not_done)
     }
+}
+
+fn failed(card: &Card, what: &'static str, source: Errno) -> KmsSinkError {
+    KmsSinkError::WritebackBuffer {
+        what,
+        card: card.label(),
+        source,
+    }
+}
+
+/// Compares one frame with what the screen showed, from its upper left corner there on.
+fn compare_one(
+    expected: &Expected<'_>,
+    found: &Picture<'_>,
+    verified: &mut Verified,
+) -> Result<(), KmsSinkError> {
+    let Expected { frame, place, .. } = expected;
+    let of_input = |error| match expected.input {
+        Some(input) => KmsSinkError::of_input(error, input),
+        None => error,
+    };
+    let sequence = frame.meta().sequence;
+    let pixels = pixels(frame.layout())?;
+    let plane = frame.layout().planes()[0];
+    let shown = frame.buffers()[plane.buffer]
+        .read(CpuUse::Inspect)
+        .map_err(|source| of_input(KmsSinkError::Look { sequence, source }))?;
+    let (x, y) = (place.source.x as usize, place.source.y as usize);
+    let picture = Picture {
+        bytes: &shown,
+        offset: plane.offset as usize + y * plane.stride as usize + x * pixels.bytes,
+        stride: plane.stride as usize,
+        pixels,
+    };
+    let Rect { x, y, .. } = place.at;
+    let covered = |dx, dy| {
+        expected
+            .covered
+            .iter()
+            .any(|it| it.contains(x + dx, y + dy))
+    };
+    let comparison = compare(&picture, found, place.at.size(), covered);
+    verified.frames += 1;
+    verified.pixels += comparison.pixels;
+    verified.differing += comparison.differing;
+    comparison.first.map_or(Ok(()), |first| {
+        Err(of_input(KmsSinkError::Different {
+            sequence,
+            count: comparison.differing,
+            pixels: comparison.pixels,
+            first,
+        }))
+    })
 }
 
 /// Where a commit says what to write and where to signal.

@@ -55,10 +55,11 @@ pub trait Mixer: Send {
     /// as before the call.
     fn attach(&mut self, input: usize, pool: &FramePool) -> Result<(), StageError>;
 
-    /// Finds a way to show all inputs together, short of showing anything.
+    /// Finds a way to show all inputs together, short of showing anything; a stage that runs is
+    /// stopped. Each input has a pool. Pools that are attached later are shown the same way.
     ///
     /// # Errors
-    /// [`StageError::Failed`] when there is none; the stage is then as before the call.
+    /// [`StageError::Failed`] when there is none; what was arranged before is then as it was.
     fn arrange(&mut self) -> Result<Vec<Choice>, StageError>;
 
     /// Lets go of an input's pools.
@@ -80,14 +81,17 @@ pub trait Mixer: Send {
 
     /// Takes frames, by input, to show them next, all at once; an input without one keeps what
     /// it shows. Returns when it gave them to the display, on
-    /// [`Clock::Monotonic`](crate::time::Clock::Monotonic).
+    /// [`Clock::Monotonic`](crate::time::Clock::Monotonic). What was given before is then in
+    /// view. Without any frame it does nothing, and no flip is told of.
+    ///
+    /// `frames` is empty of frames afterwards.
     ///
     /// # Errors
     /// [`StageError`]; the frames are let go.
     fn show(&mut self, frames: &mut [Option<Frame>]) -> Result<Timestamp, StageError>;
 
-    /// Adds when what it was given came into view: one moment for each [`Mixer::show`], in
-    /// order. To be asked once in [`FLIPS_KEPT`](super::FLIPS_KEPT) at least.
+    /// Adds when what it was given came into view: one moment for each [`Mixer::show`] that had
+    /// frames, in order. To be asked once in [`FLIPS_KEPT`](super::FLIPS_KEPT) at least.
     ///
     /// # Errors
     /// [`StageError`].
