@@ -323,12 +323,15 @@ impl Mixer for KmsMixer {
         Ok(choices)
     }
 
-    fn detach(&mut self) {
+    fn detach(&mut self, input: usize) {
+        if self.inputs.get(input).is_none_or(Option::is_none) {
+            return;
+        }
         if let Err(error) = self.stop() {
             tracing::warn!(%error, "the display was not stopped well");
         }
         (self.arranged, self.verifier) = (None, None);
-        self.inputs.fill_with(|| None);
+        self.inputs[input] = None;
     }
 
     /// The frame in view, and the one that was committed.

@@ -13,6 +13,7 @@ mod huge_pages;
 pub mod memory;
 mod modules;
 mod node_mode;
+mod other_program;
 pub mod peer;
 mod program;
 mod serving;
@@ -25,6 +26,7 @@ pub use faults::Faults;
 pub use huge_pages::HugePages;
 pub use modules::Modules;
 pub use node_mode::NodeMode;
+pub use other_program::{Lit, OtherProgram};
 pub use program::{
     Run, Running, VIVID_ON_VKMS, as_user, command, dmaflow, dmaflow_as, modprobe, reload_vivid,
     world_readable,

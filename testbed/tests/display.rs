@@ -11,9 +11,7 @@ use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Sink, StageError};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig, KmsSinkError, PlaneRequest, displays};
-use dmaflow_testbed::{Board, DmaBufs, open_files};
-use drm::Device as _;
-use drm::control::Device as _;
+use dmaflow_testbed::{Board, DmaBufs, OtherProgram, open_files};
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
@@ -220,10 +218,9 @@ fn what_another_program_showed_is_put_back() {
     let Some(_board) = Board::for_test("what_another_program_showed_is_put_back") else {
         return;
     };
-    let other = Other::open();
+    let other = OtherProgram::showing_on("vkms");
     let lit = other.lit();
-    assert!(lit.1.is_some(), "the other program shows something");
-    other.release_master_lock().unwrap();
+    assert!(lit.mode.is_some(), "the other program shows something");
 
     let pool = pool("system", Format::XRGB8888);
     let run = |sink: &mut KmsSink| {
@@ -298,71 +295,4 @@ fn refusals_say_why() {
         details.driver == "vkms" && details.refusal.is_some() && details.writeback
     };
     assert!(listed.iter().any(busy), "{listed:?}");
-}
-
-/// Another program that shows a picture of its own.
-struct Other {
-    file: std::fs::File,
-    crtc: drm::control::crtc::Handle,
-}
-
-impl std::os::fd::AsFd for Other {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.file.as_fd()
-    }
-}
-
-impl drm::Device for Other {}
-impl drm::control::Device for Other {}
-
-impl Other {
-    fn open() -> Self {
-        let node = displays()
-            .into_iter()
-            .find(|card| card.card.as_ref().is_ok_and(|card| card.driver == "vkms"))
-            .unwrap()
-            .node;
-        let file = std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open(node)
-            .unwrap();
-        let mut other = Self {
-            file,
-            crtc: drm::control::from_u32(1).unwrap(),
-        };
-        let resources = other.resource_handles().unwrap();
-        other.crtc = resources.crtcs()[0];
-        let connector = other
-            .get_connector(resources.connectors()[0], true)
-            .unwrap();
-        let mode = connector.modes()[3];
-        let size = mode.size();
-        let size = (size.0.into(), size.1.into());
-        let format = drm::buffer::DrmFourcc::Xrgb8888;
-        let buffer = other.create_dumb_buffer(size, format, 32).unwrap();
-        let framebuffer = other.add_framebuffer(&buffer, 24, 32).unwrap();
-        let connectors = [connector.handle()];
-        other
-            .set_crtc(
-                other.crtc,
-                Some(framebuffer),
-                (0, 0),
-                &connectors,
-                Some(mode),
-            )
-            .unwrap();
-        other
-    }
-
-    /// The framebuffer and the mode that are shown now.
-    fn lit(
-        &self,
-    ) -> (
-        Option<drm::control::framebuffer::Handle>,
-        Option<drm::control::Mode>,
-    ) {
-        let crtc = self.get_crtc(self.crtc).unwrap();
-        (crtc.framebuffer(), crtc.mode())
-    }
 }

@@ -62,7 +62,7 @@ pub trait Mixer: Send {
     /// [`StageError::Failed`] when there is none; what was arranged before is then as it was.
     fn arrange(&mut self) -> Result<Vec<Choice>, StageError>;
 
-    /// Lets go of an input's pools.
+    /// Lets go of an input's pools; a stage that runs is stopped, and is to be arranged anew.
     fn detach(&mut self, input: usize);
 
     /// How many frames of an input it keeps while it waits for the next one.

@@ -113,7 +113,7 @@ mod tests {
         };
         let mut sufficed = 0;
         for _case in 0..500 {
-            let inputs = 1 + random() % 4;
+            let inputs = 2 + random() % 4;
             let planes: Vec<Vec<usize>> = (0..inputs)
                 .map(|_| {
                     let mask = random();
