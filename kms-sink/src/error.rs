@@ -271,12 +271,12 @@ pub enum KmsSinkError {
         planes: Vec<String>,
     },
     /// Where inputs lie by hand each must say so.
-    #[error("it is not said where on the screen it lies: set `at`, or choose another arrangement")]
+    #[error(
+        "it is not said where on the screen it lies: set `at`, the corner, or choose another arrangement"
+    )]
     NoPlace,
     /// The place is not on the screen, or is none.
-    #[error(
-        "its place, {at}, does not lie in any mode {mode}: choose another place or a larger mode"
-    )]
+    #[error("its place, {at}, lies in no mode of {mode}: choose another place or a larger mode")]
     Outside {
         /// The place.
         at: Rect,

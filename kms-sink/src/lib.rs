@@ -2,13 +2,15 @@
 //!
 //! [`KmsSink`] shows frames without copying them: every buffer of the pool is imported once,
 //! every frame is one non-blocking commit, and a frame is let go when the flip that replaces
-//! it has happened. [`PictureSink`] and [`NullSink`] are there on every machine. Cards also
-//! give memory: see [`heaps`].
+//! it has happened. [`KmsMixer`] does so for several inputs on one display, each on a plane of its
+//! own. [`PictureSink`] and [`NullSink`] are there on every machine. Cards also give memory: see
+//! [`heaps`].
 //!
 //! ```text
-//!  Output   a connector, its CRTC and planes        read once, under our control
-//!    │ attach: framebuffers; placements × planes tried with TEST_ONLY commits
-//!  Scene    the commits for one layout, one way     made for the first pool; others are shown so
+//!  Screen   a connector, its CRTC and planes        read once, under our control
+//!    │ attach: framebuffers; placements × planes tried with TEST_ONLY commits; for several
+//!    │         inputs this is `arrange`, which tries each alone and then all together
+//!  Scene    the commit that shows pictures so       made for the first pool; others are shown so
 //!    │ show: the first frame sets everything, the others the framebuffer alone; that the kernel
 //!    │       takes it says that the one before is in view, and what that replaced is let go
 //!    │ ready: waits for the flip, where a frame comes too soon and at the end

@@ -3,6 +3,7 @@
 mod arranged;
 mod assign;
 mod config;
+mod input;
 mod places;
 mod search;
 mod stack;
@@ -12,21 +13,19 @@ use std::time::Duration;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, Counter, DeviceKey, Mixer, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
-use crate::attach::{formats, planes_for};
+use crate::attach::formats;
 use crate::error::KmsSinkError;
-use crate::framebuffer::check;
-use crate::imported::{Imported, Pools};
+use crate::imported::Pools;
 use crate::output::Wanted;
 use crate::props::Request;
-use crate::scene::{alike, look};
 use crate::screen::{OnPlane, Screen};
-use crate::writeback::{Expected, Verified, Verifier, WritebackTargets, pixels};
-use arranged::{Arranged, Picture};
+use crate::writeback::{Expected, Verified, Verifier, WritebackTargets};
+use arranged::Arranged;
 pub use config::{Arrangement, KmsInputConfig, KmsMixerConfig, NotAnArrangement};
+use input::Input;
 use search::search;
 
 /// A screen that shows the frames of several inputs together, each on a plane of its own.
@@ -35,7 +34,8 @@ use search::search;
 /// the kernel takes no commit while the one before is on its way. What the screen showed before
 /// is put back by [`Mixer::stop`] and when the mixer is dropped, also by a panic.
 ///
-/// The plane of an input that has sent no frame yet is off.
+/// The plane of an input that has sent no frame yet is off; the first frame of each waits for the
+/// screen to be set anew.
 ///
 /// *Needs:* a card with atomic mode setting that no other program controls, and a plane for each
 /// input.
@@ -57,14 +57,6 @@ pub struct KmsMixer {
     watched: bool,
     verified: Verified,
     screen: Screen,
-}
-
-/// What an input's frames are.
-#[derive(Debug)]
-struct Input {
-    /// The first pool's.
-    layout: Layout,
-    pools: Pools,
 }
 
 impl KmsMixer {
@@ -101,62 +93,6 @@ impl KmsMixer {
 
     fn is_idle(&self) -> bool {
         self.planes.iter().all(OnPlane::is_empty)
-    }
-
-    fn input(&self, asked: usize) -> Result<&KmsInputConfig, KmsSinkError> {
-        let inputs = self.config.inputs.len();
-        let found = self.config.inputs.get(asked);
-        found.ok_or(KmsSinkError::NoInput { asked, inputs })
-    }
-
-    /// Whether the display has a way for a pool's frames, and imports them.
-    fn import(&self, input: usize, pool: &FramePool) -> Result<Imported, StageError> {
-        let (output, layout) = (&self.screen.output, pool.layout());
-        let config = self.input(input)?;
-        let named = |error: KmsSinkError| error.of_input(&config.name);
-        check(&output.card, layout).map_err(named)?;
-        let verify = self.config.verify.is_some();
-        planes_for(output, config.plane, verify, layout).map_err(named)?;
-        if verify {
-            pixels(layout).map_err(named)?;
-        }
-        if let Some(first) = &self.inputs[input]
-            && !alike(layout, &first.layout)
-        {
-            let unlike = KmsSinkError::Unlike {
-                device: output.label(),
-                asked: look(layout),
-                shown: look(&first.layout),
-            };
-            return Err(named(unlike).into());
-        }
-        let imported = Imported::new(&output.card, output.label(), pool)?;
-        if let Some(arranged) = &self.arranged {
-            let mut pictures = self.pictures()?;
-            pictures[input].framebuffer = imported.sample();
-            let all: Vec<_> = arranged.ways.iter().copied().enumerate().collect();
-            let scene = arranged.ground.scene(output, &pictures, &all);
-            scene
-                .and_then(|mut scene| scene.test(output))
-                .map_err(named)?;
-        }
-        Ok(imported)
-    }
-
-    /// A picture of each input.
-    fn pictures(&self) -> Result<Vec<Picture<'_>>, KmsSinkError> {
-        let inputs = self.config.inputs.iter().zip(&self.inputs);
-        inputs
-            .map(|(config, input)| {
-                let none = || KmsSinkError::NoPool.of_input(&config.name);
-                let input = input.as_ref().ok_or_else(none)?;
-                Ok(Picture {
-                    config,
-                    layout: &input.layout,
-                    framebuffer: input.pools.sample().ok_or_else(none)?,
-                })
-            })
-            .collect()
     }
 
     /// Waits until what was committed last is in view, lets go of what it replaced, and compares
@@ -232,12 +168,6 @@ impl KmsMixer {
             .ground
             .scene(&self.screen.output, &pictures, &shown)?;
         Ok(scene.modeset)
-    }
-
-    fn framebuffer(&self, input: usize, frame: &Frame) -> Result<u64, KmsSinkError> {
-        let found = self.inputs.get(input).and_then(Option::as_ref);
-        let found = found.and_then(|input| input.pools.framebuffer(frame));
-        found.ok_or(KmsSinkError::NotAttached)
     }
 
     /// Whether an input's plane is to be set for the first time.

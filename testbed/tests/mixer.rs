@@ -15,7 +15,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Mixer, Source, StageError};
 use dmaflow_core::time::Rate;
 use dmaflow_kms_sink::{
-    Arrangement, KmsInputConfig, KmsMixer, KmsMixerConfig, PlaneKind, PlaneRequest, Rect, displays,
+    Arrangement, KmsInputConfig, KmsMixer, KmsMixerConfig, PlaneKind, PlaneRequest, displays,
 };
 use dmaflow_testbed::{Board, DmaBufs, OtherProgram, open_files};
 use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
@@ -50,12 +50,8 @@ fn inputs(names: &[&str]) -> Vec<KmsInputConfig> {
 
 fn placed(name: &str, x: u32, y: u32, width: u32, height: u32, zpos: u32) -> KmsInputConfig {
     KmsInputConfig {
-        at: Some(Rect {
-            x,
-            y,
-            width,
-            height,
-        }),
+        at: Some((x, y)),
+        size: Some((width, height)),
         zpos,
         ..input(name)
     }
@@ -393,7 +389,11 @@ fn places_are_kept_cut_and_covered_as_they_were_said() {
         custom(vec![
             placed("upper", 100, 50, WIDTH, HEIGHT, 1),
             placed("cut", 600, 60, 400, 300, 0),
-            placed("top", 640, 200, 320, 240, 2),
+            // As large as the picture is.
+            KmsInputConfig {
+                size: None,
+                ..placed("top", 640, 200, 1, 1, 2)
+            },
         ]),
         &pools,
     );
@@ -445,6 +445,56 @@ fn places_are_kept_cut_and_covered_as_they_were_said() {
         "{outside}"
     );
     assert!(outside.contains("1280x720"), "{outside}");
+}
+
+#[test]
+fn inputs_lie_on_a_black_picture_where_it_is_wanted() {
+    let name = "inputs_lie_on_a_black_picture_where_it_is_wanted";
+    let Some(_board) = Board::for_test(name) else {
+        return;
+    };
+    let (buffers, files) = (DmaBufs::now(), open_files());
+    let (left, right) = (pool(WIDTH, HEIGHT), pool(WIDTH, HEIGHT));
+    let with_backdrop = |inputs| KmsMixerConfig {
+        backdrop: true,
+        ..verified(inputs)
+    };
+    let mut mixer = attached(with_backdrop(inputs(&["left", "right"])), &[&left, &right]);
+    let choices = mixer.arrange().unwrap();
+    let chosen = |index: usize| choices[index].chosen.as_str();
+    assert!(chosen(1).starts_with("`left` on overlay ("), "{choices:?}");
+    assert!(chosen(2).starts_with("`right` on overlay ("), "{choices:?}");
+    assert_eq!(choices[3].what, "backdrop");
+    assert!(chosen(3).starts_with("black, on primary ("), "{choices:?}");
+    for number in 0..4 {
+        mixer.ready().unwrap();
+        let mut frames = [
+            Some(drawn(&left, number)),
+            Some(drawn(&right, 100 + number)),
+        ];
+        frames[0].take_if(|_| number == 0);
+        mixer.show(&mut frames).unwrap();
+    }
+    mixer.stop().unwrap();
+    assert_eq!(counts(&mixer), [7, 7 * PIXELS, 0]);
+    drop(mixer);
+
+    let primary = KmsInputConfig {
+        plane: Some(PlaneRequest::Primary),
+        ..input("right")
+    };
+    let mut mixer = attached(
+        with_backdrop(vec![input("left"), primary]),
+        &[&left, &right],
+    );
+    let refused = mixer.arrange().unwrap_err().to_string();
+    assert!(
+        refused.contains("linear) goes on none that is free"),
+        "{refused}"
+    );
+    drop((mixer, left, right));
+    assert_eq!(open_files(), files);
+    buffers.assert_none_since();
 }
 
 /// The planes of a driver's first card that pictures may be put on.

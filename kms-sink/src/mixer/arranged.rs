@@ -56,10 +56,7 @@ impl Ground {
 
     /// Puts a black picture beneath, where there is a plane for it.
     pub(super) fn with_backdrop(mut self, output: &Output) -> Result<Option<Self>, Errno> {
-        let able = |plane: &Plane| {
-            plane.kind == PlaneKind::Primary && plane.takes(Format::XRGB8888, Modifier::LINEAR)
-        };
-        let Some(plane) = output.planes.iter().position(able) else {
+        let Some(plane) = backdrop_plane(output) else {
             return Ok(None);
         };
         let canvas = Canvas::new(&output.card, output.mode_infos[self.mode].size());
@@ -141,10 +138,7 @@ impl Arranged {
         }
         choices.extend(self.ground.backdrop.iter().map(|(plane, _canvas)| Choice {
             what: "backdrop",
-            chosen: format!(
-                "black, on {}, which the driver wants to cover the screen",
-                output.planes[*plane]
-            ),
+            chosen: format!("black, on {}", output.planes[*plane]),
         }));
         choices.extend(outlet.choice());
         choices
@@ -153,6 +147,14 @@ impl Arranged {
 
 fn all_of(size: Size) -> Place {
     Place::of_whole(size, Rect::whole(size))
+}
+
+/// The plane that can have a black picture of the card's own.
+pub(super) fn backdrop_plane(output: &Output) -> Option<usize> {
+    let able = |plane: &Plane| {
+        plane.kind == PlaneKind::Primary && plane.takes(Format::XRGB8888, Modifier::LINEAR)
+    };
+    output.planes.iter().position(able)
 }
 
 /// How far up a plane lies.

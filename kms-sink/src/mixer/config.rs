@@ -4,7 +4,6 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use crate::choice::Rect;
 use crate::mode::ModeRequest;
 use crate::plane::PlaneRequest;
 
@@ -20,6 +19,10 @@ pub struct KmsMixerConfig {
     pub mode: ModeRequest,
     /// How the screen is divided.
     pub arrangement: Arrangement,
+    /// Lays a black picture of the card's own on the primary plane even where the driver takes
+    /// the inputs without, for drivers that want that plane to cover the screen and do not say so
+    /// beforehand. Where they say so it is done without being asked for.
+    pub backdrop: bool,
     /// The inputs, in the order of their cells.
     pub inputs: Vec<KmsInputConfig>,
     /// Compares the frames of every Nth commit with what a writeback connector saw; rules
@@ -32,9 +35,12 @@ pub struct KmsMixerConfig {
 pub struct KmsInputConfig {
     /// What messages call it.
     pub name: String,
-    /// Where on the screen it lies, in place of its cell; the picture keeps its proportions in
-    /// there.
-    pub at: Option<Rect>,
+    /// Its left upper corner on the screen, in pixels; the picture lies in the middle of the
+    /// input's cell when `None`.
+    pub at: Option<(u32, u32)>,
+    /// Width and height of its place on the screen, in which the picture keeps its proportions.
+    /// When `None`, the picture's own size where there is a corner, and otherwise its cell's.
+    pub size: Option<(u32, u32)>,
     /// The plane; any that can show the frames when `None`.
     pub plane: Option<PlaneRequest>,
     /// What lies above where places overlap: the input with the higher number, and of equal ones

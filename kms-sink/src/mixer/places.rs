@@ -1,6 +1,6 @@
 //! Where on a screen inputs lie.
 
-use super::config::Arrangement;
+use super::config::{Arrangement, KmsInputConfig};
 use crate::choice::{Place, Rect, Size};
 
 /// The cell of an input; `None` where each input says by itself where it lies.
@@ -31,6 +31,31 @@ pub(super) fn cell(
 fn part(whole: u32, index: usize, count: usize) -> Option<(u32, u32)> {
     let length = (whole / u32::try_from(count).ok()?) & !1;
     Some((length * u32::try_from(index).ok()?, length))
+}
+
+/// Where an input lies that has a cell and says something of its place by itself, or has no cell
+/// and says all; `None` where it says too little.
+pub(super) fn own_place(input: &KmsInputConfig, picture: Size, cell: Option<Rect>) -> Option<Rect> {
+    let size = input.size.map(|(width, height)| Size { width, height });
+    match (input.at, size) {
+        (Some((x, y)), size) => Some(Rect {
+            x,
+            y,
+            ..Rect::whole(size.unwrap_or(picture))
+        }),
+        (None, None) => cell,
+        (None, Some(size)) => {
+            let cell = cell?;
+            let middle = |start: u32, room: u32, length: u32| {
+                (start + room / 2).saturating_sub(length / 2) & !1
+            };
+            Some(Rect {
+                x: middle(cell.x, cell.width, size.width),
+                y: middle(cell.y, cell.height, size.height),
+                ..Rect::whole(size)
+            })
+        }
+    }
 }
 
 /// Whether a place lies on a screen of this size.
@@ -131,6 +156,36 @@ mod tests {
             }
         }
         assert_eq!(cell(Arrangement::Custom, 0, 1, SCREEN), None);
+    }
+
+    #[test]
+    fn a_place_may_be_said_in_part() {
+        let place = |at, size, cell| {
+            let input = KmsInputConfig {
+                at,
+                size,
+                ..KmsInputConfig::default()
+            };
+            own_place(&input, PICTURE, cell)
+        };
+        let cell = Some(rect(682, 0, 682, 768));
+        assert_eq!(place(None, None, cell), cell);
+        assert_eq!(place(None, None, None), None);
+        let corner = Some((30, 40));
+        assert_eq!(place(corner, None, cell), Some(rect(30, 40, 640, 480)));
+        assert_eq!(
+            place(corner, Some((100, 50)), None),
+            Some(rect(30, 40, 100, 50))
+        );
+        assert_eq!(
+            place(None, Some((100, 50)), cell),
+            Some(rect(972, 358, 100, 50))
+        );
+        assert_eq!(
+            place(None, Some((2000, 50)), cell),
+            Some(rect(22, 358, 2000, 50))
+        );
+        assert_eq!(place(None, Some((100, 50)), None), None);
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! The search for a way to show all inputs together.
 
-use super::arranged::{Arranged, Ground, Picture, Shown, Way};
+use dmaflow_core::format::Format;
+use dmaflow_core::layout::Modifier;
+
+use super::arranged::{Arranged, Ground, Picture, Shown, Way, backdrop_plane};
 use super::assign::{assign, suffice};
-use super::config::{Arrangement, KmsMixerConfig};
-use super::places::{cell, is_within, places};
-use crate::attach::planes_for;
+use super::config::KmsMixerConfig;
+use super::places::{cell, is_within, own_place, places};
+use crate::attach::{formats, planes_for};
 use crate::choice::{Rect, Size, modes_in_order};
 use crate::error::KmsSinkError;
 use crate::output::Output;
+use crate::plane::PlaneRequest;
 use crate::refusals::Refusals;
 use crate::scene::{Outlet, look};
 
@@ -23,7 +27,7 @@ pub(super) fn search(
     config: &KmsMixerConfig,
     pictures: &[Picture<'_>],
 ) -> Result<Arranged, KmsSinkError> {
-    check_places(output, config)?;
+    let modes = modes_in_order(&output.mode_infos, config.mode);
     let mut search = Search {
         output,
         config,
@@ -32,10 +36,15 @@ pub(super) fn search(
         tests: TESTS,
         refusals: Refusals::default(),
     };
+    check_places(&search, &modes)?;
     for &outlet in Outlet::of(output) {
         // Cut pictures and memory of our own are for where nothing else will do.
-        for (crop, backdrop) in [(false, false), (false, true), (true, false), (true, true)] {
-            for mode in modes_in_order(&output.mode_infos, config.mode) {
+        let wishes = [(false, false), (false, true), (true, false), (true, true)];
+        for (crop, backdrop) in wishes {
+            if config.backdrop && !backdrop {
+                continue;
+            }
+            for &mode in &modes {
                 let ground = Ground::new(output, outlet, mode)?;
                 let ground = if backdrop {
                     search.with_backdrop(ground)
@@ -59,20 +68,25 @@ pub(super) fn search(
     })
 }
 
-/// Whether there is a mode that each input's own place lies in.
-fn check_places(output: &Output, config: &KmsMixerConfig) -> Result<(), KmsSinkError> {
-    let modes = modes_in_order(&output.mode_infos, config.mode);
-    let is_in = |at: Rect| move |&mode: &usize| is_within(at, output.mode_infos[mode].size());
-    for input in &config.inputs {
-        let wrong = match input.at {
-            None if config.arrangement == Arrangement::Custom => KmsSinkError::NoPlace,
-            Some(at) if !modes.iter().any(is_in(at)) => KmsSinkError::Outside {
-                at,
-                mode: config.mode.to_string(),
-            },
-            _ => continue,
-        };
-        return Err(wrong.of_input(&input.name));
+/// Whether each input says enough of its place, and there is a mode that it lies in.
+fn check_places(search: &Search<'_>, modes: &[usize]) -> Result<(), KmsSinkError> {
+    for (input, picture) in search.pictures.iter().enumerate() {
+        let mut place = Err(KmsSinkError::NoPlace);
+        for &mode in modes {
+            let screen = search.output.mode_infos[mode].size();
+            place = match search.place(input, screen) {
+                None => break,
+                Some(at) if is_within(at, screen) => Ok(()),
+                Some(at) => Err(KmsSinkError::Outside {
+                    at,
+                    mode: search.config.mode.to_string(),
+                }),
+            };
+            if place.is_ok() {
+                break;
+            }
+        }
+        place.map_err(|error| error.of_input(&picture.config.name))?;
     }
     Ok(())
 }
@@ -84,18 +98,35 @@ fn planes(
     pictures: &[Picture<'_>],
 ) -> Result<Vec<Vec<usize>>, KmsSinkError> {
     let verify = config.verify.is_some();
+    let beneath = backdrop_plane(output).filter(|_plane| config.backdrop);
+    if config.backdrop && beneath.is_none() {
+        let taken = formats(output, Some(PlaneRequest::Primary), false);
+        return Err(KmsSinkError::NoPlane {
+            card: output.card.label(),
+            format: Format::XRGB8888,
+            modifier: Modifier::LINEAR.to_string(),
+            taken: taken.iter().map(Format::to_string).collect(),
+        });
+    }
     let mut planes = Vec::with_capacity(pictures.len());
     for picture in pictures {
         let found = planes_for(output, picture.config.plane, verify, picture.layout);
-        planes.push(found.map_err(|error| error.of_input(&picture.config.name))?);
+        let mut found = found.map_err(|error| error.of_input(&picture.config.name))?;
+        found.retain(|plane| Some(*plane) != beneath);
+        planes.push(found);
     }
     if suffice(&planes) {
         return Ok(planes);
     }
     let inputs = pictures.iter().zip(&planes).map(|(picture, planes)| {
         let names = planes.iter().map(|&plane| output.planes[plane].to_string());
-        let names: Vec<_> = names.collect();
-        format!("{} goes on {}", describe(picture), names.join(", "))
+        let names = names.collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() {
+            "none that is free"
+        } else {
+            &names
+        };
+        format!("{} goes on {names}", describe(picture))
     });
     Err(KmsSinkError::TooFewPlanes {
         device: output.label(),
@@ -168,14 +199,20 @@ impl Search<'_> {
         }))
     }
 
+    /// Where an input is to lie on a screen of this size; `None` where nothing says so.
+    fn place(&self, input: usize, screen: Size) -> Option<Rect> {
+        let Picture { config, layout, .. } = self.pictures[input];
+        let inputs = self.pictures.len();
+        let cell = cell(self.config.arrangement, input, inputs, screen);
+        own_place(config, Size::of(layout), cell)
+    }
+
     /// Where each input is to lie; `None` where a place is not on the screen.
     fn cells(&self, screen: Size) -> Option<Vec<Rect>> {
-        let inputs = &self.config.inputs;
-        let one = |index: usize| match inputs[index].at {
-            Some(at) => is_within(at, screen).then_some(at),
-            None => cell(self.config.arrangement, index, inputs.len(), screen),
-        };
-        (0..inputs.len()).map(one).collect()
+        let place = |input| self.place(input, screen);
+        (0..self.pictures.len())
+            .map(|input| place(input).filter(|at| is_within(*at, screen)))
+            .collect()
     }
 
     /// The ways to show an input alone that the driver takes, best first.
