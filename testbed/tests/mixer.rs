@@ -13,7 +13,7 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Mixer, Source, StageError};
-use dmaflow_core::time::Rate;
+use dmaflow_core::time::{Rate, Timestamp};
 use dmaflow_kms_sink::{
     Arrangement, KmsInputConfig, KmsMixer, KmsMixerConfig, PlaneKind, PlaneRequest, displays,
 };
@@ -27,6 +27,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
 const PIXELS: u64 = 640 * 480;
+
+/// Where the size is of no account, and time is.
+const SMALL: (u32, u32) = (320, 240);
+const SMALL_PIXELS: u64 = 320 * 240;
 
 fn pool_of(layout: &Layout, frames: usize) -> FramePool {
     let heap = dmaflow_heaps::registry().open("system").unwrap();
@@ -151,8 +155,9 @@ fn two_inputs_are_shown_side_by_side_as_they_are() {
         assert_eq!((left.free(), right.free()), (2, 2));
         mixer.flips(&mut flipped).unwrap();
         assert_eq!(flipped.len(), shows.len(), "each was told of once");
-        let in_order = |(shown, flip): (&_, &dmaflow_core::time::Timestamp)| flip >= shown;
-        assert!(shows.iter().zip(&flipped).all(in_order));
+        // Each was in view before the next was committed.
+        let in_order = |(flip, next): (&Timestamp, &Timestamp)| flip <= next;
+        assert!(flipped.iter().zip(&shows[1..]).all(in_order));
         mixer.stop().unwrap();
         assert_eq!((left.free(), right.free()), (3, 3));
         // Both are compared each time, once the right one is there.
@@ -207,6 +212,8 @@ fn a_source_that_ends_does_not_hold_up_the_other() {
     };
     let source = |frames| {
         let mut source = TestSrc::new(TestSrcConfig {
+            width: SMALL.0,
+            height: SMALL.1,
             rate: Rate::new(10, 1),
             frames: Some(frames),
             ..TestSrcConfig::default()
@@ -258,7 +265,7 @@ fn a_source_that_ends_does_not_hold_up_the_other() {
             shown_alone += u64::from(ended[1]);
         }
         mixer.ready().unwrap();
-        assert_eq!(counts(&mixer), [compared, compared * PIXELS, 0]);
+        assert_eq!(counts(&mixer), [compared, compared * SMALL_PIXELS, 0]);
     });
     assert!(shown.iter().all(|&shown| shown > 0), "{shown:?}");
     assert!(shown_alone >= 3, "{shown:?}, {shown_alone} alone");
@@ -329,8 +336,12 @@ fn pools_of_several_sources_come_by_turns_to_one_input() {
     let Some(_board) = Board::for_test(name) else {
         return;
     };
-    let wide = Layout::with_stride(Format::XRGB8888, WIDTH, HEIGHT, WIDTH * 4 + 256).unwrap();
-    let (left, right, other) = (pool(WIDTH, HEIGHT), pool(WIDTH, HEIGHT), pool_of(&wide, 3));
+    let wide = Layout::with_stride(Format::XRGB8888, SMALL.0, SMALL.1, SMALL.0 * 4 + 256).unwrap();
+    let (left, right, other) = (
+        pool(SMALL.0, SMALL.1),
+        pool(SMALL.0, SMALL.1),
+        pool_of(&wide, 3),
+    );
     let mut mixer = attached(verified(inputs(&["left", "right"])), &[&left, &right]);
     mixer.arrange().unwrap();
     let show = |mixer: &mut KmsMixer, number: u64, pool: &FramePool| {
@@ -350,11 +361,11 @@ fn pools_of_several_sources_come_by_turns_to_one_input() {
         let pool = if number % 2 == 0 { &right } else { &other };
         show(&mut mixer, number, pool).unwrap();
     }
-    let unlike = whole(&mixer.attach(1, &pool(320, 240)).unwrap_err());
+    let unlike = whole(&mixer.attach(1, &pool(160, 120)).unwrap_err());
     assert!(unlike.contains("input `right`"), "{unlike}");
-    assert!(unlike.contains("320×240"), "{unlike}");
+    assert!(unlike.contains("160×120"), "{unlike}");
     mixer.ready().unwrap();
-    assert_eq!(counts(&mixer), [12, 12 * PIXELS, 0]);
+    assert_eq!(counts(&mixer), [12, 12 * SMALL_PIXELS, 0]);
     mixer.detach(1);
     assert_eq!((left.free(), right.free(), other.free()), (3, 3, 3));
     let none = whole(&mixer.arrange().unwrap_err());
@@ -362,13 +373,13 @@ fn pools_of_several_sources_come_by_turns_to_one_input() {
     let early = mixer.show(&mut [left.acquire(), None]).unwrap_err();
     assert!(early.to_string().contains("arranged"), "{early}");
     // Another size is another arrangement.
-    let small = pool(320, 240);
+    let small = pool(160, 120);
     mixer.attach(1, &small).unwrap();
     mixer.arrange().unwrap();
     let mut frames = [Some(drawn(&left, 7)), Some(drawn(&small, 8))];
     mixer.show(&mut frames).unwrap();
     mixer.ready().unwrap();
-    assert_eq!(counts(&mixer), [2, PIXELS + 320 * 240, 0]);
+    assert_eq!(counts(&mixer), [2, SMALL_PIXELS + 160 * 120, 0]);
 }
 
 #[test]
@@ -454,7 +465,7 @@ fn inputs_lie_on_a_black_picture_where_it_is_wanted() {
         return;
     };
     let (buffers, files) = (DmaBufs::now(), open_files());
-    let (left, right) = (pool(WIDTH, HEIGHT), pool(WIDTH, HEIGHT));
+    let (left, right) = (pool(SMALL.0, SMALL.1), pool(SMALL.0, SMALL.1));
     let with_backdrop = |inputs| KmsMixerConfig {
         backdrop: true,
         ..verified(inputs)
@@ -476,7 +487,7 @@ fn inputs_lie_on_a_black_picture_where_it_is_wanted() {
         mixer.show(&mut frames).unwrap();
     }
     mixer.stop().unwrap();
-    assert_eq!(counts(&mixer), [7, 7 * PIXELS, 0]);
+    assert_eq!(counts(&mixer), [7, 7 * SMALL_PIXELS, 0]);
     drop(mixer);
 
     let primary = KmsInputConfig {
