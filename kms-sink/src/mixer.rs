@@ -11,12 +11,13 @@ mod stack;
 use std::mem;
 use std::time::Duration;
 
+use dmaflow_core::caps::Caps;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::stage::{Choice, Counter, DeviceKey, Mixer, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
-use crate::attach::formats;
+use crate::attach::{caps, formats};
 use crate::error::KmsSinkError;
 use crate::imported::Pools;
 use crate::output::Wanted;
@@ -220,6 +221,12 @@ impl Mixer for KmsMixer {
         let plane = self.input(input)?.plane;
         let verify = self.config.verify.is_some();
         Ok(formats(&self.screen.output, plane, verify))
+    }
+
+    fn caps(&mut self, input: usize) -> Result<Caps, StageError> {
+        let plane = self.input(input)?.plane;
+        let verify = self.config.verify.is_some();
+        Ok(caps(&self.screen.output, plane, verify))
     }
 
     fn attach(&mut self, input: usize, pool: &FramePool) -> Result<(), StageError> {
