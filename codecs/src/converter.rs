@@ -12,7 +12,9 @@ use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::layout::{Layout, MAX_PLANES};
-use dmaflow_core::stage::{Choice, Counter, DeviceKey, SourcePlan, StageError, Stopper, Transform};
+use dmaflow_core::stage::{
+    Choice, Controls, Counter, DeviceKey, SourcePlan, StageError, Stopper, Transform,
+};
 use dmaflow_v4l2::{
     ControlValue, Dequeued, Feed, Function, Intake, V4l2Error, VideoDevice, is_short,
 };
@@ -230,6 +232,10 @@ impl Transform for V4l2Converter {
 
     fn key(&self) -> Option<DeviceKey> {
         Some(self.device.capabilities().key())
+    }
+
+    fn controls(&self) -> Option<Arc<dyn Controls>> {
+        Some(Arc::<VideoDevice>::clone(&self.device))
     }
 
     fn input_formats(&mut self) -> Result<Vec<Format>, StageError> {

@@ -20,6 +20,7 @@
 //!                   └────────── (again) ─────────────┘
 //! ```
 
+mod controls;
 mod filter;
 mod key;
 mod mixer;
@@ -27,6 +28,7 @@ mod sink;
 mod source;
 mod transform;
 
+pub use controls::{ControlValue, Controls, Switch};
 pub use filter::{Filter, Router};
 pub use key::DeviceKey;
 pub use mixer::Mixer;

@@ -26,6 +26,14 @@ pub struct PictureSinkConfig {
     pub every: NonZeroU64,
 }
 
+impl PictureSinkConfig {
+    /// The file of the frame of a number.
+    #[must_use]
+    pub fn path_of(&self, sequence: u64) -> PathBuf {
+        numbered(&self.path, sequence)
+    }
+}
+
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -106,7 +114,7 @@ impl PictureSink {
             .map_err(|source| PictureError::Look { sequence, source })?;
         let buffers: Vec<&[u8]> = guards.iter().map(|guard| &**guard).collect();
         converter.convert(frame.layout(), &buffers, &mut self.rgb);
-        let path = numbered(&self.config.path, sequence);
+        let path = self.config.path_of(sequence);
         save(
             &path,
             frame.layout().width(),

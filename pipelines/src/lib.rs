@@ -5,6 +5,7 @@
 //! them take; then a thread a stage passes frames on, and what happened is in a [`Report`].
 
 mod bell;
+pub mod control;
 mod decimate;
 pub mod description;
 pub mod drawing;
@@ -20,6 +21,7 @@ mod selector;
 pub mod solver;
 mod sync;
 
+pub use control::{Control, ControlError};
 pub use decimate::Decimate;
 pub use error::{PipelineError, RunError};
 pub use latency::Step;

@@ -21,7 +21,7 @@ mod places;
 mod policy;
 
 pub(crate) use inputs::{Input, Inputs, Relay};
-pub(crate) use outputs::{Orders, Outputs};
+pub(crate) use outputs::{MOST_ORDERS, NotTaken, Order, Orders, Outputs};
 pub use policy::{QueuePolicy, SHARED_DEPTH};
 
 use std::sync::Arc;
@@ -66,6 +66,11 @@ impl Link {
     /// Frames that were on their way when the receiver ended, or came later.
     pub(crate) fn left(&self) -> u64 {
         self.left.load(Ordering::Relaxed)
+    }
+
+    /// Whether the receiver is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     fn leave_all(&self) {
@@ -163,7 +168,7 @@ impl Outlet {
 impl Outlet {
     /// Whether nobody takes frames any more.
     fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::Relaxed)
+        self.0.is_closed()
     }
 }
 

@@ -15,10 +15,11 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, SourcePlan};
 use dmaflow_core::time::Rate;
 
+use crate::control::Control;
 use crate::error::Refusal;
 use crate::link::QueuePolicy;
 use graph::{Domain, Graph};
-use run::events::Events;
+pub(crate) use run::events::Events;
 
 /// What was agreed on, for people to check.
 #[derive(Debug)]
@@ -120,6 +121,12 @@ impl Pipeline {
     #[must_use]
     pub fn pools(&self) -> &[FramePool] {
         &self.pools
+    }
+
+    /// What looks at a run and changes it, from another thread.
+    #[must_use]
+    pub fn control_handle(&self) -> Control {
+        Control::new(self.events.clone())
     }
 
     /// What ends a run from another thread.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dmaflow_core::frame::Frame;
-use dmaflow_core::stage::{Router, StageError};
+use dmaflow_core::stage::{Router, StageError, Switch};
 
 /// Passes the frames of one input on and lets those of the others go. Which one it is may be
 /// changed at any time.
@@ -28,6 +28,16 @@ impl Selected {
     /// Changes over to another input, from its next frame on.
     pub fn set(&self, input: usize) {
         self.0.store(input, Ordering::Relaxed);
+    }
+}
+
+impl Switch for Selected {
+    fn selected(&self) -> usize {
+        self.get()
+    }
+
+    fn select(&self, input: usize) {
+        self.set(input);
     }
 }
 
@@ -55,6 +65,10 @@ impl Router for Selector {
 
     fn outputs(&self) -> usize {
         1
+    }
+
+    fn switch(&self) -> Option<Arc<dyn Switch>> {
+        Some(Arc::new(self.selected()))
     }
 
     fn route(

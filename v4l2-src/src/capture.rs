@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
-use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
+use dmaflow_core::stage::{Controls, Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::{Clock, Rate};
 use dmaflow_v4l2::media::{MediaCamera, MediaConfig, MediaSetup};
 use dmaflow_v4l2::{
@@ -129,6 +129,10 @@ impl Source for V4l2Src {
 
     fn key(&self) -> Option<DeviceKey> {
         Some(self.device.capabilities().key())
+    }
+
+    fn controls(&self) -> Option<Arc<dyn Controls>> {
+        Some(Arc::<VideoDevice>::clone(&self.device))
     }
 
     fn formats(&mut self) -> Result<Vec<Format>, StageError> {

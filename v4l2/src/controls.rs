@@ -2,9 +2,11 @@
 
 mod value;
 
-pub use value::{ControlKind, ControlValue};
+pub use value::ControlKind;
 
 use dmaflow_core::Errno;
+pub use dmaflow_core::stage::ControlValue;
+use dmaflow_core::stage::{Controls, StageError};
 
 use crate::device::{Direction, Handle, VideoDevice};
 use crate::error::V4l2Error;
@@ -190,6 +192,12 @@ impl Handle<'_> {
             "VIDIOC_S_EXT_CTRLS",
             format!("set control `{}` to {value}", control.key()),
         ))
+    }
+}
+
+impl Controls for VideoDevice {
+    fn set(&self, name: &str, value: &ControlValue) -> Result<(), StageError> {
+        Ok(self.set_control(name, value)?)
     }
 }
 

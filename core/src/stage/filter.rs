@@ -1,6 +1,8 @@
 //! Stages that pass frames on as they are.
 
-use super::StageError;
+use std::sync::Arc;
+
+use super::{StageError, Switch};
 use crate::frame::Frame;
 
 /// A stage between a source and a sink, which passes frames on.
@@ -24,6 +26,11 @@ pub trait Router: Send {
 
     /// How many outputs it has; to each of them any number of links may be joined.
     fn outputs(&self) -> usize;
+
+    /// What chooses between its inputs, where it passes the frames of one of them on.
+    fn switch(&self) -> Option<Arc<dyn Switch>> {
+        None
+    }
 
     /// Passes a frame that came over `input` on, by calling `send` with an output and a frame,
     /// or lets it go. To send a clone is to give one more user the same picture.

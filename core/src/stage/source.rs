@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Choice, Counter, DeviceKey, StageError};
+use super::{Choice, Controls, Counter, DeviceKey, StageError};
 use crate::caps::{Cap, Caps, MemoryNeeds, Set, Steps};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
@@ -44,6 +44,11 @@ pub trait Source: Send {
     /// Whether a device imports the frames, so that only importable memory will do.
     fn imports(&self) -> bool {
         true
+    }
+
+    /// What may be changed of it while it runs, where there is something.
+    fn controls(&self) -> Option<Arc<dyn Controls>> {
+        None
     }
 
     /// The formats it can deliver as it was asked, best first.

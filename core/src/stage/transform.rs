@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Choice, Counter, DeviceKey, SourcePlan, StageError, Stopper};
+use super::{Choice, Controls, Counter, DeviceKey, SourcePlan, StageError, Stopper};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
 use crate::layout::Layout;
@@ -27,6 +27,11 @@ pub trait Transform: Send {
     /// CPU copies.
     fn imports(&self) -> bool {
         true
+    }
+
+    /// What may be changed of it while it runs, where there is something.
+    fn controls(&self) -> Option<Arc<dyn Controls>> {
+        None
     }
 
     /// The formats it takes, best first.

@@ -7,6 +7,9 @@ use dmaflow_v4l2_src::{TestSrc, V4l2Src};
 use super::{Description, FilterKind, RouterKind, SinkKind, SourceKind, Stage, StageKind};
 use crate::{AnyStage, Builder, Decimate, PipelineError, RateLimit, Selector};
 
+/// Frames for what is added while a run goes on.
+const SPARE: usize = 2;
+
 impl Description {
     /// Opens every stage, and gives the pipeline that only has to be prepared.
     ///
@@ -14,6 +17,9 @@ impl Description {
     /// [`PipelineError::Stage`] with the name of the stage that cannot be opened.
     pub fn build(&self) -> Result<Builder, PipelineError> {
         let mut builder = Builder::new();
+        if self.control.is_some() {
+            builder.set_spare(SPARE);
+        }
         let mut ids = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             let id = builder.add(&stage.name, open(stage)?);

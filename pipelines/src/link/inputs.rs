@@ -1,5 +1,7 @@
 //! One stage's inputs: what it takes frames from.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dmaflow_core::frame::Frame;
@@ -7,44 +9,42 @@ use dmaflow_core::frame::Frame;
 use super::{Empty, Inlet};
 use crate::bell::Bell;
 
-/// Where the link that follows another one is left for its receiver. Clones are the same place.
+/// Where the links that follow another one are left for its receiver, in their order. Clones are
+/// the same place.
 #[derive(Clone, Default)]
 pub(crate) struct Relay(Arc<Mutex<Next>>);
 
 #[derive(Default)]
-enum Next {
-    #[default]
-    Nothing,
-    Link(Inlet),
+struct Next {
+    links: VecDeque<Inlet>,
     /// The receiver is gone.
-    Closed,
+    closed: bool,
 }
 
 impl Relay {
-    #[expect(dead_code, reason = "for changes while a run goes on")]
-    /// Has the receiver go on with `inlet` once its link has ended. `false` where it is gone.
+    /// Has the receiver go on with `inlet` once its link, and those that follow it already, have
+    /// ended. `false` where it is gone.
     pub(crate) fn follow_with(&self, inlet: Inlet) -> bool {
         let mut next = self.next();
-        if matches!(*next, Next::Closed) {
-            return false;
+        if !next.closed {
+            next.links.push_back(inlet);
+            return true;
         }
-        *next = Next::Link(inlet);
-        true
+        false
     }
 
     fn take(&self) -> Option<Inlet> {
-        let mut next = self.next();
-        match std::mem::take(&mut *next) {
-            Next::Link(inlet) => Some(inlet),
-            was => {
-                *next = was;
-                None
-            }
-        }
+        self.next().links.pop_front()
     }
 
     fn close(&self) {
-        *self.next() = Next::Closed;
+        let left = {
+            let mut next = self.next();
+            next.closed = true;
+            mem::take(&mut next.links)
+        };
+        // What is left is let go of without the lock.
+        drop(left);
     }
 
     fn next(&self) -> MutexGuard<'_, Next> {
@@ -80,12 +80,15 @@ impl Input {
 
     #[cold]
     fn go_on(&mut self) -> Result<Frame, Empty> {
-        let Some(next) = self.relay.take() else {
-            return Err(Empty::ForGood);
-        };
-        self.inlet = next;
-        // Its bell may have rung already.
-        self.take()
+        while let Some(next) = self.relay.take() {
+            self.inlet = next;
+            // Its bell may have rung already.
+            match self.inlet.take() {
+                Err(Empty::ForGood) => {}
+                taken => return taken,
+            }
+        }
+        Err(Empty::ForGood)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One output's links: each of its frames goes over all of them.
 
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +9,6 @@ use dmaflow_core::frame::Frame;
 use super::{Disconnected, Outlet};
 
 /// What is to become of an output's links, while its stage runs.
-#[expect(dead_code, reason = "for changes while a run goes on")]
 pub(crate) enum Order {
     /// A link more, by its number.
     Add(usize, Outlet),
@@ -16,6 +16,18 @@ pub(crate) enum Order {
     Drop(usize),
     /// The frames of this link go over another one, which has its number.
     Replace(usize, Outlet),
+}
+
+/// How many orders may wait for a stage that sends nothing.
+pub(crate) const MOST_ORDERS: usize = 64;
+
+/// Why an order was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// Nobody sends any more.
+    Gone,
+    /// Those before it were not obeyed yet.
+    TooMany,
 }
 
 /// Where others leave orders for an output. Clones are the same place.
@@ -37,17 +49,18 @@ struct List {
 }
 
 impl Orders {
-    #[expect(dead_code, reason = "for changes while a run goes on")]
-    /// Leaves an order, which is obeyed before the next frame is sent. `false` where nobody
-    /// sends any more.
-    pub(crate) fn give(&self, order: Order) -> bool {
+    /// Leaves an order, which is obeyed before the next frame is sent.
+    pub(crate) fn give(&self, order: Order) -> Result<(), NotTaken> {
         let mut list = self.list();
         if list.closed {
-            return false;
+            return Err(NotTaken::Gone);
+        }
+        if list.orders.len() >= MOST_ORDERS {
+            return Err(NotTaken::TooMany);
         }
         list.orders.push(order);
         self.0.pending.store(true, Ordering::Release);
-        true
+        Ok(())
     }
 
     #[inline]
@@ -62,10 +75,13 @@ impl Orders {
     }
 
     fn close(&self) {
-        let mut list = self.list();
-        list.closed = true;
-        // Links that nobody will send over have ended.
-        list.orders.clear();
+        let left = {
+            let mut list = self.list();
+            list.closed = true;
+            mem::take(&mut list.orders)
+        };
+        // Links that nobody will send over have ended; they do so without the lock.
+        drop(left);
     }
 
     fn list(&self) -> MutexGuard<'_, List> {

@@ -102,6 +102,14 @@ impl Builder {
         self.pools.insert(stage.0, request);
     }
 
+    /// Gives every pool whose size is not said so many frames more than its stages need, for
+    /// branches that are added while a run goes on ([`Control::add_branch`]).
+    ///
+    /// [`Control::add_branch`]: crate::Control::add_branch
+    pub const fn set_spare(&mut self, frames: usize) {
+        self.graph.spare = frames;
+    }
+
     pub(super) fn chain(
         (source_name, source): (&str, impl Into<AnySource>),
         (sink_name, sink): (&str, impl Into<AnySink>),

@@ -3,9 +3,11 @@
 mod domain;
 
 use std::fmt;
+use std::sync::Arc;
 
 use dmaflow_core::stage::{
-    Counter, DeviceKey, Filter, Mixer, Router, Sink, Source, StageError, Transform,
+    Controls, Counter, DeviceKey, Filter, Mixer, Router, Sink, Source, StageError, Switch,
+    Transform,
 };
 
 pub(super) use domain::{Consumer, Domain, domains};
@@ -163,6 +165,33 @@ impl Stage {
         }
     }
 
+    /// What may be changed of it while it runs.
+    pub(super) fn controls(&self) -> Option<Arc<dyn Controls>> {
+        match self {
+            Self::Source(source) => source.controls(),
+            Self::Transform(transform) => transform.controls(),
+            _ => None,
+        }
+    }
+
+    /// What chooses between its inputs.
+    pub(super) fn switch(&self) -> Option<Arc<dyn Switch>> {
+        match self {
+            Self::Router(router) => router.switch(),
+            _ => None,
+        }
+    }
+
+    /// How many frames it keeps, of each of its inputs.
+    pub(super) fn frames_held(&self) -> usize {
+        match self {
+            Self::Sink(sink) => sink.frames_held(),
+            Self::Transform(transform) => transform.frames_held(),
+            Self::Mixer(mixer) => mixer.frames_held(),
+            Self::Source(_) | Self::Filter(_) | Self::Router(_) => 0,
+        }
+    }
+
     /// Lets go of all pools.
     pub(super) fn detach(&mut self) {
         match self {
@@ -228,6 +257,8 @@ pub(super) struct Edge {
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
+    /// Frames of each pool for who comes while a run goes on.
+    pub(super) spare: usize,
 }
 
 impl Graph {

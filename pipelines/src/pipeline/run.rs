@@ -6,15 +6,18 @@
 //!                         └── a stage fails: the others are stopped
 //! ```
 
-pub(super) mod events;
+pub(crate) mod events;
+mod live;
 mod meters;
 mod outcome;
+mod roster;
 pub(super) mod stages;
 mod threads;
 mod watch;
 mod wiring;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,8 +28,9 @@ use super::graph::{Node, Stage};
 use crate::error::{RunError, RunFailure};
 use crate::report::{Progress, Report};
 use events::Events;
-use meters::Meter;
-use threads::{StopAtEnd, Threads};
+use live::Live;
+use roster::Roster;
+use threads::{StopAtEnd, Threads, Work};
 use watch::{Look, Watch, Watched};
 use wiring::Wiring;
 
@@ -77,14 +81,13 @@ impl Pipeline {
     }
 
     fn run_until(&mut self, limits: Limits, look: Option<Look<'_>>) -> Result<Report, RunError> {
-        let meters: Vec<_> = self.graph.nodes.iter().map(|_| Meter::default()).collect();
         let cpu_before = self.cpu_counts();
         let wiring = Wiring::new(&self.graph, |link| self.frames_over(link));
-        let links = wiring.links.clone();
+        let mut roster = Roster::new(self, &wiring);
         let started = Instant::now();
-        let outcome = self.run_threads(limits, &meters, wiring, look);
+        let outcome = self.run_threads(limits, &mut roster, wiring, look);
         let stopped = self.stop_stages();
-        let mut report = self.report(&meters, &links, started.elapsed());
+        let mut report = self.report(&roster, started.elapsed());
         report.cpu.drawn -= cpu_before.drawn;
         report.cpu.inspected -= cpu_before.inspected;
         report.cpu.copied -= cpu_before.copied;
@@ -122,14 +125,14 @@ impl Pipeline {
     fn run_threads(
         &mut self,
         limits: Limits,
-        meters: &[Meter],
+        roster: &mut Roster,
         mut wiring: Wiring,
         look: Option<Look<'_>>,
     ) -> Result<(), RunFailure> {
         let events = &self.events;
         // What is left of a run before is of no interest, but for a wish to stop.
         let stop_first = events.take().stop;
-        let links = wiring.links.clone();
+        let _watching = events.watch();
         let rates: Vec<_> = self
             .graph
             .nodes
@@ -137,10 +140,11 @@ impl Pipeline {
             .map(|node| self.agreement.rate_of(&node.name))
             .collect();
         let main = self.main_sink();
+        let main = main.map(|stage| Arc::clone(&roster.stages[stage].meter));
         let mut nodes: Vec<Option<&mut Node>> = self.graph.nodes.iter_mut().map(Some).collect();
         let order = &self.order;
         thread::scope(|scope| {
-            let mut threads = Threads::new(scope, events);
+            let mut live = Live::new(roster, Threads::new(scope, events));
             let mut sources = Vec::new();
             // Of sources, used at an end in good order; of transforms, after a failure.
             let (mut stoppers, mut wakers) = (Vec::new(), Vec::new());
@@ -149,7 +153,9 @@ impl Pipeline {
                 let (Some(node), Some(mut ends)) = (nodes[stage].take(), wiring.take(stage)) else {
                     continue;
                 };
-                let (name, meter) = (node.name.as_str(), &meters[stage]);
+                let name = node.name.as_str();
+                let entry = &live.roster.stages[stage];
+                let (meter, aside) = (Arc::clone(&entry.meter), entry.aside.clone());
                 let failed = |source| RunFailure::Stage {
                     stage: name.to_owned(),
                     source,
@@ -158,55 +164,57 @@ impl Pipeline {
                     Stage::Router(_) | Stage::Mixer(_) => None,
                     _ => ends.input(),
                 };
-                match (&mut node.stage, input) {
+                let after = aside.clone();
+                let work: Work<'_> = match (&mut node.stage, input) {
                     (Stage::Source(source), _) => {
-                        let stopper = StopAtEnd(source.start().map_err(failed)?);
-                        sources.push(Watched::new(name, meter, rates[stage]));
+                        stoppers.push(StopAtEnd(source.start().map_err(failed)?));
+                        sources.push(Watched::new(name, Arc::clone(&meter), rates[stage]));
                         let output = ends.output();
-                        threads.spawn(name, move || source.run(output, limits.frames, meter))?;
-                        stoppers.push(stopper);
+                        Box::new(move || source.run(output, limits.frames, &meter))
                     }
                     (Stage::Filter(filter), Some(input)) => {
                         let output = ends.output();
-                        threads.spawn(name, move || filter.run(input, output, meter))?;
+                        Box::new(move || filter.run(input, output, &meter))
                     }
                     (Stage::Transform(transform), Some(input)) => {
                         wakers.push(StopAtEnd(transform.start().map_err(failed)?));
                         let output = ends.output();
-                        threads.spawn(name, move || transform.run(input, output, meter))?;
+                        Box::new(move || {
+                            let run = transform.run(input, output, &meter);
+                            run.and(after.stop(|| transform.stop()))
+                        })
                     }
-                    (Stage::Sink(sink), Some(input)) => {
-                        threads.spawn(name, move || sink.run(input, meter))?;
-                    }
+                    (Stage::Sink(sink), Some(input)) => Box::new(move || {
+                        let run = sink.run(input, &meter);
+                        run.and(after.stop(|| sink.stop()))
+                    }),
                     (Stage::Router(router), _) => {
-                        threads
-                            .spawn(name, move || router.run(ends.inputs, ends.outputs, meter))?;
+                        Box::new(move || router.run(ends.inputs, ends.outputs, &meter))
                     }
-                    (Stage::Mixer(mixer), _) => {
-                        threads.spawn(name, move || mixer.run(ends.inputs, meter))?;
-                    }
-                    (Stage::Filter(_) | Stage::Transform(_) | Stage::Sink(_), None) => {}
-                }
+                    (Stage::Mixer(mixer), _) => Box::new(move || {
+                        let run = mixer.run(ends.inputs, &meter);
+                        run.and(after.stop(|| mixer.stop()))
+                    }),
+                    (Stage::Filter(_) | Stage::Transform(_) | Stage::Sink(_), None) => continue,
+                };
+                live.threads.spawn((stage, name), &aside, work)?;
             }
             if stop_first {
                 stoppers.iter().for_each(|stopper| stopper.0.stop());
             }
 
-            let started = Instant::now();
+            let started = live.started;
             let watch = Watch {
-                meters,
-                links: &links,
                 sources: &sources,
                 started,
                 // What is too far away to be told is no limit.
                 deadline: limits
                     .duration
                     .and_then(|duration| started.checked_add(duration)),
-                threads: threads.count(),
-                latencies: main.map(|stage| &meters[stage].latencies),
+                main,
             };
-            let silent = watch.until_ended(events, &stoppers, &wakers, look);
-            threads.join()?;
+            let silent = watch.until_ended(events, &stoppers, &wakers, look, &mut live);
+            live.threads.join()?;
             match silent {
                 None => Ok(()),
                 Some(source) => Err(RunFailure::Silent {

@@ -2,28 +2,7 @@
 
 use std::fmt;
 
-use super::key;
-
-/// What a control is to be set to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ControlValue {
-    /// A number; for a menu, the number of the entry.
-    Integer(i64),
-    /// On or off; a button is pressed with `true`.
-    Boolean(bool),
-    /// The name of a menu entry, or the text of a control that takes text.
-    Text(String),
-}
-
-impl fmt::Display for ControlValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Integer(value) => write!(f, "{value}"),
-            Self::Boolean(value) => write!(f, "{value}"),
-            Self::Text(value) => write!(f, "`{value}`"),
-        }
-    }
-}
+use super::{ControlValue, key};
 
 /// What a control takes.
 #[derive(Clone, Debug, PartialEq, Eq)]

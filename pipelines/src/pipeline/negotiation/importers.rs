@@ -57,11 +57,6 @@ pub(super) fn frames_held(graph: &Graph, domain: &Domain) -> usize {
     let held = domain
         .consumers
         .iter()
-        .map(|consumer| match &graph.nodes[consumer.stage].stage {
-            Stage::Sink(sink) => sink.frames_held(),
-            Stage::Transform(transform) => transform.frames_held(),
-            Stage::Mixer(mixer) => mixer.frames_held() * consumer.inputs.len(),
-            Stage::Source(_) | Stage::Filter(_) | Stage::Router(_) => 0,
-        });
+        .map(|consumer| graph.nodes[consumer.stage].stage.frames_held() * consumer.inputs.len());
     held.sum()
 }

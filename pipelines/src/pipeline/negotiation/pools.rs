@@ -23,7 +23,7 @@ pub(super) fn buffers(
     let needed = plan.min_buffers + importers::frames_held(graph, domain);
     let links = domain.links.iter().map(|&link| &graph.edges[link]);
     let waiting: usize = links.map(|edge| edge.queue.frames()).sum();
-    match asked.unwrap_or(needed + waiting) {
+    match asked.unwrap_or(needed + waiting + graph.spare) {
         asked if asked < needed => Err(RefusalReason::TooFewBuffers { asked, needed }),
         buffers => Ok(buffers),
     }

@@ -1,5 +1,6 @@
 //! What the stages' threads count while the watching one looks.
 
+use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::latency::Latencies;
@@ -31,5 +32,44 @@ impl Meter {
 
     pub(super) fn get(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
+    }
+}
+
+/// What was counted at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) made: u64,
+    pub(super) taken: u64,
+    pub(super) passed: u64,
+    pub(super) shown: u64,
+    pub(super) filtered: u64,
+    pub(super) unseen: u64,
+}
+
+impl Totals {
+    pub(super) fn of(meter: &Meter) -> Self {
+        Self {
+            made: Meter::get(&meter.made),
+            taken: Meter::get(&meter.taken),
+            passed: Meter::get(&meter.passed),
+            shown: Meter::get(&meter.shown),
+            filtered: Meter::get(&meter.filtered),
+            unseen: Meter::get(&meter.unseen),
+        }
+    }
+}
+
+impl Add for Totals {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            made: self.made + other.made,
+            taken: self.taken + other.taken,
+            passed: self.passed + other.passed,
+            shown: self.shown + other.shown,
+            filtered: self.filtered + other.filtered,
+            unseen: self.unseen + other.unseen,
+        }
     }
 }

@@ -81,7 +81,7 @@ impl<F: Filter> RunFilter for F {
 
 /// Waits for the next frame; `None` when no more come.
 #[inline]
-fn next(input: &mut Input) -> Option<Frame> {
+pub(super) fn next(input: &mut Input) -> Option<Frame> {
     loop {
         input.wait();
         match input.take() {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use dmaflow_core::time::Rate;
 
 use super::events::{Events, News};
+use super::live::Live;
 use super::meters::Meter;
+use super::roster::Roster;
 use super::threads::StopAtEnd;
-use crate::latency::Latencies;
-use crate::link::Link;
 use crate::report::Progress;
 
 /// Who looks at a run, and may end it.
@@ -27,13 +27,13 @@ const SILENT_AT_LEAST: Duration = Duration::from_secs(3);
 /// A source that is watched for silence.
 pub(super) struct Watched<'r> {
     pub(super) name: &'r str,
-    meter: &'r Meter,
+    meter: Arc<Meter>,
     /// How long it may deliver nothing.
     pub(super) silence: Duration,
 }
 
 impl<'r> Watched<'r> {
-    pub(super) fn new(name: &'r str, meter: &'r Meter, rate: Option<Rate>) -> Self {
+    pub(super) fn new(name: &'r str, meter: Arc<Meter>, rate: Option<Rate>) -> Self {
         let silence = rate.map_or(SILENT_AT_LEAST, |rate| {
             SILENT_AT_LEAST.max(rate.interval() * SILENT_FRAMES)
         });
@@ -47,15 +47,11 @@ impl<'r> Watched<'r> {
 
 /// The watching thread's view of a run.
 pub(super) struct Watch<'r> {
-    /// By stage.
-    pub(super) meters: &'r [Meter],
-    pub(super) links: &'r [Arc<Link>],
     pub(super) sources: &'r [Watched<'r>],
     pub(super) started: Instant,
     pub(super) deadline: Option<Instant>,
-    pub(super) threads: usize,
-    /// Those that are the pipeline's.
-    pub(super) latencies: Option<&'r Latencies>,
+    /// The stage whose latencies are the pipeline's.
+    pub(super) main: Option<Arc<Meter>>,
 }
 
 impl<'r> Watch<'r> {
@@ -67,8 +63,8 @@ impl<'r> Watch<'r> {
         stoppers: &[StopAtEnd],
         wakers: &[StopAtEnd],
         mut look: Option<Look<'_>>,
+        live: &mut Live<'_, '_, '_>,
     ) -> Option<&'r Watched<'r>> {
-        let mut running = self.threads;
         let mut silent = None;
         // Somebody or something ended the flow: that nothing comes any more is as it should be.
         let ending = Cell::new(false);
@@ -87,24 +83,26 @@ impl<'r> Watch<'r> {
         };
         let mut next_look = self.started + interval;
         let mut deadline = self.deadline;
-        while running > 0 {
+        while !live.threads.have_ended() {
             let wake = deadline.map_or(next_look, |end| end.min(next_look));
             let News {
                 stop,
                 ended,
-                failed,
+                commands,
             } = events.wait(wake);
-            running -= ended;
+            let ended: Vec<_> = ended.into_iter().filter(|one| live.ended(*one)).collect();
+            let failed = ended.iter().any(|one| one.failed);
             if stop || failed {
                 end();
             }
             if failed {
                 wakers.iter().for_each(|waker| waker.0.stop());
             }
-            if stop || ended > 0 {
+            commands.into_iter().for_each(|command| live.obey(command));
+            if stop || !ended.is_empty() {
                 // One source has come to its end: the others may go on, but are not alone any
                 // more in deciding what is silence.
-                ending.set(ending.get() || ended > 0);
+                ending.set(ending.get() || !ended.is_empty());
                 continue;
             }
             let now = Instant::now();
@@ -124,7 +122,7 @@ impl<'r> Watch<'r> {
                     end();
                 }
             }
-            let progress = self.progress(now, &last);
+            let progress = self.progress(now, &last, live.roster);
             if let Some(look) = &mut look
                 && look(&progress).is_break()
             {
@@ -135,11 +133,10 @@ impl<'r> Watch<'r> {
         silent
     }
 
-    fn progress(&self, now: Instant, last: &Progress<'_>) -> Progress<'r> {
-        let sum = |count: fn(&Meter) -> u64| self.meters.iter().map(count).sum::<u64>();
+    fn progress(&self, now: Instant, last: &Progress<'_>, roster: &Roster) -> Progress<'_> {
         let elapsed = now - self.started;
-        let shown = sum(|meter| Meter::get(&meter.shown));
-        let superseded: u64 = self.links.iter().map(|link| link.superseded()).sum();
+        let shown = roster.sum(|totals| totals.shown);
+        let superseded = roster.over_links(|passed| passed.superseded);
         #[expect(clippy::cast_precision_loss, reason = "frames of one second are few")]
         let shown_since = (shown - last.shown) as f64;
         let captured = self.sources.iter();
@@ -147,9 +144,9 @@ impl<'r> Watch<'r> {
             elapsed,
             captured: captured.map(|source| Meter::get(&source.meter.made)).sum(),
             shown,
-            dropped: superseded + sum(|meter| Meter::get(&meter.filtered)),
+            dropped: superseded + roster.sum(|totals| totals.filtered),
             frames_per_second: shown_since / (elapsed - last.elapsed).as_secs_f64(),
-            latencies: self.latencies,
+            latencies: self.main.as_ref().map(|meter| &meter.latencies),
         }
     }
 }

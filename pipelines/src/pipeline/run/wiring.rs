@@ -13,10 +13,20 @@ pub(super) struct Ends {
     pub(super) outputs: Vec<Outputs>,
 }
 
+/// A link, and where the one that follows it is left.
+pub(super) struct Wire {
+    pub(super) link: Arc<Link>,
+    pub(super) relay: Relay,
+}
+
 /// A run's links.
 pub(super) struct Wiring {
     /// By number.
-    pub(super) links: Vec<Arc<Link>>,
+    pub(super) wires: Vec<Wire>,
+    /// What each stage listens for.
+    pub(super) bells: Vec<Arc<Bell>>,
+    /// Where each stage is told what becomes of its links, by output.
+    pub(super) orders: Vec<Vec<Orders>>,
     /// By stage.
     ends: Vec<Option<Ends>>,
 }
@@ -25,30 +35,45 @@ impl Wiring {
     /// Makes the links of a graph; `frames` tells how many there are for each.
     pub(super) fn new(graph: &Graph, frames: impl Fn(usize) -> usize) -> Self {
         let bells: Vec<Arc<Bell>> = graph.nodes.iter().map(|_stage| Arc::default()).collect();
-        let mut links = Vec::with_capacity(graph.edges.len());
+        let mut wires = Vec::with_capacity(graph.edges.len());
         let mut loose: Vec<(Option<Outlet>, Option<Inlet>)> = Vec::new();
         for (number, edge) in graph.edges.iter().enumerate() {
-            let (outlet, inlet, shared) = link(edge.queue, frames(number), &bells[edge.to.stage]);
+            let (outlet, inlet, link) = link(edge.queue, frames(number), &bells[edge.to.stage]);
             loose.push((Some(outlet), Some(inlet)));
-            links.push(shared);
+            let relay = Relay::default();
+            wires.push(Wire { link, relay });
         }
+        let orders: Vec<Vec<Orders>> = graph
+            .nodes
+            .iter()
+            .map(|node| {
+                (0..node.stage.outputs())
+                    .map(|_port| Orders::default())
+                    .collect()
+            })
+            .collect();
         let ends = graph.nodes.iter().enumerate().map(|(stage, node)| {
             let inputs = (0..node.stage.inputs()).filter_map(|port| {
                 let number = graph.leading_into(InputId { stage, port })?;
                 let inlet = loose[number].1.take()?;
-                Some(Input::new(inlet, Relay::default()))
+                Some(Input::new(inlet, wires[number].relay.clone()))
             });
             let inputs = Inputs::new(inputs.collect(), Arc::clone(&bells[stage]));
-            let outputs = (0..node.stage.outputs()).map(|port| {
+            let outputs = orders[stage].iter().enumerate().map(|(port, orders)| {
                 let numbers = graph.leading_from(OutputId { stage, port });
                 let outlets = numbers.filter_map(|number| Some((number, loose[number].0.take()?)));
-                Outputs::new(outlets.collect(), Orders::default())
+                Outputs::new(outlets.collect(), orders.clone())
             });
             let outputs = outputs.collect();
             Some(Ends { inputs, outputs })
         });
         let ends = ends.collect();
-        Self { links, ends }
+        Self {
+            wires,
+            bells,
+            orders,
+            ends,
+        }
     }
 
     /// What a stage's thread is given, once.
