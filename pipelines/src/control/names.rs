@@ -133,7 +133,6 @@ pub(super) mod queue {
         }
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(in crate::control) fn serialize<S: Serializer>(
         queue: &QueuePolicy,
         serializer: S,
