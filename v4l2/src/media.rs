@@ -14,6 +14,7 @@ mod camera;
 mod chain;
 mod config;
 mod device;
+mod devices;
 mod error;
 mod mbus_code;
 mod plan;
@@ -23,6 +24,7 @@ mod subdevice;
 #[cfg(test)]
 mod tests;
 mod topology;
+mod wanted;
 
 pub use ask::{Ask, PadFormat};
 pub use camera::MediaCamera;

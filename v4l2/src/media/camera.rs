@@ -7,11 +7,12 @@ use dmaflow_core::fourcc::FourCc;
 use super::chain::{Chain, chains};
 use super::config::MediaConfig;
 use super::device::MediaDevice;
+use super::devices::Devices;
 use super::error::MediaError;
 use super::plan::{LinkChange, PadWish, Plan, Wish, plan, plans};
-use super::setup::{MediaSetup, configured, entity_named};
-use super::subdevice::Devices;
+use super::setup::MediaSetup;
 use super::topology::{EntityFunction, EntityId, PadId, Topology};
+use super::wanted::{configured, entity_named};
 use crate::device::VideoDevice;
 
 /// A camera that is made of several devices: a sensor, what its pictures pass, and a video

@@ -1,5 +1,8 @@
 //! The search for formats that every device of a chain takes.
 
+mod beside;
+mod sizes;
+
 use std::collections::HashSet;
 
 use dmaflow_core::fourcc::FourCc;
@@ -9,8 +12,9 @@ use super::chain::{Branches, Chain, branches};
 use super::error::{MediaError, Refused};
 use super::mbus_code::MbusCode;
 use super::plan::{LinkChange, Plan, Setting, Wish};
-use super::topology::{PadDirection, PadId, Topology};
+use super::topology::{PadId, Topology};
 use crate::modes::FrameSizes;
+use sizes::ranked_sizes;
 
 /// How many sizes of a sensor are tried for each code.
 const SIZES: usize = 8;
@@ -352,112 +356,6 @@ impl<'a> Search<'a> {
         });
     }
 
-    /// Serves what hangs on the other source pads of an entity of the chain.
-    fn serve_other_pads(&mut self, depth: usize, on_chain: PadId) -> Result<bool, MediaError> {
-        for pad in self.source_pads(on_chain) {
-            if pad != on_chain
-                && !self.branch_links(pad).is_empty()
-                && let Some(format) = self.ask.tried(pad)?
-                && !self.serve_branches(depth, pad, format)?
-            {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Whether all that gets a source pad's pictures beside the chain takes their format, which
-    /// the kernel insists on.
-    fn serve_branches(
-        &mut self,
-        depth: usize,
-        source: PadId,
-        format: PadFormat,
-    ) -> Result<bool, MediaError> {
-        for index in self.branch_links(source) {
-            let sink = self.topology.links[index].sink;
-            let entity = self.topology.entity(sink.entity);
-            let taken = if entity.is_some_and(super::topology::Entity::is_capture_node) {
-                self.other_node_takes(depth, sink, format)?
-            } else if self.ask.speaks(sink.entity) {
-                self.other_entity_takes(depth, sink, format)?
-            } else {
-                true
-            };
-            if !taken {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn other_entity_takes(
-        &mut self,
-        depth: usize,
-        sink: PadId,
-        format: PadFormat,
-    ) -> Result<bool, MediaError> {
-        if self.chain.entities(self.topology).contains(&sink.entity) {
-            return Ok(true);
-        }
-        if !self.sink_takes(depth, sink, format)? {
-            return Ok(false);
-        }
-        self.settings.push(Setting::Pad(sink, format));
-        for pad in self.source_pads(sink) {
-            if self.branch_links(pad).is_empty() {
-                continue;
-            }
-            let Some(format) = self.ask.tried(pad)? else {
-                continue;
-            };
-            if !self.serve_branches(depth, pad, format)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn other_node_takes(
-        &mut self,
-        depth: usize,
-        sink: PadId,
-        format: PadFormat,
-    ) -> Result<bool, MediaError> {
-        let node = sink.entity;
-        // Statistics are no pictures, and their format is their driver's.
-        let Some(formats) = self.ask.pixel_formats(node, format.code)? else {
-            return Ok(true);
-        };
-        for code in formats {
-            if self.ask.try_pixel_format(node, code, format.size)? == Some(format.size) {
-                self.settings.push(Setting::Node(node, code, format.size));
-                return Ok(true);
-            }
-        }
-        let offers = "nothing that fits, and its link cannot be disabled";
-        self.refuse(depth, self.topology.name(node), format, offers);
-        Ok(false)
-    }
-
-    fn source_pads(&self, of: PadId) -> Vec<PadId> {
-        let entity = self.topology.entity(of.entity);
-        let pads = entity.into_iter().flat_map(|entity| &entity.pads);
-        pads.filter(|pad| pad.direction == PadDirection::Source)
-            .map(|pad| PadId {
-                entity: of.entity,
-                index: pad.index,
-            })
-            .collect()
-    }
-
-    fn branch_links(&self, source: PadId) -> Vec<usize> {
-        let links = self.branches.stay.iter().copied();
-        links
-            .filter(|index| self.topology.links[*index].source == source)
-            .collect()
-    }
-
     /// What a pad has, for an error: its codes where the code is not among them, else its sizes.
     fn offers(&mut self, pad: PadId, asked: PadFormat) -> Result<String, MediaError> {
         let codes = self.ask.codes(pad)?;
@@ -488,39 +386,6 @@ fn first_of(code: MbusCode, mut codes: Vec<MbusCode>) -> Vec<MbusCode> {
         None => {}
     }
     codes
-}
-
-/// The sizes of a sensor that are worth a try, with their rank.
-fn ranked_sizes(
-    sizes: &FrameSizes,
-    wished: Option<(u32, u32)>,
-    active: (u32, u32),
-) -> Vec<(usize, (u32, u32))> {
-    let Some(wished) = wished else {
-        let area = |size: &(u32, u32)| u64::from(size.0) * u64::from(size.1);
-        if sizes.contain(active) != Some(false) {
-            return vec![(0, active)];
-        }
-        let mut listed = sizes.nearest(active, usize::MAX);
-        listed.sort_by_key(|size| std::cmp::Reverse(area(size)));
-        let listed = listed.into_iter().take(SIZES);
-        return listed
-            .enumerate()
-            .map(|(at, size)| (at + 1, size))
-            .collect();
-    };
-    let mut listed = sizes.nearest(wished, usize::MAX);
-    listed.retain(|size| *size != wished);
-    // Something on the way may scale, mostly down, and best to the same shape.
-    let is_smaller = |size: &(u32, u32)| size.0 < wished.0 || size.1 < wished.1;
-    let is_bent = |size: &(u32, u32)| {
-        u64::from(size.0) * u64::from(wished.1) != u64::from(size.1) * u64::from(wished.0)
-    };
-    listed.sort_by_key(|size| (is_smaller(size), is_bent(size)));
-    let exact = (sizes.contain(wished) != Some(false)).then_some(wished);
-    let all = exact.into_iter().chain(listed.into_iter().take(SIZES));
-    let ranks = if exact.is_some() { 0.. } else { 1.. };
-    ranks.zip(all).collect()
 }
 
 /// The refusals of those who were reached last.
