@@ -69,6 +69,7 @@ mod ask;
 mod converters;
 mod devices;
 mod explanation;
+mod finding;
 mod graph;
 mod heaps;
 mod plan;
@@ -89,9 +90,8 @@ pub use problem::{
 pub use terms::{Placement, Plane, Terms};
 pub use unsolvable::Unsolvable;
 
-use dmaflow_core::caps::Properties;
-
-use devices::Devices;
+use devices::{Answers, Devices};
+use finding::Finding;
 use graph::Graph;
 use search::{Limits, Outcome, Search};
 
@@ -112,43 +112,44 @@ pub fn solve_explained(
     ask: &mut dyn Ask,
     explanation: &mut Explanation,
 ) -> Result<Plan, Unsolvable> {
-    let graph = Graph::new(problem);
-    unsolvable::check(problem, &graph)?;
-    let mut devices = Devices::new(ask, explanation);
-    let gave_up = match Search::new(problem, &graph, &mut devices, Limits::FULL).run() {
-        Outcome::Solved(plan) => return Ok(*plan),
-        Outcome::Unsolvable => false,
-        Outcome::GaveUp => true,
-    };
-    Err(Unsolvable {
-        reason: "the ports cannot agree".to_owned(),
-        ports: Vec::new(),
-        links: Vec::new(),
-        properties: Properties::NONE,
-        refusals: devices
-            .refusals()
-            .map(|refusal| refusal.reason.clone())
-            .collect(),
-        gave_up,
+    let mut answers = Answers::default();
+    attempt(problem, ask, &mut answers, explanation)?.map_err(|finding| {
+        let joining = converters::Joining::none(problem, &finding);
+        finding.unsolvable(problem, &joining)
     })
 }
 
 /// Finds the best plan as [`solve`] does; where there is none, puts converters into links, as
-/// few as will do, a device's before the CPU's, and the CPU's only where that is allowed.
+/// few as will do; of as many those that use the CPU less, and the CPU only where that is
+/// allowed. [`Plan::inserted`] tells which link got which converter, and why.
 ///
 /// # Errors
-/// As of [`solve`].
+/// As of [`solve`], for the problem without converters.
 pub fn solve_with_converters(
     problem: &Problem,
     converters: &[ConverterCaps],
     allow_cpu: bool,
     ask: &mut dyn Ask,
+    explanation: &mut Explanation,
 ) -> Result<Plan, Unsolvable> {
-    // Until they are put in, it is as if there were none.
-    let usable = converters
-        .iter()
-        .filter(|converter| allow_cpu || !converter.cpu)
-        .count();
-    tracing::debug!(usable, "converters are not looked at yet");
-    solve(problem, ask)
+    converters::with_converters(problem, converters, allow_cpu, ask, explanation)
+}
+
+/// Looks for a plan, and where there is none, for the reason. What is wrong with the problem
+/// itself is the outer error.
+fn attempt(
+    problem: &Problem,
+    ask: &mut dyn Ask,
+    answers: &mut Answers,
+    explanation: &mut Explanation,
+) -> Result<Result<Plan, Finding>, Unsolvable> {
+    let graph = Graph::new(problem);
+    unsolvable::check(problem, &graph)?;
+    let mut devices = Devices::new(ask, answers, explanation);
+    let outcome = Search::new(problem, &graph, &mut devices, Limits::FULL).run();
+    Ok(match outcome {
+        Outcome::Solved(plan) => Ok(*plan),
+        Outcome::Unsolvable => Err(Finding::new(problem, answers, false)),
+        Outcome::GaveUp => Err(Finding::new(problem, answers, true)),
+    })
 }

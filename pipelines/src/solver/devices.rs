@@ -1,6 +1,6 @@
 //! Devices that are asked nothing twice, and what they said.
 
-use dmaflow_core::caps::{MemoryNeeds, Property};
+use dmaflow_core::caps::{Properties, Property};
 
 use super::explanation::Explanation;
 use super::graph::Graph;
@@ -12,15 +12,84 @@ const MOST_QUESTIONS: usize = 4096;
 /// Who is asked, what was answered, and the log of it.
 pub(super) struct Devices<'a> {
     ask: &'a mut dyn Ask,
-    known: Vec<Known>,
+    answers: &'a mut Answers,
     pub(super) explanation: &'a mut Explanation,
 }
 
-/// What was asked and answered.
+/// What was asked and answered so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers(Vec<Known>);
+
 #[derive(Clone, Debug)]
 struct Known {
     asked: Asked,
     answer: Answer,
+}
+
+impl Answers {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets whoever said yes.
+    pub(super) fn keep_only_objections(&mut self) {
+        self.0.retain(|known| known.answer != Answer::Yes);
+    }
+
+    /// All but one.
+    pub(super) fn without(&self, index: usize) -> Self {
+        let mut fewer = self.clone();
+        fewer.0.remove(index);
+        fewer
+    }
+
+    /// What refusals depend on.
+    pub(super) fn about(&self) -> impl Iterator<Item = Properties> {
+        self.0.iter().map(|known| match &known.answer {
+            Answer::No(refusal) => refusal.about,
+            Answer::Yes | Answer::Instead(_) => {
+                Properties::of(&[Property::Stride, Property::Rows, Property::Length])
+            }
+        })
+    }
+
+    /// Whether something was asked of this port.
+    pub(super) fn is_about(&self, port: usize) -> bool {
+        self.0.iter().any(|known| match known.asked.what {
+            What::Format { port: asked, .. } | What::Attach { port: asked, .. } => asked == port,
+            What::Allocate { .. } => false,
+        })
+    }
+
+    /// For people, each once, with all that it was said of.
+    pub(super) fn texts(&self, problem: &Problem) -> Vec<String> {
+        let mut groups: Vec<(String, String, Vec<String>)> = Vec::new();
+        for known in &self.0 {
+            let who = known.asked.who(problem);
+            let (reason, about) = match &known.answer {
+                Answer::No(refusal) => (refusal.reason.clone(), refusal.about),
+                Answer::Instead(other) => (format!("{other} instead"), Properties::ALL),
+                Answer::Yes => continue,
+            };
+            let what = known.asked.what_of(problem, about);
+            match groups
+                .iter_mut()
+                .find(|(by, why, _)| *by == who && *why == reason)
+            {
+                Some((_, _, same)) if same.contains(&what) => {}
+                Some((_, _, same)) => same.push(what),
+                None => groups.push((who, reason, vec![what])),
+            }
+        }
+        let lines = groups.into_iter().map(|(who, reason, what)| {
+            let what: Vec<_> = what.into_iter().filter(|what| !what.is_empty()).collect();
+            match what.is_empty() {
+                true => format!("{who}: {reason}"),
+                false => format!("{who}, asked for {}: {reason}", what.join(", ")),
+            }
+        });
+        lines.collect()
+    }
 }
 
 /// A question, as it is compared with others.
@@ -84,6 +153,40 @@ impl Asked {
         }
     }
 
+    /// Who was asked, for people.
+    fn who(&self, problem: &Problem) -> String {
+        match self.what {
+            What::Format { port, .. } | What::Attach { port, .. } => {
+                let mut ports = problem.ports();
+                let found = ports.find(|(_, placed)| placed.asked_as == port);
+                found.map_or_else(|| "a converter".to_owned(), |(id, _)| problem.label(id))
+            }
+            What::Allocate { memory, .. } => format!("heap `{}`", problem.heaps[memory].name),
+        }
+    }
+
+    /// What it was asked for, as far as that matters.
+    fn what_of(&self, problem: &Problem, about: Properties) -> String {
+        let mut words = Vec::new();
+        if let What::Attach { memory, .. } = self.what
+            && about.contains(Property::Memory)
+        {
+            words.push(format!("heap `{}`", problem.heaps[memory].name));
+        }
+        if about == Properties::ALL {
+            words.push(self.placement.to_string());
+        } else {
+            let terms = &self.placement.terms;
+            if about.contains(Property::Format) {
+                words.push(terms.format.to_string());
+            }
+            if about.contains(Property::Width) || about.contains(Property::Height) {
+                words.push(format!("{}×{}", terms.width, terms.height));
+            }
+        }
+        words.join(" with ")
+    }
+
     /// Whether a refusal of this one is one of another too.
     fn covers(&self, refusal: &Refusal, other: &Self) -> bool {
         let about = refusal.about;
@@ -137,10 +240,14 @@ impl Asked {
 }
 
 impl<'a> Devices<'a> {
-    pub(super) fn new(ask: &'a mut dyn Ask, explanation: &'a mut Explanation) -> Self {
+    pub(super) fn new(
+        ask: &'a mut dyn Ask,
+        answers: &'a mut Answers,
+        explanation: &'a mut Explanation,
+    ) -> Self {
         Self {
             ask,
-            known: Vec::new(),
+            answers,
             explanation,
         }
     }
@@ -153,7 +260,7 @@ impl<'a> Devices<'a> {
         question: &Question<'_>,
     ) -> Answer {
         let asked = Asked::new(problem, graph, question);
-        for known in &self.known {
+        for known in &self.answers.0 {
             match &known.answer {
                 Answer::No(refusal) if known.asked.covers(refusal, &asked) => {
                     return known.answer.clone();
@@ -162,24 +269,16 @@ impl<'a> Devices<'a> {
                 _ => {}
             }
         }
-        if self.known.len() >= MOST_QUESTIONS {
+        if self.answers.len() >= MOST_QUESTIONS {
             return Answer::No(Refusal::of_this("devices were asked too often"));
         }
         let answer = self.ask.ask(question);
         self.explanation.asked(problem, question, &answer);
-        self.known.push(Known {
+        self.answers.0.push(Known {
             asked,
             answer: answer.clone(),
         });
         answer
-    }
-
-    /// The refusals so far.
-    pub(super) fn refusals(&self) -> impl Iterator<Item = &Refusal> {
-        self.known.iter().filter_map(|known| match &known.answer {
-            Answer::No(refusal) => Some(refusal),
-            Answer::Yes | Answer::Instead(_) => None,
-        })
     }
 
     pub(super) fn note_refusal(
@@ -202,21 +301,25 @@ impl<'a> Devices<'a> {
     }
 
     pub(super) fn note_unfit(
-        &self,
-        _problem: &Problem,
-        _producer: PortId,
-        _heap: usize,
-        _needs: MemoryNeeds,
-        _longest: u64,
+        &mut self,
+        problem: &Problem,
+        producer: PortId,
+        heap: usize,
+        why: &str,
     ) {
+        self.explanation
+            .heap_passed_over(problem, producer, heap, || why.to_owned());
     }
 
     pub(super) fn note_no_room(
         &mut self,
-        _problem: &Problem,
-        _producer: PortId,
-        _heap: usize,
-        _room: u64,
+        problem: &Problem,
+        producer: PortId,
+        heap: usize,
+        room: u64,
     ) {
+        (self.explanation).heap_passed_over(problem, producer, heap, || {
+            format!("it has room for {room} bytes, and all pools in it take more")
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use dmaflow_core::caps::Property;
 
-use super::{Answer, PortId, Problem, Question};
+use super::{Answer, Inserted, PortId, Problem, Question};
 
 /// A log of all that was tried, for people. One that nobody wants costs nothing.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +77,37 @@ impl Explanation {
                 Answer::No(refusal) => format!("no: {}", refusal.reason),
             };
             (tried, outcome)
+        });
+    }
+
+    pub(super) fn heap_passed_over(
+        &mut self,
+        problem: &Problem,
+        producer: PortId,
+        heap: usize,
+        why: impl FnOnce() -> String,
+    ) {
+        self.add(|| {
+            let name = &problem.heaps[heap].name;
+            let tried = format!("heap `{name}` for the pool of {}", problem.label(producer));
+            (tried, why())
+        });
+    }
+
+    pub(super) fn inserted(&mut self, problem: &Problem, inserted: Option<&Inserted>) {
+        let Some(inserted) = inserted else {
+            return;
+        };
+        self.add(|| {
+            let name = &problem.node(inserted.node).name;
+            let from = problem.links[inserted.link.0].from;
+            let to = problem.links[inserted.onward.0].to;
+            let tried = format!(
+                "converter `{name}` from {} to {}",
+                problem.label(from),
+                problem.label(to)
+            );
+            (tried, format!("put in, because {}", inserted.reason))
         });
     }
 

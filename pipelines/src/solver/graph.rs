@@ -88,13 +88,8 @@ impl Graph {
             }
         }
         narrow(problem, &mut domains, &domain_of);
-        let memory_of = problem.heaps.iter().map(|heap| {
-            let same = |other: &&super::HeapFacts| heap.is_same_memory(other);
-            let first = problem.heaps.iter().position(|other| same(&other));
-            first.unwrap_or_default()
-        });
         Self {
-            memory_of: memory_of.collect(),
+            memory_of: memories(problem),
             domains,
             pools,
             domain_of,
@@ -108,6 +103,25 @@ impl Graph {
         let first = needs.next().unwrap_or(MemoryNeeds::NONE);
         needs.all(|other| other == first)
     }
+}
+
+/// The first heap that is the same memory as each: a third name may be what joins two.
+fn memories(problem: &Problem) -> Vec<usize> {
+    let heaps = &problem.heaps;
+    let mut memory: Vec<usize> = (0..heaps.len()).collect();
+    for (index, heap) in heaps.iter().enumerate() {
+        for other in 0..index {
+            if heap.is_same_memory(&heaps[other]) {
+                let (a, b) = (memory[index], memory[other]);
+                for known in &mut memory {
+                    if *known == a.max(b) {
+                        *known = a.min(b);
+                    }
+                }
+            }
+        }
+    }
+    memory
 }
 
 /// The group of each port: the least port that is joined to it.

@@ -49,6 +49,12 @@ impl Limits {
         steps: 1_000_000,
         small_sizes: false,
     };
+
+    /// To find out what is no part of a reason.
+    pub(super) const SHORT: Self = Self {
+        steps: 20_000,
+        small_sizes: true,
+    };
 }
 
 /// The properties of frames that are agreed on, in order.

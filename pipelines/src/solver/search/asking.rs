@@ -24,7 +24,7 @@ impl Search<'_, '_, '_> {
     }
 
     /// Whether some heap will do for a pool, before anybody is asked.
-    fn has_a_heap(&self, pool: usize, blamed: &mut Culprits) -> bool {
+    fn has_a_heap(&mut self, pool: usize, blamed: &mut Culprits) -> bool {
         let domain = self.graph.pools[pool].domain;
         let wanted = self.wanted(pool, self.state.terms[domain].modifier);
         let (Some(wanted), Some(placement)) = (wanted, self.placement(pool)) else {
@@ -119,6 +119,7 @@ impl Search<'_, '_, '_> {
         for (len, asked) in answer.buffer_lens.iter_mut().zip(&asked.buffer_lens) {
             *len = (*len).max(*asked);
         }
+        let answer = self.lengthened(pool, answer);
         let misfits = self.misfits(pool, &answer);
         if misfits.is_empty() {
             return Ok(answer);

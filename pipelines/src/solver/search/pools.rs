@@ -104,7 +104,7 @@ impl Search<'_, '_, '_> {
     }
 
     /// The heaps that a pool may come from, best first; blames whoever rules others out.
-    pub(super) fn heaps_for(&self, pool: usize, blamed: &mut Culprits) -> Values {
+    pub(super) fn heaps_for(&mut self, pool: usize, blamed: &mut Culprits) -> Values {
         let shape = &self.graph.pools[pool];
         let (Some(wanted), Some(placement)) = (
             self.wanted(pool, self.state.terms[shape.domain].modifier),
@@ -117,7 +117,7 @@ impl Search<'_, '_, '_> {
     }
 
     pub(super) fn heaps_that_fit(
-        &self,
+        &mut self,
         pool: usize,
         needs: MemoryNeeds,
         longest: u64,
@@ -157,13 +157,13 @@ impl Search<'_, '_, '_> {
             {
                 continue;
             }
-            if facts.unfit(needs, longest).is_some() {
+            if let Some(why) = facts.unfit(needs, longest) {
                 // A shorter buffer might do.
                 if facts.unfit(needs, 0).is_none() {
                     blamed.add_all(self.choices.everything(shape.domain));
                 }
                 self.devices
-                    .note_unfit(self.problem, shape.producer, heap, needs, longest);
+                    .note_unfit(self.problem, shape.producer, heap, why);
                 continue;
             }
             heaps.push(heap);
@@ -222,6 +222,24 @@ impl Search<'_, '_, '_> {
             }
         }
         blamed.add_all(self.choices.everything(self.graph.pools[pool].domain));
+    }
+
+    /// The same placement with buffers as long as everybody wants them.
+    pub(super) fn lengthened(&self, pool: usize, mut placement: Placement) -> Placement {
+        let terms = placement.terms;
+        let wanted = self.wanted(pool, Some(terms.modifier));
+        let (Some(wanted), Modifier::LINEAR) = (wanted, terms.modifier) else {
+            return placement;
+        };
+        let coded = terms.height.next_multiple_of(wanted.rows.min);
+        for (plane, info) in placement.planes.iter().zip(terms.format.planes()) {
+            let rows = plane.stride.saturating_mul(info.rows(coded));
+            let end = plane.offset.saturating_add(rows);
+            if let Some(len) = placement.buffer_lens.get_mut(plane.buffer) {
+                *len = (*len).max(end.saturating_add(wanted.behind));
+            }
+        }
+        placement
     }
 
     /// What keeps a placement from being what everybody wants of a pool.

@@ -74,7 +74,7 @@ impl Values {
 impl Search<'_, '_, '_> {
     /// Lists the values of a choice that earlier ones leave, and blames these for what they
     /// take.
-    pub(super) fn values_of(&self, at: usize, blamed: &mut Culprits) -> Values {
+    pub(super) fn values_of(&mut self, at: usize, blamed: &mut Culprits) -> Values {
         match self.choice(at) {
             Choice::Way(port) => self.ways_of(port, blamed),
             Choice::Agreed(domain, property) => {
