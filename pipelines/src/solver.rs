@@ -74,6 +74,7 @@ mod graph;
 mod heaps;
 mod plan;
 mod problem;
+pub mod rules;
 mod search;
 mod terms;
 mod unsolvable;
