@@ -1,6 +1,8 @@
 //! Laws of what ports have in common: what is in both sets is in the intersection, whatever the
 //! order in which they are intersected.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use dmaflow_core::caps::{Cap, Caps, MemoryNeeds, Set, Split, Steps, Strides};
 use dmaflow_core::format::{Colour, Encoding, Format};
 use dmaflow_core::layout::{Layout, Modifier};

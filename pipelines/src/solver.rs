@@ -131,6 +131,20 @@ pub fn solve_with_converters(
     converters: &[ConverterCaps],
     allow_cpu: bool,
     ask: &mut dyn Ask,
+) -> Result<Plan, Unsolvable> {
+    let mut silent = Explanation::default();
+    solve_with_converters_explained(problem, converters, allow_cpu, ask, &mut silent)
+}
+
+/// The same as [`solve_with_converters`], with a log of all that was tried.
+///
+/// # Errors
+/// As of [`solve`], for the problem without converters.
+pub fn solve_with_converters_explained(
+    problem: &Problem,
+    converters: &[ConverterCaps],
+    allow_cpu: bool,
+    ask: &mut dyn Ask,
     explanation: &mut Explanation,
 ) -> Result<Plan, Unsolvable> {
     converters::with_converters(problem, converters, allow_cpu, ask, explanation)

@@ -1,12 +1,14 @@
 //! What the solver says where there is no plan, and which converters it puts in.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use dmaflow_core::caps::{Cap, MemoryNeeds, Property, Set, Steps};
 use dmaflow_core::format::Format;
 use dmaflow_core::heap::Contiguity;
 use dmaflow_pipelines::solver::{
     Alternative, Answer, Ask, Believe, ConverterCaps, Explanation, HeapFacts, Inserted, Plan, Port,
     PortId, Problem, Question, Refusal, Scale, Unsolvable, solve, solve_explained,
-    solve_with_converters,
+    solve_with_converters, solve_with_converters_explained,
 };
 
 fn format(name: &str) -> Format {
@@ -67,8 +69,7 @@ fn converted(
     converters: &[ConverterCaps],
     cpu: bool,
 ) -> Result<Plan, Unsolvable> {
-    let mut silent = Explanation::default();
-    solve_with_converters(problem, converters, cpu, &mut Believe, &mut silent)
+    solve_with_converters(problem, converters, cpu, &mut Believe)
 }
 
 #[test]
@@ -258,7 +259,8 @@ fn one_converter_goes_into_the_link_that_needs_it() {
     ];
     let mut told = Told::default();
     let mut log = Explanation::wanted();
-    let plan = solve_with_converters(&problem, &converters, true, &mut told, &mut log).unwrap();
+    let plan =
+        solve_with_converters_explained(&problem, &converters, true, &mut told, &mut log).unwrap();
     assert_eq!(plan.inserted.len(), 1);
     assert_eq!(plan.inserted, told.0);
     let inserted = &plan.inserted[0];

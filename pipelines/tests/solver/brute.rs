@@ -707,9 +707,9 @@ fn stride_fits(cap: &Cap, all: &[&Cap], stride: u32, terms: Terms) -> bool {
         (true, _) => 4,
     };
     let strides = cap.strides;
-    stride % strides.align == 0
-        && stride % strides.each == 0
-        && stride % block == 0
+    stride.is_multiple_of(strides.align)
+        && stride.is_multiple_of(strides.each)
+        && stride.is_multiple_of(block)
         && stride <= strides.max
         && stride - row(terms) < strides.padding
 }
