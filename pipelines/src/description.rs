@@ -68,7 +68,10 @@ mod line;
 mod links;
 mod overrides;
 mod reader;
+mod reference;
+mod schema;
 pub mod serving;
+mod shape;
 mod source;
 mod stage;
 mod value;
@@ -77,6 +80,8 @@ mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use overrides::Override;
+pub use reference::reference;
+pub use schema::schema;
 pub use stage::{
     FilterKind, LinkDescription, MixerInput, MixerKind, Place, Port, RestartPolicy, RouterKind,
     SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest, ZeroCopy,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::description::serving::Serving;
+use dmaflow_pipelines::description::{Description, reference};
 
 /// The files below a directory that end with one of `endings`.
 fn files(directory: &str, endings: &[&str]) -> Vec<PathBuf> {
@@ -96,6 +96,25 @@ fn every_description_in_the_documentation_is_right() {
     }
     let has = |name: &str| checked.iter().any(|text| text.ends_with(name));
     assert!(has("README.md"), "the README shows a description");
+    assert!(
+        has("descriptions.md"),
+        "the documentation shows descriptions"
+    );
     assert!(has("description.rs"), "rustdoc shows a description");
     assert!(has("serving.rs"), "rustdoc shows a server's file");
+}
+
+#[test]
+fn the_tables_of_keys_are_todays() {
+    const PATH: &str = "../docs/descriptions.md";
+    let (begin, end) = ("documentation` -->\n", "<!-- end of keys -->");
+    let kept = fs::read_to_string(PATH).expect("the documentation");
+    let (before, rest) = kept.split_once(begin).expect("where the tables begin");
+    let (_, after) = rest.split_once(end).expect("where they end");
+    let right = format!("{before}{begin}\n{}\n{end}{after}", reference());
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(PATH, &right).expect("written");
+    }
+    let kept = fs::read_to_string(PATH).expect("the documentation");
+    assert!(kept == right, "write them anew with UPDATE_EXPECTED=1");
 }

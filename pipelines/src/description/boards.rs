@@ -29,6 +29,11 @@ const BUILT_IN: [(&str, &str); 6] = [
 /// Where more are looked for, the first place first; they go before those of the library.
 pub const DIRECTORIES: [&str; 2] = ["/etc/dmaflow/boards", "/usr/share/dmaflow/boards"];
 
+/// The names of the boards whose profiles come with the library.
+pub(super) fn built_in() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
 /// The names of the boards that have a profile here.
 #[must_use]
 pub fn names() -> Vec<String> {

@@ -11,7 +11,8 @@ use super::diagnostic::{Finding, did_you_mean, listed};
 use super::kinds::{Kind, Read};
 use super::layers::{Layers, by};
 use super::links::{self, Link, Node};
-use super::reader::{Reader, Value, in_order};
+use super::reader::{Reader, Value, in_order, keys};
+use super::shape::{Key, Shape};
 use super::source::Sources;
 use super::value::{Socket, wrong_type};
 use super::{Description, Stage, ZeroCopy};
@@ -46,7 +47,12 @@ pub(super) fn read(
         is_table.then(|| format!("a stage is written `[stage.{key}]`"))
     });
 
-    let limits = run.map(|run| limits(Reader::new(run, "`[run]`", 0..0, findings)));
+    let limits = run.map(|run| {
+        let mut reader = Reader::new(run, "`[run]`", 0..0, findings);
+        let limits = limits(&mut reader);
+        reader.finish(|_| None);
+        limits
+    });
     let drafts: Vec<Draft<'_>> = stages
         .into_iter()
         .flat_map(in_order)
@@ -84,29 +90,54 @@ struct Top<'t> {
 impl<'t> Top<'t> {
     fn read(reader: &mut Reader<'t, '_>) -> Self {
         // These were read when the texts were put together.
-        for done in ["version", "include", "board"] {
-            reader.raw(done);
-        }
-        let (zero_copy, control) = (reader.optional("zero-copy"), reader.optional("control"));
-        let links = reader.raw("links").map(|(_, links)| links);
-        reader.table("vars", "a table, as in `[vars]`");
-        reader.table("defaults", "tables, as in `[defaults.v4l2-src]`");
+        let text = || Shape::Text("text");
+        reader
+            .doc("the version of the language that it is written in; 1 without it")
+            .shaped("version", Shape::Integer(Some(1), Some(1)));
+        reader
+            .doc("files, beside this one, that it lies over key by key; the last one on top")
+            .shaped("include", Shape::List(Box::new(text())));
+        reader
+            .doc("the board, whose profile says what stages leave out")
+            .shaped("board", text());
+        let zero_copy = reader
+            .doc("whether ways will do on which the CPU copies; `require` without it")
+            .optional("zero-copy");
+        let control = reader
+            .doc("where a socket is made that `dmaflow ctl` talks to")
+            .optional("control");
+        let links = reader
+            .doc("which stage's frames go where: `\"a -> b -> c\"`, or tables of one link")
+            .shaped("links", links::shape());
+        let links = links.map(|(_, links)| links);
+        reader
+            .doc("variables: `\"${name}\"` stands for a value, `--set var.name=…` replaces it")
+            .table("vars", "a table, as in `[vars]`");
+        reader
+            .doc("`[defaults.KIND]`: what stages of a kind have unless they say otherwise")
+            .table("defaults", "tables, as in `[defaults.v4l2-src]`");
+        reader
+            .doc("`[stage.NAME]`: the stages")
+            .doc("when a run ends by itself");
         Self {
             zero_copy: zero_copy.unwrap_or_default(),
             control,
             links,
             stages: reader.table("stage", "tables, as in `[stage.camera]`"),
-            run: reader.table("run", "a table"),
+            run: {
+                reader.shaped("run", Shape::Table(keys(limits)));
+                reader.table("run", "a table")
+            },
         }
     }
 }
 
 /// What a description as a whole can say.
-pub(super) fn key_names() -> Vec<&'static str> {
-    let (empty, mut ignored) = (DeTable::new(), Vec::new());
-    let mut reader = Reader::new(&empty, "", 0..0, &mut ignored);
-    Top::read(&mut reader);
-    reader.asked().to_vec()
+pub(super) fn described() -> Vec<Key> {
+    // What is given out borrows from an empty table.
+    keys(|reader| {
+        Top::read(reader);
+    })
 }
 
 /// Puts the stages together, now that links name their inputs; `None` where something that is
@@ -163,13 +194,13 @@ fn no_stages() -> Finding {
         )
 }
 
-fn limits(mut reader: Reader<'_, '_>) -> Limits {
-    let limits = Limits {
-        duration: reader.optional("for"),
-        frames: reader.number("frames", 1..),
-    };
-    reader.finish(|_| None);
-    limits
+fn limits(reader: &mut Reader<'_, '_>) -> Limits {
+    Limits {
+        duration: reader.doc("after this time").optional("for"),
+        frames: reader
+            .doc("after so many captured frames")
+            .number("frames", 1_u64..),
+    }
 }
 
 /// A stage on its way to become one.

@@ -1,6 +1,6 @@
 //! Links, and the graph that they must make.
 
-mod shape;
+mod graph;
 mod text;
 
 use std::ops::Range;
@@ -12,7 +12,8 @@ use super::source::Sources;
 use super::{LinkDescription, Port};
 use crate::QueuePolicy;
 
-pub(super) use shape::order;
+pub(super) use graph::order;
+pub(super) use text::shape;
 
 const ARROW: &str = "->";
 

@@ -1,5 +1,6 @@
 //! Reading a table key by key, remembering which keys were asked for.
 
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::ops::{Range, RangeBounds};
 
@@ -7,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Finding, did_you_mean, listed};
+use super::shape::{Key, Shape};
 use super::value::{FromToml, integer, wrong_type};
 
 /// A value of the description and where it stands.
@@ -20,7 +22,9 @@ pub(super) struct Reader<'t, 'f> {
     owner: String,
     /// Where the owner is named, to point at when something is missing.
     named: Range<usize>,
-    asked: Vec<&'static str>,
+    asked: Vec<Key>,
+    /// What the next keys do, as they are asked for.
+    docs: VecDeque<&'static str>,
     findings: &'f mut Vec<Finding>,
 }
 
@@ -36,6 +40,7 @@ impl<'t, 'f> Reader<'t, 'f> {
             owner: owner.into(),
             named,
             asked: Vec::new(),
+            docs: VecDeque::new(),
             findings,
         }
     }
@@ -45,24 +50,48 @@ impl<'t, 'f> Reader<'t, 'f> {
         self.owner = owner.into();
     }
 
+    /// Says what the next key does that is asked for; several in a row go to as many keys.
+    pub(super) fn doc(&mut self, doc: &'static str) -> &mut Self {
+        self.docs.push_back(doc);
+        self
+    }
+
     /// The key and the value as they stand there.
     pub(super) fn raw(&mut self, key: &'static str) -> Option<(Range<usize>, &'t Value<'t>)> {
-        if !self.asked.contains(&key) {
-            self.asked.push(key);
+        self.shaped(key, Shape::Other)
+    }
+
+    /// The same of a value that may look like this.
+    pub(super) fn shaped(
+        &mut self,
+        name: &'static str,
+        shape: Shape,
+    ) -> Option<(Range<usize>, &'t Value<'t>)> {
+        match self.asked.iter_mut().find(|key| key.name == name) {
+            Some(known) => known.shape = known.shape.clone().or(shape),
+            None => self.asked.push(Key {
+                name,
+                shape,
+                is_required: false,
+                doc: self.docs.pop_front().unwrap_or_default(),
+            }),
         }
-        let (key, value) = self.table.get_key_value(key)?;
+        let (key, value) = self.table.get_key_value(name)?;
         Some((key.span(), value))
     }
 
     /// A value that may be left out.
     pub(super) fn optional<T: FromToml>(&mut self, key: &'static str) -> Option<T> {
-        let (_, value) = self.raw(key)?;
+        let (_, value) = self.shaped(key, T::shape())?;
         self.note(T::from_toml(key, value))
     }
 
     /// A value that must be there; `mend` tells what to do where it is not.
     pub(super) fn required<T: FromToml>(&mut self, key: &'static str, mend: &str) -> Option<T> {
         let value = self.optional(key);
+        for asked in self.asked.iter_mut().filter(|asked| asked.name == key) {
+            asked.is_required = true;
+        }
         if !self.table.contains_key(key) {
             self.report(
                 Finding::at(self.named.clone(), format!("`{key}` is missing"))
@@ -76,9 +105,9 @@ impl<'t, 'f> Reader<'t, 'f> {
     /// A whole number of a range that may be left out.
     pub(super) fn number<T>(&mut self, key: &'static str, range: impl RangeBounds<T>) -> Option<T>
     where
-        T: TryFrom<i128> + PartialOrd + Display,
+        T: TryFrom<i128> + TryInto<i128> + PartialOrd + Display + Copy,
     {
-        let (_, value) = self.raw(key)?;
+        let (_, value) = self.shaped(key, Shape::integer(&range))?;
         self.note(integer(key, value, range))
     }
 
@@ -89,7 +118,7 @@ impl<'t, 'f> Reader<'t, 'f> {
         range: impl RangeBounds<T> + Clone,
     ) -> Option<(T, T)>
     where
-        T: TryFrom<i128> + PartialOrd + Display + Copy,
+        T: TryFrom<i128> + TryInto<i128> + PartialOrd + Display + Copy,
     {
         let [first, second] = keys;
         for (given, missing) in [(first, second), (second, first)] {
@@ -119,6 +148,7 @@ impl<'t, 'f> Reader<'t, 'f> {
 
     /// The entries of a table that may be left out, in the order of the text.
     pub(super) fn entries<T: FromToml>(&mut self, key: &'static str) -> Vec<(String, T)> {
+        self.shaped(key, Shape::Map(Box::new(T::shape())));
         let table = self.table(key, "a table, as in `{ brightness = 128 }`");
         table
             .into_iter()
@@ -138,6 +168,7 @@ impl<'t, 'f> Reader<'t, 'f> {
         example: &str,
         read: impl Fn(&str, &mut Reader<'_, '_>) -> T,
     ) -> Vec<T> {
+        self.shaped(key, Shape::Tables(keys(|reader| read("", reader))));
         let tables = self.table(key, &format!("tables, as in {example}"));
         let mut found = Vec::new();
         for (name, value) in tables.into_iter().flat_map(in_order) {
@@ -169,9 +200,9 @@ impl<'t, 'f> Reader<'t, 'f> {
     pub(super) fn within<T>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(&mut Reader<'_, '_>) -> T,
+        read: impl Fn(&mut Reader<'_, '_>) -> T,
     ) -> Option<T> {
-        let (_, value) = self.raw(key)?;
+        let (_, value) = self.shaped(key, Shape::Table(keys(&read)))?;
         let table = value.get_ref().as_table()?;
         let mut reader = Reader::new(table, format!("`{key}`"), value.span(), self.findings);
         let within = read(&mut reader);
@@ -194,19 +225,14 @@ impl<'t, 'f> Reader<'t, 'f> {
         read.map_err(|finding| self.report(finding)).ok()
     }
 
-    /// The keys that were asked for so far.
-    pub(super) fn asked(&self) -> &[&'static str] {
-        &self.asked
-    }
-
     /// Reports every key that nobody asked for. `elsewhere` may know who else has such a key.
     pub(super) fn finish(self, elsewhere: impl Fn(&str) -> Option<String>) {
         for (key, _) in in_order(self.table) {
             let (span, key) = (key.span(), key.get_ref());
-            if self.asked.contains(&key.as_ref()) {
+            let known = || self.asked.iter().map(|key| key.name);
+            if known().any(|known| known == key) {
                 continue;
             }
-            let known = || self.asked.iter().copied();
             self.findings.push(
                 Finding::at(span, format!("unknown key `{key}`"))
                     .label(elsewhere(key).unwrap_or_else(|| {
@@ -216,6 +242,14 @@ impl<'t, 'f> Reader<'t, 'f> {
             );
         }
     }
+}
+
+/// The keys that `read` asks for.
+pub(super) fn keys<T>(read: impl Fn(&mut Reader<'_, '_>) -> T) -> Vec<Key> {
+    let (empty, mut ignored) = (DeTable::new(), Vec::new());
+    let mut reader = Reader::new(&empty, "", 0..0, &mut ignored);
+    read(&mut reader);
+    reader.asked
 }
 
 /// A table's entries in the order of the text.

@@ -1,29 +1,33 @@
 //! How each type is written in a description.
 
+mod devices;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::ops::{Bound, RangeBounds};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use dmaflow_core::format::Format;
 use dmaflow_core::time::Rate;
-use dmaflow_kms_sink::{ModeRequest, PlaneRequest};
-use dmaflow_v4l2_src::ControlValue;
 use toml::de::DeValue;
 
 use super::diagnostic::{Finding, did_you_mean, listed};
 use super::duration;
 use super::reader::Value;
+use super::shape::Shape;
 use super::{RestartPolicy, ZeroCopy};
-use crate::HeapRequest;
 
 /// A type that a description holds.
 pub(super) trait FromToml: Sized {
     /// Reads the value of a key.
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding>;
+
+    /// What the value may be, for editors and people.
+    fn shape() -> Shape {
+        Shape::Other
+    }
 }
 
 /// The finding that a value is of another type than was wanted.
@@ -45,7 +49,7 @@ pub(super) fn not_understood(key: &str, value: &Value<'_>, why: impl Display) ->
     Finding::at(value.span(), format!("`{key}` is not understood")).label(why.to_string())
 }
 
-fn empty(key: &str, value: &Value<'_>) -> Finding {
+pub(super) fn empty(key: &str, value: &Value<'_>) -> Finding {
     Finding::at(value.span(), format!("`{key}` is empty")).label("nothing is in here")
 }
 
@@ -83,7 +87,7 @@ where
         })
 }
 
-fn text<'v>(key: &str, value: &'v Value<'_>, wanted: &str) -> Result<&'v str, Finding> {
+pub(super) fn text<'v>(key: &str, value: &'v Value<'_>, wanted: &str) -> Result<&'v str, Finding> {
     value
         .get_ref()
         .as_str()
@@ -91,7 +95,7 @@ fn text<'v>(key: &str, value: &'v Value<'_>, wanted: &str) -> Result<&'v str, Fi
 }
 
 /// A string or a number as its text, for types that read themselves from text.
-fn parsed<T>(key: &str, value: &Value<'_>, wanted: &str) -> Result<T, Finding>
+pub(super) fn parsed<T>(key: &str, value: &Value<'_>, wanted: &str) -> Result<T, Finding>
 where
     T: FromStr<Err: Display>,
 {
@@ -130,6 +134,10 @@ impl FromToml for String {
             text => Ok(text.to_owned()),
         }
     }
+
+    fn shape() -> Shape {
+        Shape::Text("text")
+    }
 }
 
 impl FromToml for bool {
@@ -139,12 +147,20 @@ impl FromToml for bool {
             _ => Err(wrong_type(key, value, "true or false")),
         }
     }
+
+    fn shape() -> Shape {
+        Shape::Bool
+    }
 }
 
 impl FromToml for NonZeroU32 {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
         let number = integer(key, value, 1..)?;
         Ok(Self::new(number).unwrap_or(Self::MIN))
+    }
+
+    fn shape() -> Shape {
+        Shape::integer(&(1..=u32::MAX))
     }
 }
 
@@ -153,12 +169,20 @@ impl FromToml for NonZeroU64 {
         let number = integer(key, value, 1..)?;
         Ok(Self::new(number).unwrap_or(Self::MIN))
     }
+
+    fn shape() -> Shape {
+        Shape::integer(&(1_u64..))
+    }
 }
 
 impl FromToml for NonZeroUsize {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
         let number = integer(key, value, 1..)?;
         Ok(Self::new(number).unwrap_or(Self::MIN))
+    }
+
+    fn shape() -> Shape {
+        Shape::integer(&(1_u64..))
     }
 }
 
@@ -170,35 +194,48 @@ pub(super) enum Order {
     Block,
 }
 
+const ORDERS: [(&str, Order); 3] = [
+    ("latest", Order::Latest),
+    ("fifo", Order::Fifo),
+    ("block", Order::Block),
+];
+
 impl FromToml for Order {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        let words = [
-            ("latest", Self::Latest),
-            ("fifo", Self::Fifo),
-            ("block", Self::Block),
-        ];
-        one_of(key, value, &words)
+        one_of(key, value, &ORDERS)
+    }
+
+    fn shape() -> Shape {
+        Shape::words(&ORDERS)
     }
 }
+
+const RESTARTS: [(&str, RestartPolicy); 2] = [
+    ("never", RestartPolicy::Never),
+    ("on-failure", RestartPolicy::ON_FAILURE),
+];
 
 /// The words; as a table it is read where stages are.
 impl FromToml for RestartPolicy {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        const WORDS: [(&str, RestartPolicy); 2] = [
-            ("never", RestartPolicy::Never),
-            ("on-failure", RestartPolicy::ON_FAILURE),
-        ];
-        one_of(key, value, &WORDS)
+        one_of(key, value, &RESTARTS)
+    }
+
+    fn shape() -> Shape {
+        Shape::words(&RESTARTS)
     }
 }
 
+const ZERO_COPY: [(&str, ZeroCopy); 2] =
+    [("require", ZeroCopy::Require), ("allow", ZeroCopy::Allow)];
+
 impl FromToml for ZeroCopy {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        one_of(
-            key,
-            value,
-            &[("require", Self::Require), ("allow", Self::Allow)],
-        )
+        one_of(key, value, &ZERO_COPY)
+    }
+
+    fn shape() -> Shape {
+        Shape::words(&ZERO_COPY)
     }
 }
 
@@ -210,21 +247,9 @@ impl FromToml for Rate {
             "frames a second, as in `30` or `\"30000/1001\"`",
         )
     }
-}
 
-impl FromToml for ModeRequest {
-    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        parsed(key, value, "a string, as in `\"1280x720@60\"`")
-    }
-}
-
-impl FromToml for PlaneRequest {
-    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        parsed(
-            key,
-            value,
-            "`\"primary\"`, `\"overlay\"` or a plane's number",
-        )
+    fn shape() -> Shape {
+        Shape::Number.or(Shape::Text("text, as `\"30000/1001\"`"))
     }
 }
 
@@ -237,80 +262,9 @@ impl FromToml for Duration {
         let text = text(key, value, "a time, as in `\"10s\"`")?;
         duration::parse(text).map_err(|error| not_understood(key, value, error))
     }
-}
 
-impl FromToml for Format {
-    /// Compressed formats are refused: no stage takes them yet.
-    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        let name = text(key, value, "a string, as in `\"NV12\"`")?;
-        let format: Self = name.parse().map_err(|unknown| {
-            let codes = Self::all().flat_map(|format| [format.v4l2(), format.drm()]);
-            let codes = codes.flatten().map(|code| code.to_string());
-            let all: Vec<String> = Self::all()
-                .map(|known| known.to_string())
-                .chain(codes)
-                .collect();
-            let all = all.iter().map(String::as_str);
-            let label = did_you_mean(name, all, || {
-                "neither V4L2 nor DRM has such a format".to_owned()
-            });
-            Finding::at(value.span(), format!("{unknown}"))
-                .label(label)
-                .help("common ones: XRGB8888, YUYV, UYVY, NV12; or leave `format` out")
-        })?;
-        if format.planes().is_empty() {
-            return Err(
-                Finding::at(value.span(), format!("{format} is a compressed format"))
-                    .label("there is no decoder stage to make pixels of it")
-                    .help("take a raw format, as `YUYV` or `NV12`, or leave `format` out"),
-            );
-        }
-        Ok(format)
-    }
-}
-
-impl FromToml for HeapRequest {
-    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        const WANTED: &str = "a heap's name, a list of names, or `\"any\"`";
-        let list = match value.get_ref() {
-            DeValue::String(_) => std::slice::from_ref(value),
-            DeValue::Array(list) => list,
-            _ => return Err(wrong_type(key, value, WANTED)),
-        };
-        if list.is_empty() {
-            return Err(empty(key, value).help(format!("`{key}` is {WANTED}")));
-        }
-        let names = list
-            .iter()
-            .map(
-                |name| match (text(key, name, "a list of names")?, list.len()) {
-                    ("", _) => Err(empty(key, name).help(format!("`{key}` is {WANTED}"))),
-                    ("any", 2..) => Err(not_understood(key, name, "`any` stands alone")
-                        .help("any heap: `heap = \"any\"`, or name each, best first")),
-                    (name, _) => Ok(name.to_owned()),
-                },
-            )
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(if names == ["any"] {
-            Self::Any
-        } else {
-            Self::Names(names)
-        })
-    }
-}
-
-impl FromToml for ControlValue {
-    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        match value.get_ref() {
-            DeValue::Integer(_) => integer(key, value, ..).map(Self::Integer),
-            DeValue::Boolean(on) => Ok(Self::Boolean(*on)),
-            DeValue::String(text) => Ok(Self::Text(text.to_string())),
-            _ => Err(wrong_type(
-                key,
-                value,
-                "a whole number, true or false, or a menu entry's name",
-            )),
-        }
+    fn shape() -> Shape {
+        Shape::Text("time, as `\"10s\"`, `\"1.5m\"`")
     }
 }
 
@@ -333,33 +287,8 @@ impl FromToml for Socket {
         }
         Ok(Self(path))
     }
-}
 
-/// Where pictures go: the directory must be there.
-impl FromToml for PathBuf {
-    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        let path = Self::from(String::from_toml(key, value)?);
-        let wrong = |label: &str| {
-            Finding::at(value.span(), format!("`{key}` cannot be written")).label(label)
-        };
-        let (Some(directory), Some(_)) = (path.parent(), path.file_name()) else {
-            return Err(wrong("this names no file").help("write a file's name, as `frame.png`"));
-        };
-        let here = Path::new(".");
-        let directory = if directory == Path::new("") {
-            here
-        } else {
-            directory
-        };
-        if path.is_dir() {
-            Err(wrong("this is a directory").help("add a file's name, as `frame.png`"))
-        } else if !directory.is_dir() {
-            let missing = format!("there is no directory `{}`", directory.display());
-            Err(wrong(&missing).help(format!("create it: mkdir -p {}", directory.display())))
-        } else if directory.to_string_lossy().contains("{n}") {
-            Err(wrong("`{n}` may stand in the file's name only").help("as in `frame-{n}.png`"))
-        } else {
-            Ok(path)
-        }
+    fn shape() -> Shape {
+        Shape::Text("path")
     }
 }

@@ -5,9 +5,11 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::{ARROW, Link, Node};
+use crate::QueuePolicy;
 use crate::description::diagnostic::{Finding, did_you_mean, listed};
 use crate::description::kinds;
-use crate::description::reader::{Reader, Value};
+use crate::description::reader::{Reader, Value, keys};
+use crate::description::shape::Shape;
 use crate::description::source::Sources;
 use crate::description::value::wrong_type;
 
@@ -84,23 +86,44 @@ fn table(
     findings: &mut Vec<Finding>,
 ) -> Option<Link> {
     let mut reader = Reader::new(link, "a link", span, findings);
-    let ends = ["from", "to"].map(|key| {
-        let name: Option<String> =
-            reader.required(key, "as in `{ from = \"camera\", to = \"screen\" }`");
-        let (_, value) = reader.raw(key)?;
-        let (name, span) = parts(sources, value, &name?)
-            .next()
-            .map(|(name, span)| (name.to_owned(), span))?;
-        let found = End::find(&name, span, key == "to", nodes);
-        found.map_err(|finding| reader.report(finding)).ok()
-    });
-    let queue = kinds::queue(&mut reader);
+    let (names, queue) = keys_of_link(&mut reader);
+    let ends = ["from", "to"].into_iter().zip(names);
+    let ends: Vec<_> = ends
+        .map(|(key, name)| {
+            let (_, value) = reader.raw(key)?;
+            let (name, span) = parts(sources, value, &name?)
+                .next()
+                .map(|(name, span)| (name.to_owned(), span))?;
+            let found = End::find(&name, span, key == "to", nodes);
+            found.map_err(|finding| reader.report(finding)).ok()
+        })
+        .collect();
     reader.finish(|_| None);
-    let [from, to] = ends;
+    let [Some(from), Some(to)] = &ends[..] else {
+        return None;
+    };
     Some(Link {
         queue,
-        ..End::link(&from?, &to?)
+        ..End::link(from, to)
     })
+}
+
+/// The names of both ends, and what the link says of its frames.
+fn keys_of_link(reader: &mut Reader<'_, '_>) -> ([Option<String>; 2], Option<QueuePolicy>) {
+    const MEND: &str = "as in `{ from = \"camera\", to = \"screen\" }`";
+    let from = reader
+        .doc("the stage that it begins at")
+        .required("from", MEND);
+    let to = reader
+        .doc("the stage that it leads to")
+        .required("to", MEND);
+    ([from, to], kinds::queue(reader))
+}
+
+/// What `links` may be.
+pub(in crate::description) fn shape() -> Shape {
+    let chain = Shape::Text("text, as `\"camera -> screen\"`");
+    Shape::List(Box::new(chain.or(Shape::Table(keys(keys_of_link)))))
 }
 
 /// The names in a link, and where each stands.

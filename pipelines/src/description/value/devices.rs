@@ -1,0 +1,161 @@
+//! How what is asked of devices is written: formats, memory, displays, controls, pictures.
+
+use std::path::{Path, PathBuf};
+
+use dmaflow_core::format::Format;
+use dmaflow_kms_sink::{ModeRequest, PlaneRequest};
+use dmaflow_v4l2_src::ControlValue;
+use toml::de::DeValue;
+
+use super::{FromToml, empty, integer, not_understood, parsed, text, wrong_type};
+use crate::HeapRequest;
+use crate::description::diagnostic::{Finding, did_you_mean};
+use crate::description::reader::Value;
+use crate::description::shape::Shape;
+
+impl FromToml for ModeRequest {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        parsed(key, value, "a string, as in `\"1280x720@60\"`")
+    }
+
+    fn shape() -> Shape {
+        Shape::Text("text, as `\"1280x720@60\"`, `\"preferred\"`")
+    }
+}
+
+impl FromToml for PlaneRequest {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        parsed(
+            key,
+            value,
+            "`\"primary\"`, `\"overlay\"` or a plane's number",
+        )
+    }
+
+    fn shape() -> Shape {
+        Shape::Words(vec!["primary", "overlay"]).or(Shape::integer(&(0..=u32::MAX)))
+    }
+}
+
+impl FromToml for Format {
+    /// Compressed formats are refused: no stage takes them yet.
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let name = text(key, value, "a string, as in `\"NV12\"`")?;
+        let format: Self = name.parse().map_err(|unknown| {
+            let codes = Self::all().flat_map(|format| [format.v4l2(), format.drm()]);
+            let codes = codes.flatten().map(|code| code.to_string());
+            let all: Vec<String> = Self::all()
+                .map(|known| known.to_string())
+                .chain(codes)
+                .collect();
+            let all = all.iter().map(String::as_str);
+            let label = did_you_mean(name, all, || {
+                "neither V4L2 nor DRM has such a format".to_owned()
+            });
+            Finding::at(value.span(), format!("{unknown}"))
+                .label(label)
+                .help("common ones: XRGB8888, YUYV, UYVY, NV12; or leave `format` out")
+        })?;
+        if format.planes().is_empty() {
+            return Err(
+                Finding::at(value.span(), format!("{format} is a compressed format"))
+                    .label("there is no decoder stage to make pixels of it")
+                    .help("take a raw format, as `YUYV` or `NV12`, or leave `format` out"),
+            );
+        }
+        Ok(format)
+    }
+
+    fn shape() -> Shape {
+        Shape::Text("name or code, as `\"NV12\"`, `\"YUYV\"`")
+    }
+}
+
+impl FromToml for HeapRequest {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        const WANTED: &str = "a heap's name, a list of names, or `\"any\"`";
+        let list = match value.get_ref() {
+            DeValue::String(_) => std::slice::from_ref(value),
+            DeValue::Array(list) => list,
+            _ => return Err(wrong_type(key, value, WANTED)),
+        };
+        if list.is_empty() {
+            return Err(empty(key, value).help(format!("`{key}` is {WANTED}")));
+        }
+        let names = list
+            .iter()
+            .map(
+                |name| match (text(key, name, "a list of names")?, list.len()) {
+                    ("", _) => Err(empty(key, name).help(format!("`{key}` is {WANTED}"))),
+                    ("any", 2..) => Err(not_understood(key, name, "`any` stands alone")
+                        .help("any heap: `heap = \"any\"`, or name each, best first")),
+                    (name, _) => Ok(name.to_owned()),
+                },
+            )
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(if names == ["any"] {
+            Self::Any
+        } else {
+            Self::Names(names)
+        })
+    }
+
+    fn shape() -> Shape {
+        let name = || Shape::Text("heap's name");
+        name().or(Shape::List(Box::new(name())))
+    }
+}
+
+impl FromToml for ControlValue {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        match value.get_ref() {
+            DeValue::Integer(_) => integer(key, value, ..).map(Self::Integer),
+            DeValue::Boolean(on) => Ok(Self::Boolean(*on)),
+            DeValue::String(text) => Ok(Self::Text(text.to_string())),
+            _ => Err(wrong_type(
+                key,
+                value,
+                "a whole number, true or false, or a menu entry's name",
+            )),
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::integer(&(i64::MIN..))
+            .or(Shape::Bool)
+            .or(Shape::Text("menu entry"))
+    }
+}
+
+/// Where pictures go: the directory must be there.
+impl FromToml for PathBuf {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let path = Self::from(String::from_toml(key, value)?);
+        let wrong = |label: &str| {
+            Finding::at(value.span(), format!("`{key}` cannot be written")).label(label)
+        };
+        let (Some(directory), Some(_)) = (path.parent(), path.file_name()) else {
+            return Err(wrong("this names no file").help("write a file's name, as `frame.png`"));
+        };
+        let here = Path::new(".");
+        let directory = if directory == Path::new("") {
+            here
+        } else {
+            directory
+        };
+        if path.is_dir() {
+            Err(wrong("this is a directory").help("add a file's name, as `frame.png`"))
+        } else if !directory.is_dir() {
+            let missing = format!("there is no directory `{}`", directory.display());
+            Err(wrong(&missing).help(format!("create it: mkdir -p {}", directory.display())))
+        } else if directory.to_string_lossy().contains("{n}") {
+            Err(wrong("`{n}` may stand in the file's name only").help("as in `frame-{n}.png`"))
+        } else {
+            Ok(path)
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Text("path")
+    }
+}
