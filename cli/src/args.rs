@@ -8,6 +8,7 @@ use dmaflow_pipelines::description::duration;
 
 use crate::described::DescriptionArgs;
 use crate::doctor::{self, DoctorArgs};
+use crate::fmt::{self, FmtArgs};
 use crate::graph::{self, GraphArgs};
 use crate::heaps::{self, HeapsArgs};
 use crate::media::{self, MediaArgs};
@@ -102,6 +103,11 @@ pub(crate) enum Command {
     /// Look for what keeps pipelines from running, and say what to do about it
     #[command(after_long_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),
+    /// Put descriptions into the usual order and way of writing
+    #[command(after_long_help = fmt::EXAMPLES)]
+    Fmt(FmtArgs),
+    /// Print the JSON Schema of descriptions, from which editors complete keys
+    Schema,
     /// Write a completion script, as in: dmaflow completions bash > /etc/bash_completion.d/dmaflow
     Completions {
         /// For which shell

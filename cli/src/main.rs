@@ -9,6 +9,7 @@ mod described;
 mod devices;
 mod doctor;
 mod failure;
+mod fmt;
 mod graph;
 mod heaps;
 mod log;
@@ -55,6 +56,8 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
         Command::Heaps(args) => heaps::heaps(args),
         Command::Media(args) => media::media(&args),
         Command::Graph(args) => graph::graph(&args),
+        Command::Fmt(args) => fmt::fmt(&args),
+        Command::Schema => output::json(&dmaflow_pipelines::description::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "dmaflow", &mut script);

@@ -57,6 +57,8 @@ fn help_teaches() {
         "heaps",
         "doctor",
         "graph",
+        "fmt",
+        "schema",
         "completions",
         "DMAFLOW_CACHE",
         "Exit status",
@@ -353,6 +355,35 @@ fn a_line_is_as_good_as_a_file() {
     let (status, _, stderr) = output(&["doctor", "--set", "pattern.rate=100"]);
     assert_eq!(status, 2);
     assert!(stderr.contains("wants a description"), "{stderr}");
+}
+
+#[test]
+fn descriptions_are_put_in_order() {
+    let scratch = Scratch::new("fmt", "# mine\nversion=1\nlinks = [ 'a -> b' ]");
+    let file = scratch.path("pipeline.toml");
+    let wild = fs::read_to_string(&file).expect("the file");
+    let (status, text, _) = output(&["fmt", "--check", &file]);
+    assert_eq!((status, text), (1, format!("{file}\n")));
+    assert_eq!(
+        fs::read_to_string(&file).expect("the file"),
+        wild,
+        "only looked at"
+    );
+    assert_eq!(output(&["fmt", &file]).0, 0);
+    let right = "# mine\nversion = 1\nlinks = ['a -> b']\n";
+    assert_eq!(fs::read_to_string(&file).expect("the file"), right);
+    assert_eq!(output(&["fmt", "--check", &file]).0, 0);
+    fs::write(&file, "links = [").expect("written");
+    assert_eq!(output(&["fmt", &file]).0, 2);
+    assert_eq!(fs::read_to_string(&file).expect("the file"), "links = [");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let (status, text, _) = output(&["schema"]);
+    assert_eq!(status, 0);
+    let kinds = &json(&text)["definitions"];
+    assert_eq!(kinds["kms-sink"]["properties"]["kind"]["const"], "kms-sink");
 }
 
 #[test]

@@ -61,6 +61,7 @@ mod diagnostic;
 mod document;
 pub mod duration;
 mod file;
+mod format;
 mod inputs;
 mod kinds;
 mod layers;
@@ -79,6 +80,7 @@ mod variables;
 mod version;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use format::format;
 pub use overrides::Override;
 pub use reference::reference;
 pub use schema::schema;
@@ -130,8 +132,16 @@ impl Description {
     /// Everything that is wrong with it, also when it cannot be read at all.
     pub fn load(path: impl AsRef<Path>, overrides: &[Override]) -> Result<Self, Diagnostics> {
         let path = path.as_ref();
-        let text = file::read(path).map_err(|failure| failure.into_diagnostics(path))?;
-        Self::parse(&text, &path.display().to_string(), overrides)
+        Self::parse(&Self::text(path)?, &path.display().to_string(), overrides)
+    }
+
+    /// A file's text, whatever it says.
+    ///
+    /// # Errors
+    /// Why it cannot be read, or that it is not UTF-8.
+    pub fn text(path: impl AsRef<Path>) -> Result<String, Diagnostics> {
+        let path = path.as_ref();
+        file::read(path).map_err(|failure| failure.into_diagnostics(path))
     }
 
     /// Reads a text; `file_name` is what its diagnostics call it, and what it includes is looked

@@ -68,6 +68,7 @@ impl Shape {
         match self {
             Self::Other => "a value".to_owned(),
             Self::Bool => "`true` or `false`".to_owned(),
+            Self::Integer(Some(least), Some(most)) if least == most => format!("`{least}`"),
             Self::Integer(Some(least), Some(most)) => format!("whole number, {least} to {most}"),
             Self::Integer(Some(least), None) => format!("whole number from {least} on"),
             Self::Integer(None, _) => "whole number".to_owned(),

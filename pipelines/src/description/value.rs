@@ -160,7 +160,7 @@ impl FromToml for NonZeroU32 {
     }
 
     fn shape() -> Shape {
-        Shape::integer(&(1..=u32::MAX))
+        Shape::integer(&(1_u64..))
     }
 }
 

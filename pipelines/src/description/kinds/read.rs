@@ -35,8 +35,14 @@ pub(super) fn v4l2_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
     let config = V4l2SrcConfig {
         device,
         format,
-        size: size(read, format, "what the device is set to without it"),
-        rate: read.doc("frames a second").optional("rate"),
+        size: size(
+            read,
+            format,
+            "pixels a row, goes with `height`; what the device is set to without them",
+        ),
+        rate: read
+            .doc("frames a second; what the device is set to without it")
+            .optional("rate"),
         controls: read
             .doc("controls to set, by their names; `dmaflow devices` lists them")
             .entries("controls"),
@@ -51,7 +57,11 @@ pub(super) fn test_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
         .doc("pixel format; XRGB8888 without it")
         .optional("format");
     let format = format.unwrap_or(default.format);
-    let size = size(read, Some(format), "640×480 without it");
+    let size = size(
+        read,
+        Some(format),
+        "pixels a row, goes with `height`; 640×480 without them",
+    );
     let (width, height) = size.unwrap_or((default.width, default.height));
     let config = TestSrcConfig {
         format,
@@ -115,7 +125,7 @@ pub(super) fn v4l2_convert(read: &mut Reader<'_, '_>) -> Option<Setup> {
         size: size(
             read,
             format,
-            "of what it makes; as what it takes without it",
+            "pixels a row of what it makes, goes with `height`; as what it takes without them",
         ),
         controls: read
             .doc("controls to set, by their names")
@@ -190,15 +200,15 @@ const fn sink(kind: SinkKind) -> Setup {
     Setup::Done(StageKind::Sink(kind))
 }
 
-/// Width and height; `otherwise` is what they are without these keys.
+/// Width and height; `doc` tells of both.
 fn size(
     read: &mut Reader<'_, '_>,
     format: Option<Format>,
-    otherwise: &'static str,
+    doc: &'static str,
 ) -> Option<(u32, u32)> {
     let size = read
-        .doc("pixels a row; goes with `height`")
-        .doc(otherwise)
+        .doc(doc)
+        .doc("rows; goes with `width`")
         .pair(["width", "height"], 1..=MAX_SIDE);
     if let (Some((width, height)), Some(format)) = (size, format)
         && let Err(error) = Layout::packed(format, width, height)

@@ -33,7 +33,7 @@ impl FromToml for PlaneRequest {
     }
 
     fn shape() -> Shape {
-        Shape::Words(vec!["primary", "overlay"]).or(Shape::integer(&(0..=u32::MAX)))
+        Shape::Words(vec!["primary", "overlay"]).or(Shape::integer(&(0_u64..)))
     }
 }
 
@@ -121,7 +121,7 @@ impl FromToml for ControlValue {
     }
 
     fn shape() -> Shape {
-        Shape::integer(&(i64::MIN..))
+        Shape::Integer(None, None)
             .or(Shape::Bool)
             .or(Shape::Text("menu entry"))
     }
