@@ -15,19 +15,8 @@
 //! for = "10s"
 //! ```
 //!
-//! | kind | keys |
-//! |--|--|
-//! | `v4l2-src` | `device`, `format`, `width`, `height`, `rate`, `controls`, `heap`, `buffers` |
-//! | `test-src` | `format`, `width`, `height`, `rate`, `frames`, `heap`, `buffers` |
-//! | `decimate` | `every` |
-//! | `rate-limit` | `rate` |
-//! | `selector` | `select` |
-//! | `v4l2-convert` | `device`, `format`, `width`, `height`, `controls`, `heap`, `buffers` |
-//! | `kms-sink` | `card`, `connector`, `mode`, `plane`, `verify`, `place` |
-//! | `picture-sink` | `path`, `every` |
-//! | `null-sink` | |
-//!
-//! Every stage has `restart`, and every stage that takes frames `queue` and `depth`.
+//! Every kind of stage and its keys are in `docs/descriptions.md`, which is made by
+//! [`reference()`]; [`schema()`] tells them to editors.
 //!
 //! Any number of links may begin at a stage: all of them get its frames.
 //!
