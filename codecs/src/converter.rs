@@ -28,6 +28,8 @@ use setup::Setup;
 pub struct V4l2ConverterConfig {
     /// Which converter: a path, or the name of a driver, card or bus; otherwise the first.
     pub device: Option<String>,
+    /// The pixel format of what it makes; otherwise the best that the other end takes.
+    pub format: Option<Format>,
     /// Width and height in pixels of what it makes; otherwise those of what comes in.
     pub size: Option<(u32, u32)>,
     /// Controls to set, by name.
@@ -245,8 +247,11 @@ impl Transform for V4l2Converter {
 
     fn output_formats(&mut self, input: Format) -> Result<Vec<Format>, StageError> {
         let outputs = self.info.of(input).map(|conversion| &conversion.outputs);
-        let outputs = outputs.into_iter().flatten();
-        Ok(outputs.map(|output| output.format).collect())
+        let outputs = outputs.into_iter().flatten().map(|output| output.format);
+        let asked = self.config.format;
+        Ok(outputs
+            .filter(|format| asked.is_none_or(|asked| asked == *format))
+            .collect())
     }
 
     fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError> {

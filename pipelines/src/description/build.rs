@@ -1,10 +1,12 @@
 //! From a description to stages that are open.
 
+use dmaflow_codecs::{V4l2Converter, V4l2ConverterConfig};
 use dmaflow_core::stage::StageError;
 use dmaflow_kms_sink::{KmsSink, NullSink, PictureSink};
 use dmaflow_v4l2_src::{TestSrc, V4l2Src};
 
 use super::{Description, FilterKind, RouterKind, SinkKind, SourceKind, Stage, StageKind};
+use super::TransformKind;
 use crate::{AnyStage, Builder, Decimate, PipelineError, RateLimit, Selector};
 
 /// Frames for what is added while a run goes on.
@@ -62,7 +64,16 @@ fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
             AnyStage::sink(PictureSink::new(config.clone()))
         }
         StageKind::Sink(SinkKind::Null) => AnyStage::sink(NullSink::default()),
-        StageKind::Transform(..) | StageKind::Mixer(_) => return Err(PipelineError::NotYet),
+        StageKind::Transform(TransformKind::V4l2Convert(asked), _) => {
+            let config = V4l2ConverterConfig {
+                device: asked.device.clone(),
+                format: asked.format,
+                size: asked.size,
+                controls: asked.controls.clone(),
+            };
+            AnyStage::transform(V4l2Converter::open(config).map_err(failed(name))?)
+        }
+        StageKind::Mixer(_) => return Err(PipelineError::NotYet),
     })
 }
 

@@ -13,6 +13,7 @@
 //!   Pipeline   every pool imported everywhere
 //! ```
 
+mod converters;
 mod devices;
 mod heaps;
 mod importers;
@@ -21,6 +22,8 @@ mod pools;
 mod probing;
 mod stated;
 
+use std::cell::OnceCell;
+
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::stage::{Choice, SourcePlan};
@@ -28,7 +31,7 @@ use dmaflow_core::stage::{Choice, SourcePlan};
 use super::graph::domains;
 use super::{Builder, Pipeline};
 use crate::error::{PipelineError, Refusal};
-use crate::solver::{Explanation, solve_explained};
+use crate::solver::{Explanation, solve_explained, solve_with_converters};
 use devices::Devices;
 use heaps::Candidates;
 use stated::Stated;
@@ -79,26 +82,43 @@ pub(super) fn negotiate(
     let mut refusals = Vec::new();
     let heaps = Candidates::of(&builder, registry, &mut refusals)?;
     let stated = Stated::new(&mut builder, &heaps)?;
-    let mut devices = Devices::new(&mut builder, &domains, &heaps, &stated, refusals);
-    let mut explanation = Explanation::default();
+    let (mut explanation, converters) = (Explanation::default(), OnceCell::new());
+    let mut devices = Devices::new(&mut builder, domains, &heaps, &stated, refusals);
     let mut found = solve_explained(&stated.problem, &mut devices, &mut explanation);
     if devices.are_doubtful(found.is_ok()) {
         tracing::debug!("devices answer otherwise than before, and are asked afresh");
         devices.forget_answers();
         found = solve_explained(&stated.problem, &mut devices, &mut explanation);
     }
+    if found.is_err() {
+        let (all, caps) = converters.get_or_init(converters::of_machine);
+        if !all.is_empty() {
+            devices.offer(all);
+            let problem = &stated.problem;
+            found = solve_with_converters(problem, caps, false, &mut devices, &mut explanation);
+        }
+    }
+    let inserted: Vec<_> = found.iter().flat_map(|plan| plan.inserted.clone()).collect();
     let realised = match found {
         Ok(plan) => devices.realise(&plan),
         Err(unsolvable) => Err(unsolvable.into()),
     };
-    let refusals = devices.into_refusals();
+    let (domains, refusals) = devices.into_parts();
     builder.answers.save();
-    let (settled, choices) = match realised {
+    let (settled, mut choices) = match realised {
         Ok(realised) => realised,
         // What devices said is the better reason.
         Err(_) if !refusals.is_empty() => return Err(PipelineError::Refused(refusals)),
         Err(error) => return Err(error),
     };
+    let first = builder.graph.nodes.len() - inserted.len();
+    choices.extend(inserted.into_iter().enumerate().map(|(place, inserted)| {
+        let put_in = Choice {
+            what: "converter",
+            chosen: format!("put in: {}", inserted.reason),
+        };
+        (first + place, put_in)
+    }));
     let agreed = Agreed {
         settled,
         choices,

@@ -9,14 +9,16 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, SourcePlan, StageError};
 
 use super::super::Builder;
-use super::super::graph::{Domain, Graph, Stage};
+use super::super::graph::{Domain, Edge, Graph, InputId, OutputId, Stage, domains};
+use super::converters::Converter;
 use super::heaps::Candidates;
 use super::pools::{Made, Making, Set, buffers};
 use super::stated::{Side, Stated};
 use super::{Settled, importers};
 use crate::error::{PipelineError, Refusal, RefusalReason};
 use crate::probe::{Answers, Unfit, Wanted, is_for_good};
-use crate::solver::{Answer, Ask, HeapId, Placement, Plan, PoolPlan, Question, Refusal as No};
+use crate::solver::{Answer, Ask, HeapId, Inserted, Placement, Plan, PoolPlan, PortId};
+use crate::solver::{Question, Refusal as No};
 
 /// The pools that were made, and what stages chose by themselves, by stage.
 type Realised = (Vec<Settled>, Vec<(usize, Choice)>);
@@ -28,9 +30,15 @@ type Port = (usize, Side);
 pub(super) struct Devices<'b> {
     graph: &'b mut Graph,
     answers: &'b mut Answers,
-    domains: &'b [Domain],
+    domains: Vec<Domain>,
     heaps: &'b Candidates,
     stated: &'b Stated,
+    /// What the graph was before converters were put in.
+    base: Base,
+    /// What may be put in.
+    converters: &'b [Converter],
+    /// A converter cannot be opened, or leads round in circles: nothing more is asked.
+    broken: bool,
     /// By stage that makes frames.
     making: BTreeMap<usize, Making>,
     /// How many frames were asked for, by stage.
@@ -49,22 +57,19 @@ pub(super) struct Devices<'b> {
 impl<'b> Devices<'b> {
     pub(super) fn new(
         builder: &'b mut Builder,
-        domains: &'b [Domain],
+        domains: Vec<Domain>,
         heaps: &'b Candidates,
         stated: &'b Stated,
         refusals: Vec<Refusal>,
     ) -> Self {
-        let making = domains.iter().flat_map(|domain| {
-            let name = domain.name(&builder.graph);
-            let makers = domain.producers.iter();
-            makers.map(move |&stage| (stage, Making::new(name.clone())))
-        });
-        let making = making.collect();
         let stages = 0..builder.graph.nodes.len();
         let asked = stages.map(|stage| builder.pools.get(&stage)?.buffers);
         Self {
-            making,
+            making: making(&builder.graph, &domains),
             asked: asked.collect(),
+            base: Base::of(&builder.graph, stated),
+            converters: &[],
+            broken: false,
             graph: &mut builder.graph,
             answers: &mut builder.answers,
             domains,
@@ -100,8 +105,57 @@ impl<'b> Devices<'b> {
         }
     }
 
-    pub(super) fn into_refusals(self) -> Vec<Refusal> {
-        self.refusals
+    /// Has converters put in where the solver asks for them.
+    pub(super) fn offer(&mut self, converters: &'b [Converter]) {
+        self.converters = converters;
+        self.refusals.truncate(self.refused_before);
+    }
+
+    /// The domains, with those of converters that were put in, and what was refused.
+    pub(super) fn into_parts(self) -> (Vec<Domain>, Vec<Refusal>) {
+        (self.domains, self.refusals)
+    }
+
+    /// Whose port it is, also of converters that were put in.
+    fn place(&self, port: PortId) -> Port {
+        match port.index().checked_sub(self.base.ports) {
+            None => self.stated.place(port),
+            Some(behind) if behind.is_multiple_of(2) => {
+                (self.base.nodes + behind / 2, Side::Input(0))
+            }
+            Some(behind) => (self.base.nodes + behind / 2, Side::Output(0)),
+        }
+    }
+
+    /// Puts converters into the graph, in the place of those that were put in before.
+    fn put_in(&mut self, inserted: &[Inserted]) -> Result<(), PipelineError> {
+        for node in &mut self.graph.nodes {
+            node.stage.detach();
+        }
+        self.graph.nodes.truncate(self.base.nodes);
+        self.graph.edges.clone_from(&self.base.edges);
+        self.arranged.clear();
+        for new in inserted {
+            let converter = &self.converters[new.converter];
+            let stage = self.graph.nodes.len();
+            let name = format!("converter-{}", stage + 1 - self.base.nodes);
+            self.graph.nodes.push(converter.open(name)?);
+            let (input, output) = (InputId { stage, port: 0 }, OutputId { stage, port: 0 });
+            let (to, queue) = match self.graph.edges.get_mut(new.link.index()) {
+                Some(edge) => (std::mem::replace(&mut edge.to, input), edge.queue),
+                None => continue,
+            };
+            let onward = Edge {
+                from: output,
+                to,
+                queue,
+            };
+            self.graph.edges.push(onward);
+        }
+        self.asked.resize(self.graph.nodes.len(), None);
+        self.domains = domains(self.graph)?;
+        self.making = making(self.graph, &self.domains);
+        Ok(())
     }
 
     fn making(&mut self, stage: usize) -> &mut Making {
@@ -296,13 +350,13 @@ impl<'b> Devices<'b> {
     pub(super) fn realise(&mut self, plan: &Plan) -> Result<Realised, PipelineError> {
         let mut order: Vec<&PoolPlan> = plan.pools.iter().collect();
         let place = |pool: &&PoolPlan| {
-            let (stage, _) = self.stated.place(pool.producer);
+            let (stage, _) = self.place(pool.producer);
             let makes = |domain: &Domain| domain.producers.contains(&stage);
             (self.domains.iter().position(makes), stage)
         };
         order.sort_by_key(place);
         for pool in &order {
-            let (maker, _) = self.stated.place(pool.producer);
+            let (maker, _) = self.place(pool.producer);
             let (format, heap) = (pool.placement.terms.format, pool.heap.index());
             let input = self.input_of(maker);
             let done = self
@@ -310,7 +364,7 @@ impl<'b> Devices<'b> {
                 .and_then(|()| self.allocate(maker, heap));
             self.done(done, format, heap)?;
             for port in std::iter::once(&pool.producer).chain(&pool.users) {
-                let port = self.stated.place(*port);
+                let port = self.place(*port);
                 let done = self.attach(port, maker);
                 self.done(done, format, heap)?;
             }
@@ -351,7 +405,7 @@ impl<'b> Devices<'b> {
     fn settled(&mut self, order: &[&PoolPlan]) -> Realised {
         let (mut settled, mut choices) = (Vec::new(), Vec::new());
         for pool in order {
-            let (stage, _) = self.stated.place(pool.producer);
+            let (stage, _) = self.place(pool.producer);
             let making = self.making(stage);
             let (Some(set), Some(made)) = (making.set.take(), making.pool.take()) else {
                 continue;
@@ -425,20 +479,31 @@ impl<'b> Devices<'b> {
 }
 
 impl Ask for Devices<'_> {
+    fn with_converters(&mut self, inserted: &[Inserted]) {
+        let done = self.put_in(inserted);
+        if let Err(error) = &done {
+            tracing::warn!(%error, "a converter cannot be put in");
+        }
+        self.broken = done.is_err();
+    }
+
     fn ask(&mut self, question: &Question<'_>) -> Answer {
+        if self.broken {
+            return Answer::No(No::about("a converter cannot be used", Properties::NONE));
+        }
         match *question {
             Question::Format {
                 port,
                 placement,
                 input,
-            } => self.format(self.stated.place(port), placement, input),
+            } => self.format(self.place(port), placement, input),
             Question::Allocate {
                 producer,
                 heap,
                 placement,
                 ..
             } => {
-                let (stage, _) = self.stated.place(producer);
+                let (stage, _) = self.place(producer);
                 self.allocation(stage, heap, placement)
             }
             Question::Attach {
@@ -449,7 +514,7 @@ impl Ask for Devices<'_> {
                 ..
             } => {
                 let (format, heap) = (placement.terms.format, heap.index());
-                let (port, (maker, _)) = (self.stated.place(port), self.stated.place(producer));
+                let (port, (maker, _)) = (self.place(port), self.place(producer));
                 let input = self.input_of(maker);
                 let done = self
                     .set(maker, format, input.as_ref())
@@ -463,6 +528,34 @@ impl Ask for Devices<'_> {
             }
         }
     }
+}
+
+/// What a graph was.
+struct Base {
+    nodes: usize,
+    edges: Vec<Edge>,
+    /// Of the problem that it was stated as.
+    ports: usize,
+}
+
+impl Base {
+    fn of(graph: &Graph, stated: &Stated) -> Self {
+        Self {
+            nodes: graph.nodes.len(),
+            edges: graph.edges.clone(),
+            ports: stated.problem.ports().count(),
+        }
+    }
+}
+
+/// What makes frames, not set and without pools.
+fn making(graph: &Graph, domains: &[Domain]) -> BTreeMap<usize, Making> {
+    let making = domains.iter().flat_map(|domain| {
+        let name = domain.name(graph);
+        let makers = domain.producers.iter();
+        makers.map(move |&stage| (stage, Making::new(name.clone())))
+    });
+    making.collect()
 }
 
 /// What a refusal depends on: what is the same in these would be refused as well.
