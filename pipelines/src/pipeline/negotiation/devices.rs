@@ -337,7 +337,12 @@ impl<'b> Devices<'b> {
         reason: RefusalReason,
     ) -> Answer {
         let heap = heap.map(|heap| &self.heaps.heaps[heap]);
-        let no = No::about(reason.to_string(), about(&reason, heap));
+        let about = match self.lied {
+            // Everything is asked afresh: the search is to end.
+            true => Properties::NONE,
+            false => about(&reason, heap),
+        };
+        let no = No::about(reason.to_string(), about);
         self.refusals.push(Refusal {
             format,
             heap: heap.map(|heap| heap.name().to_owned()),
