@@ -62,6 +62,7 @@ Examples:
   dmaflow check camera-to-display.toml
   dmaflow check camera-to-display.toml --set camera.heap=system     would that do?
   dmaflow check camera-to-display.toml --fixture am62x-sk           would it on that board?
+  dmaflow check camera-to-display.toml --explain                    what was tried, and what came of it
 
 A fixture is what a board's drivers answer, read from their sources. There is one for am62x-sk,
 am62a-sk, j721s2, rk3399, rk3568 and rk3588.";
@@ -140,6 +141,9 @@ pub(crate) struct CheckArgs {
     /// Open nothing: believe what is known of a board, by its name or from a file of one's own
     #[arg(long, value_name = "BOARD|FILE")]
     pub(crate) fixture: Option<String>,
+    /// List all that was tried, in order, and what came of it
+    #[arg(long, conflicts_with = "fixture")]
+    pub(crate) explain: bool,
     /// Write JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,6 +5,7 @@ mod offline;
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::Choice;
 use dmaflow_pipelines::probe::Answers;
+use dmaflow_pipelines::solver::Explanation;
 use dmaflow_pipelines::{Agreement, Pipeline, PoolAgreement};
 use serde_json::{Value, json};
 
@@ -18,21 +19,42 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     if let Some(board) = &args.fixture {
         return offline::check(args, board);
     }
-    let pipeline = output::failing(args.json, prepare(args))?;
-    if args.json {
-        output::json(&json(pipeline.agreement()))
+    let mut explanation = if args.explain {
+        Explanation::wanted()
     } else {
-        output::result(text(&pipeline).as_bytes())
+        Explanation::default()
+    };
+    let prepared = prepare(args, &mut explanation);
+    if args.explain && !args.json {
+        output::result(explanation.to_string().as_bytes())?;
     }
+    let pipeline = output::failing(args.json, prepared)?;
+    if !args.json {
+        return output::result(text(&pipeline).as_bytes());
+    }
+    let mut value = json(pipeline.agreement());
+    if args.explain {
+        value["tried"] = tried(&explanation);
+    }
+    output::json(&value)
 }
 
-fn prepare(args: &CheckArgs) -> Result<Pipeline, Failure> {
+/// All that was tried, for programs.
+fn tried(explanation: &Explanation) -> Value {
+    let entries = explanation.entries().iter();
+    let entries = entries.map(
+        |entry| json!({ "tried": entry.tried, "outcome": entry.outcome, "times": entry.times }),
+    );
+    entries.collect()
+}
+
+fn prepare(args: &CheckArgs, explanation: &mut Explanation) -> Result<Pipeline, Failure> {
     let description = args.description.load()?;
     // Nothing is passed over, so that every reason is today's.
     let answers = Answers::of_user().fresh();
     let registry = registry::of_description(&description);
     let builder = description.build()?.answers(answers);
-    Ok(builder.prepare(&registry)?)
+    Ok(builder.prepare_explained(&registry, explanation)?)
 }
 
 fn text(pipeline: &Pipeline) -> String {

@@ -49,9 +49,6 @@ pub enum PipelineError {
          /dev/dma_heap nor /dev/udmabuf for this user"
     )]
     NoHeap,
-    /// The description has stages that do not run yet.
-    #[error("this pipeline cannot be made yet: converters and mixers do not run so far")]
-    NotYet,
     /// Every heap and format was refused.
     #[error("{}", refusals(.0))]
     Refused(Vec<Refusal>),

@@ -54,6 +54,7 @@ fn vim2m(size: Option<(u32, u32)>, controls: &[(&str, ControlValue)]) -> V4l2Con
     let fast = ("transaction_time_msec", ControlValue::Integer(1));
     let controls = std::iter::once(&fast).chain(controls);
     let config = V4l2ConverterConfig {
+        format: None,
         device: Some("vim2m".to_owned()),
         size,
         controls: controls

@@ -2,11 +2,12 @@
 
 use dmaflow_codecs::{V4l2Converter, V4l2ConverterConfig};
 use dmaflow_core::stage::StageError;
-use dmaflow_kms_sink::{KmsSink, NullSink, PictureSink};
+use dmaflow_kms_sink::{KmsInputConfig, KmsMixer, KmsMixerConfig, KmsSink, KmsSinkConfig};
+use dmaflow_kms_sink::{NullSink, PictureSink};
 use dmaflow_v4l2_src::{TestSrc, V4l2Src};
 
-use super::{Description, FilterKind, RouterKind, SinkKind, SourceKind, Stage, StageKind};
-use super::TransformKind;
+use super::{Description, FilterKind, MixerInput, MixerKind, RouterKind, SinkKind, SourceKind};
+use super::{Stage, StageKind, TransformKind};
 use crate::{AnyStage, Builder, Decimate, PipelineError, RateLimit, Selector};
 
 /// Frames for what is added while a run goes on.
@@ -73,8 +74,30 @@ fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
             };
             AnyStage::transform(V4l2Converter::open(config).map_err(failed(name))?)
         }
-        StageKind::Mixer(_) => return Err(PipelineError::NotYet),
+        StageKind::Mixer(MixerKind::Kms { config, inputs }) => {
+            let opened = KmsMixer::open(screen(config, inputs));
+            AnyStage::mixer(opened.map_err(failed(name))?)
+        }
     })
+}
+
+/// A display that shows several inputs.
+fn screen(config: &KmsSinkConfig, inputs: &[MixerInput]) -> KmsMixerConfig {
+    let inputs = inputs.iter().map(|input| KmsInputConfig {
+        name: input.name.clone(),
+        at: input.place.at,
+        size: input.place.size,
+        plane: input.place.plane,
+        zpos: 0,
+    });
+    KmsMixerConfig {
+        card: config.card.clone(),
+        connector: config.connector.clone(),
+        mode: config.mode,
+        verify: config.verify,
+        inputs: inputs.collect(),
+        ..KmsMixerConfig::default()
+    }
 }
 
 fn failed<E>(stage: &str) -> impl FnOnce(E) -> PipelineError

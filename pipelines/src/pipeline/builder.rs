@@ -12,6 +12,7 @@ use super::run::stages::{RunSink, RunSource};
 use crate::error::PipelineError;
 use crate::link::QueuePolicy;
 use crate::probe::Answers;
+use crate::solver::Explanation;
 
 /// A source of whatever type, for who knows the type at run time only.
 pub struct AnySource(Box<dyn RunSource>);
@@ -169,6 +170,18 @@ impl Builder {
     /// [`PipelineError`]; no device holds a frame then, and cameras keep the format and
     /// controls that were tried last.
     pub fn prepare(self, heaps: &HeapRegistry) -> Result<Pipeline, PipelineError> {
-        negotiation::negotiate(self, heaps)
+        self.prepare_explained(heaps, &mut Explanation::default())
+    }
+
+    /// The same as [`Builder::prepare`], with a log of all that was tried.
+    ///
+    /// # Errors
+    /// As of [`Builder::prepare`].
+    pub fn prepare_explained(
+        self,
+        heaps: &HeapRegistry,
+        explanation: &mut Explanation,
+    ) -> Result<Pipeline, PipelineError> {
+        negotiation::negotiate(self, heaps, explanation)
     }
 }

@@ -22,8 +22,6 @@ mod pools;
 mod probing;
 mod stated;
 
-use std::cell::OnceCell;
-
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::stage::{Choice, SourcePlan};
@@ -31,7 +29,7 @@ use dmaflow_core::stage::{Choice, SourcePlan};
 use super::graph::domains;
 use super::{Builder, Pipeline};
 use crate::error::{PipelineError, Refusal};
-use crate::solver::{Explanation, solve_explained, solve_with_converters};
+use crate::solver::{Explanation, solve_explained, solve_with_converters_explained};
 use devices::Devices;
 use heaps::Candidates;
 use stated::Stated;
@@ -75,6 +73,7 @@ struct Agreed {
 pub(super) fn negotiate(
     mut builder: Builder,
     registry: &HeapRegistry,
+    explanation: &mut Explanation,
 ) -> Result<Pipeline, PipelineError> {
     builder.graph.check()?;
     builder.graph.share();
@@ -82,23 +81,27 @@ pub(super) fn negotiate(
     let mut refusals = Vec::new();
     let heaps = Candidates::of(&builder, registry, &mut refusals)?;
     let stated = Stated::new(&mut builder, &heaps)?;
-    let (mut explanation, converters) = (Explanation::default(), OnceCell::new());
+    let (all, caps);
     let mut devices = Devices::new(&mut builder, domains, &heaps, &stated, refusals);
-    let mut found = solve_explained(&stated.problem, &mut devices, &mut explanation);
+    let mut found = solve_explained(&stated.problem, &mut devices, explanation);
     if devices.are_doubtful(found.is_ok()) {
         tracing::debug!("devices answer otherwise than before, and are asked afresh");
         devices.forget_answers();
-        found = solve_explained(&stated.problem, &mut devices, &mut explanation);
+        found = solve_explained(&stated.problem, &mut devices, explanation);
     }
     if found.is_err() {
-        let (all, caps) = converters.get_or_init(converters::of_machine);
+        (all, caps) = converters::of_machine();
         if !all.is_empty() {
-            devices.offer(all);
+            devices.offer(&all);
             let problem = &stated.problem;
-            found = solve_with_converters(problem, caps, false, &mut devices, &mut explanation);
+            found =
+                solve_with_converters_explained(problem, &caps, false, &mut devices, explanation);
         }
     }
-    let inserted: Vec<_> = found.iter().flat_map(|plan| plan.inserted.clone()).collect();
+    let inserted: Vec<_> = found
+        .iter()
+        .flat_map(|plan| plan.inserted.clone())
+        .collect();
     let realised = match found {
         Ok(plan) => devices.realise(&plan),
         Err(unsolvable) => Err(unsolvable.into()),
