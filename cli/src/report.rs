@@ -288,7 +288,11 @@ Bytes copied: 0. The CPU looked at 3 MiB.
     #[test]
     fn what_is_unaccounted_for_is_told() {
         let lossy = Report {
-            captured: 1215,
+            links: vec![LinkReport {
+                sent: 1215,
+                taken: 1210,
+                ..LinkReport::default()
+            }],
             ..report()
         };
         assert!(
