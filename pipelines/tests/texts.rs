@@ -178,6 +178,28 @@ fn variables_keep_their_type_alone_and_are_text_within_text() {
 }
 
 #[test]
+fn a_camera_of_several_devices_is_set_up_by_hand() {
+    let description = parse(
+        r#"
+        links = ["camera -> nothing"]
+        [stage.camera]
+        kind = "v4l2-src"
+        [stage.camera.media]
+        sensor = "Sensor A"
+        pads = ["Sensor A:0 SBGGR8_1X8 640x480", "Scaler:0 320x240"]
+        links = ["Debayer A:1 -> Scaler:0 off"]
+        [stage.nothing]
+        kind = "null-sink"
+        "#,
+    );
+    let media = camera(&description).0.media.as_ref().expect("what was set");
+    assert_eq!(media.sensor.as_deref(), Some("Sensor A"));
+    assert_eq!(media.pads[0].size, Some((640, 480)));
+    assert_eq!((media.pads[1].code, media.pads[1].pad), (None, 0));
+    assert!(!media.links[0].enable);
+}
+
+#[test]
 fn a_board_fills_what_stages_leave_out() {
     const TWO: &str = r#"
         links = ["camera -> screen"]

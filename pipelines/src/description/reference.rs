@@ -41,10 +41,13 @@ fn section(text: &mut String, kind: &Kind) {
         table(text, &own);
     }
     for key in &own {
-        if let Shape::Tables(keys) = &key.shape {
-            write!(text, "\nEach table of `{}`:\n\n", key.name).unwrap_or_default();
-            table(text, keys);
-        }
+        let (lead, keys) = match &key.shape {
+            Shape::Tables(keys) => ("Each table of", keys),
+            Shape::Table(keys) => ("The table", keys),
+            _ => continue,
+        };
+        write!(text, "\n{lead} `{}`:\n\n", key.name).unwrap_or_default();
+        table(text, keys);
     }
 }
 

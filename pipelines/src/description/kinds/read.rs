@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::Layout;
 use dmaflow_kms_sink::{KmsSinkConfig, PictureSinkConfig};
-use dmaflow_v4l2_src::{TestSrcConfig, V4l2SrcConfig};
+use dmaflow_v4l2_src::{MediaConfig, TestSrcConfig, V4l2SrcConfig};
 
 use super::{Named, Setup};
 use crate::description::diagnostic::Finding;
@@ -46,9 +46,32 @@ pub(super) fn v4l2_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
         controls: read
             .doc("controls to set, by their names; `dmaflow devices` lists them")
             .entries("controls"),
-        media: None,
+        media: media(read),
     };
     Some(source(SourceKind::V4l2(config), read))
+}
+
+/// What is set by hand of a camera that is made of several devices.
+fn media(read: &mut Reader<'_, '_>) -> Option<MediaConfig> {
+    read.doc("of a camera behind the media controller: what is not to be found by itself");
+    let media = read.within("media", |read| MediaConfig {
+        sensor: read
+            .doc("the sensor's entity, as `dmaflow media` shows it")
+            .optional("sensor"),
+        pads: read
+            .doc("formats that pads must have")
+            .optional("pads")
+            .unwrap_or_default(),
+        links: read
+            .doc("links that must be on, or off")
+            .optional("links")
+            .unwrap_or_default(),
+    });
+    if media.is_none() {
+        // Something else is there, or nothing.
+        read.table("media", "a table, as in `[stage.camera.media]`");
+    }
+    media
 }
 
 pub(super) fn test_src(read: &mut Reader<'_, '_>) -> Option<Setup> {

@@ -1,10 +1,12 @@
 //! How what is asked of devices is written: formats, memory, displays, controls, pictures.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use dmaflow_core::format::Format;
 use dmaflow_kms_sink::{ModeRequest, PlaneRequest};
-use dmaflow_v4l2_src::ControlValue;
+use dmaflow_v4l2_src::{ControlValue, LinkConfig, PadConfig};
 use toml::de::DeValue;
 
 use super::{FromToml, empty, integer, not_understood, parsed, text, wrong_type};
@@ -104,6 +106,41 @@ impl FromToml for HeapRequest {
         let name = || Shape::Text("heap's name");
         name().or(Shape::List(Box::new(name())))
     }
+}
+
+const PADS: &str = "text, as `\"Sensor A:0 SBGGR8_1X8 640x480\"`";
+
+impl FromToml for Vec<PadConfig> {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        list(key, value, PADS)
+    }
+
+    fn shape() -> Shape {
+        Shape::List(Box::new(Shape::Text(PADS)))
+    }
+}
+
+const LINKS: &str = "text, as `\"Debayer B:1 -> Scaler:0\"`, with ` off` behind it to cut one";
+
+impl FromToml for Vec<LinkConfig> {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        list(key, value, LINKS)
+    }
+
+    fn shape() -> Shape {
+        Shape::List(Box::new(Shape::Text(LINKS)))
+    }
+}
+
+/// A list of what reads itself from text.
+fn list<T>(key: &str, value: &Value<'_>, item: &str) -> Result<Vec<T>, Finding>
+where
+    T: FromStr<Err: Display>,
+{
+    let DeValue::Array(list) = value.get_ref() else {
+        return Err(wrong_type(key, value, &format!("a list of: {item}")));
+    };
+    list.iter().map(|value| parsed(key, value, item)).collect()
 }
 
 impl FromToml for ControlValue {
