@@ -183,6 +183,9 @@ proptest! {
                 let in_both = a.contains(stride, format, width, whole)
                     && b.contains(stride, format, width, whole);
                 let common = both.is_some_and(|both| both.contains(stride, format, width, whole));
+                let in_one = a.contains(stride, format, width, whole)
+                    || b.contains(stride, format, width, whole);
+                prop_assert!(!in_one || a.either(&b).contains(stride, format, width, whole));
                 prop_assert_eq!(common, in_both, "{} of {}", stride, format);
                 if common && shortest.is_none() {
                     shortest = Some(stride);

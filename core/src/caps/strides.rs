@@ -59,6 +59,17 @@ impl Strides {
         (both.align <= both.max && both.padding > 0).then_some(both)
     }
 
+    /// Strides among which are all of either.
+    #[must_use]
+    pub fn either(&self, other: &Self) -> Self {
+        Self {
+            align: common_divisor(self.align, other.align),
+            each: common_divisor(self.each, other.each),
+            max: self.max.max(other.max),
+            padding: self.padding.max(other.padding),
+        }
+    }
+
     /// The shortest stride for rows of so many pixels; of whole pixels only, where `whole` is
     /// set. `None` where there is none; 0 for a format without planes.
     #[must_use]

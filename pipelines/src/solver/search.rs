@@ -17,7 +17,11 @@ mod sizes;
 mod state;
 mod values;
 
+use std::collections::HashMap;
+
 use dmaflow_core::caps::{Properties, Property};
+use dmaflow_core::format::Format;
+use dmaflow_core::layout::Modifier;
 
 use super::devices::Devices;
 use super::graph::Graph;
@@ -76,6 +80,8 @@ pub(super) struct Search<'p, 'd, 'a> {
     open: Vec<Open>,
     devices: &'d mut Devices<'a>,
     limits: Limits,
+    /// Whether some width will do: by domain, format, modifier and the caps that are left.
+    widths_known: HashMap<(usize, Format, Modifier, Vec<usize>), bool>,
 }
 
 /// A choice's values, and who is to blame where none is left.
@@ -104,6 +110,7 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
             choices,
             devices,
             limits,
+            widths_known: HashMap::new(),
         }
     }
 

@@ -10,6 +10,9 @@ use super::values::{Value, Values};
 use crate::solver::graph::Graph;
 use crate::solver::{Placement, PortId};
 
+/// More widths are not looked through at once.
+const MOST_WIDTHS: usize = 4096;
+
 /// What all users of a pool want of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -29,14 +32,55 @@ impl Wanted {
         behind: 0,
     };
 
-    fn and(self, cap: &Cap) -> Option<Self> {
+    fn and(self, own: &Own) -> Option<Self> {
         Some(Self {
-            strides: self.strides.intersect(&cap.strides)?,
-            whole: self.whole || cap.whole_pixels,
-            rows: self.rows.intersect(&Steps::multiples(cap.rows.max(1)))?,
-            memory: self.memory.and(cap.memory),
-            behind: self.behind.max(cap.behind),
+            strides: self.strides.intersect(&own.strides)?,
+            whole: self.whole || own.whole,
+            rows: self.rows.intersect(&Steps::multiples(own.rows))?,
+            memory: self.memory.and(own.memory),
+            behind: self.behind.max(own.behind),
         })
+    }
+}
+
+/// What one user wants at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Own {
+    strides: Strides,
+    whole: bool,
+    rows: u32,
+    memory: MemoryNeeds,
+    behind: u32,
+}
+
+impl Own {
+    fn of(cap: &Cap) -> Self {
+        Self {
+            strides: cap.strides,
+            whole: cap.whole_pixels,
+            rows: cap.rows.max(1),
+            memory: cap.memory,
+            behind: cap.behind,
+        }
+    }
+
+    /// What both want.
+    fn or(self, other: Self) -> Self {
+        Self {
+            strides: self.strides.either(&other.strides),
+            whole: self.whole && other.whole,
+            rows: if self.rows == other.rows {
+                self.rows
+            } else {
+                1
+            },
+            memory: if self.memory == other.memory {
+                self.memory
+            } else {
+                MemoryNeeds::NONE
+            },
+            behind: self.behind.min(other.behind),
+        }
     }
 }
 
@@ -48,21 +92,24 @@ impl Search<'_, '_, '_> {
             .chain(pool.users.iter().copied())
     }
 
-    /// What those users want of whom it is known which of their caps they use.
+    /// What users want of a pool: those whose caps are still open as little as any of them does.
     pub(super) fn wanted(&self, pool: usize, modifier: Option<Modifier>) -> Option<Wanted> {
         let mut wanted = Wanted::NOTHING;
         for port in self.ports_of(pool) {
-            if let Some(way) = self.state.only_one_of(port) {
-                let cap = &self.problem.caps(port)[way];
-                // Other modifiers have strides of their own, which nobody but drivers know.
-                wanted = match modifier {
-                    Some(Modifier::LINEAR) | None => wanted.and(cap)?,
-                    Some(_) => Wanted {
-                        memory: wanted.memory.and(cap.memory),
-                        ..wanted
-                    },
-                };
-            }
+            let caps = self.problem.caps(port);
+            let mut left = self.state.left_of(port).map(|way| Own::of(&caps[way]));
+            let Some(first) = left.next() else {
+                continue;
+            };
+            let own = left.fold(first, Own::or);
+            // Other modifiers have strides of their own, which nobody but drivers know.
+            wanted = match modifier {
+                Some(Modifier::LINEAR) | None => wanted.and(&own)?,
+                Some(_) => Wanted {
+                    memory: wanted.memory.and(own.memory),
+                    ..wanted
+                },
+            };
         }
         Some(wanted)
     }
@@ -73,6 +120,43 @@ impl Search<'_, '_, '_> {
         let wanted = self.wanted(pool, Some(terms.modifier))?;
         let stride = (wanted.strides).shortest(terms.format, terms.width, wanted.whole)?;
         Placement::new(terms, stride, wanted.rows.min, wanted.behind)
+    }
+
+    /// Whether frames of some width can lie somehow, whatever scalers reach; remembered by what
+    /// is left of the domain's caps.
+    pub(super) fn some_width_fits(&mut self, domain: usize, widths: &[Steps]) -> bool {
+        let terms = &self.state.terms[domain];
+        let (Some(format), Some(modifier)) = (terms.format, terms.modifier) else {
+            return true;
+        };
+        let mut left = Vec::new();
+        for port in self.domain_choices(domain) {
+            left.extend(self.state.left_of(port));
+            left.push(usize::MAX);
+        }
+        let key = (domain, format, modifier, left);
+        if let Some(&known) = self.widths_known.get(&key) {
+            return known;
+        }
+        let wanted: Vec<_> = (self.graph.domains[domain].pools.iter())
+            .map(|&pool| self.wanted(pool, Some(modifier)))
+            .collect();
+        let fits = |width: u32| {
+            let has_stride = |wanted: &Option<Wanted>| {
+                wanted.is_some_and(|wanted| {
+                    (wanted.strides.shortest(format, width, wanted.whole)).is_some()
+                })
+            };
+            wanted.iter().all(has_stride)
+        };
+        let mut sizes = super::sizes::Sizes::new(widths.to_vec(), None);
+        // Whoever has more widths than these is taken at their word.
+        let fits = (0..MOST_WIDTHS).any(|tried| match sizes.next() {
+            Some(width) => fits(width) || tried + 1 == MOST_WIDTHS,
+            None => false,
+        });
+        self.widths_known.insert(key, fits);
+        fits
     }
 
     /// Whether frames can lie somehow, as far as that can be told.

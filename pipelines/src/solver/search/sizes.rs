@@ -24,7 +24,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    fn new(steps: Vec<Steps>, unscaled: Option<u32>) -> Self {
+    pub(super) fn new(steps: Vec<Steps>, unscaled: Option<u32>) -> Self {
         let has = |number: &u32| steps.iter().any(|steps| steps.contains(*number));
         Self {
             unscaled: unscaled.filter(has),
@@ -74,6 +74,27 @@ impl Search<'_, '_, '_> {
             span.max = span.min.saturating_add(SMALL);
         }
         let (span, unscaled) = self.reachable(domain, property, span, blamed);
+        Sizes::new(self.common(domain, span, side), unscaled)
+    }
+
+    /// Whether some width will do at all. Where none does, the format is to blame, and no size
+    /// that was chosen elsewhere.
+    pub(super) fn some_width(&mut self, domain: usize, blamed: &mut Culprits) -> bool {
+        let mut span = self.graph.domains[domain].hull.0;
+        if self.limits.small_sizes && span.max == u32::MAX {
+            span.max = span.min.saturating_add(SMALL);
+        }
+        let widths = self.common(domain, span, |cap| cap.width);
+        if self.some_width_fits(domain, &widths) {
+            return true;
+        }
+        blamed.add(self.choices.of(domain, Property::Format));
+        blamed.add(self.choices.of(domain, Property::Modifier));
+        false
+    }
+
+    /// The numbers of a span that a domain's caps have in common.
+    fn common(&self, domain: usize, span: Span, side: impl Fn(&Cap) -> Steps) -> Vec<Steps> {
         let mut steps = vec![Steps::between(span.min, span.max)];
         for port in self.domain_choices(domain) {
             let caps = self.problem.caps(port);
@@ -90,7 +111,7 @@ impl Search<'_, '_, '_> {
                 steps = common;
             }
         }
-        Sizes::new(steps, unscaled)
+        steps
     }
 
     /// What scalers leave of a span, and the size with which the first of them does nothing.

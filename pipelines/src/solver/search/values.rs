@@ -81,6 +81,9 @@ impl Search<'_, '_, '_> {
                 for port in self.domain_choices(domain) {
                     self.blame_struck(port, blamed);
                 }
+                if property == Property::Width && !self.some_width(domain, blamed) {
+                    return Values::default();
+                }
                 self.agreeable(domain, property, blamed)
             }
             Choice::Heap(pool) => self.heaps_for(pool, blamed),
