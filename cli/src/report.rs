@@ -4,16 +4,22 @@ use std::time::Duration;
 
 use dmaflow_core::heap::HeapStats;
 use dmaflow_core::time::{Quantiles, Timestamp};
-use dmaflow_pipelines::{Agreement, LinkReport, Report, StageReport, Step};
+use dmaflow_pipelines::{
+    Agreement, Interruption, Interruptions, LinkReport, Report, StageReport, Step,
+};
 use serde_json::{Map, Value, json};
 
 use crate::numbers::{bytes, counted, grouped, hundredths, micros};
+
+/// How many interruptions people are told one by one.
+const REASONS: usize = 5;
 
 /// The report for people.
 pub(crate) fn text(report: &Report) -> String {
     let mut text = String::new();
     let parts = [
         summary(report),
+        interruptions(&report.interruptions),
         links(report),
         cpu(report),
         counters(report),
@@ -48,6 +54,31 @@ fn summary(report: &Report) -> String {
         }
     }
     text + "."
+}
+
+/// What interrupted the run, and the last reasons.
+fn interruptions(interruptions: &Interruptions) -> String {
+    if interruptions.total() == 0 {
+        return String::new();
+    }
+    let mut text = format!(
+        "Interrupted for {:.1} s in all: begun anew {}, signal changed {}.",
+        interruptions.away.as_secs_f64(),
+        counted(interruptions.restarts, "time"),
+        counted(interruptions.changes, "time"),
+    );
+    let skipped = interruptions.last.len().saturating_sub(REASONS);
+    for interruption in interruptions.last.iter().skip(skipped) {
+        let Interruption {
+            at, reason, away, ..
+        } = interruption;
+        text.push_str(&format!(
+            "\n  after {:.1} s, for {:.1} s: {reason}",
+            at.as_secs_f64(),
+            away.as_secs_f64(),
+        ));
+    }
+    text
 }
 
 /// A line a link, of pipelines that branch or join.
@@ -160,6 +191,10 @@ pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> 
         "heap_stats": heap(&report.heap),
         "stages": report.stages.iter().map(stage).collect::<Vec<_>>(),
         "links": report.links.iter().map(link).collect::<Vec<_>>(),
+        "restarts": report.interruptions.restarts,
+        "changes": report.interruptions.changes,
+        "away_s": report.interruptions.away.as_secs_f64(),
+        "interruptions": report.interruptions.last.iter().map(interruption).collect::<Vec<_>>(),
     });
     if let (Value::Object(whole), Value::Object(agreed)) =
         (&mut value, crate::check::json(agreement))
@@ -195,6 +230,17 @@ fn stage(stage: &StageReport) -> Value {
         "filtered": stage.filtered,
         "at_stop": stage.at_stop,
         "latency_us": latency(&stage.latencies),
+    })
+}
+
+fn interruption(interruption: &Interruption) -> Value {
+    json!({
+        "at_s": interruption.at.as_secs_f64(),
+        "stage": interruption.stage,
+        "reason": interruption.reason,
+        "change": interruption.is_change,
+        "away_s": interruption.away.as_secs_f64(),
+        "tries": interruption.tries,
     })
 }
 
@@ -283,6 +329,30 @@ Bytes copied: 0. The CPU looked at 3 MiB.
   capture→flip          24.10    30.70    31.80   133.50 ms
 ";
         assert_eq!(text(&report()), expected);
+    }
+
+    #[test]
+    fn interruptions_are_told_with_their_reasons() {
+        let mut report = report();
+        report.interruptions = Interruptions {
+            restarts: 1,
+            changes: 0,
+            away: Duration::from_millis(420),
+            last: [Interruption {
+                at: Duration::from_millis(12_340),
+                stage: "camera".to_owned(),
+                reason: "stage `camera`: vivid is gone".to_owned(),
+                is_change: false,
+                away: Duration::from_millis(420),
+                tries: 1,
+            }]
+            .into(),
+        };
+        let expected = "\
+Interrupted for 0.4 s in all: begun anew 1 time, signal changed 0 times.
+  after 12.3 s, for 0.4 s: stage `camera`: vivid is gone
+";
+        assert!(text(&report).contains(expected), "{}", text(&report));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::time::Timestamp;
+use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::probe::Answers;
-use dmaflow_pipelines::{Limits, Pipeline};
+use dmaflow_pipelines::{Described, Limits, Supervisor};
 
 use crate::args::RunArgs;
 use crate::failure::{Failure, with_causes};
@@ -17,21 +18,19 @@ use crate::status::Status;
 
 pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     let signals = Signals::take()?;
-    let Prepared {
-        mut pipeline,
-        limits,
-        registry,
-    } = output::failing(args.json, prepare(args))?;
-    let handle = pipeline.stop_handle();
-    signals.stop(move || handle.stop());
+    let (description, limits) = output::failing(args.json, load(args))?;
+    let registry = registry::of_description(&description);
+    let mut supervisor = output::failing(args.json, supervise(description, &registry))?;
+    let halt = supervisor.halt();
+    signals.stop(move || halt.stop());
 
-    let stages = pipeline.stages().collect::<Vec<_>>().join(" ▶ ");
+    let stages = supervisor.stages().join(" ▶ ");
     let outcome = if args.quiet {
-        pipeline.run(limits)
+        supervisor.run(limits)
     } else {
         let status = Status::new();
-        let outcome = pipeline.run_watched(limits, |progress| {
-            status.show(&stages, progress);
+        let outcome = supervisor.run_watched(limits, |situation| {
+            status.show(&stages, situation);
             ControlFlow::Continue(())
         });
         status.end();
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
 
     let written;
     if args.json {
-        let mut value = report::json(&report, pipeline.agreement(), began);
+        let mut value = report::json(&report, supervisor.agreement(), began);
         if let Some(failure) = &failure {
             value["error"] = failure.json()["error"].take();
         }
@@ -55,17 +54,10 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     } else {
         written = output::result(report::text(&report).as_bytes());
     }
-    drop(pipeline);
+    drop(supervisor);
     tell_leaks(&registry);
     // Whether or not anybody reads the report, the run's failure comes first.
     failure.map_or(written, Err)
-}
-
-/// A pipeline that is ready to run.
-struct Prepared {
-    pipeline: Pipeline,
-    limits: Limits,
-    registry: HeapRegistry,
 }
 
 /// Tells what the pipeline took and did not give back: a defect of a stage.
@@ -76,7 +68,7 @@ fn tell_leaks(registry: &HeapRegistry) {
     }
 }
 
-fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
+fn load(args: &RunArgs) -> Result<(Description, Limits), Failure> {
     let description = args.description.load()?;
     let mut limits = description.limits;
     if args.time.is_some() || args.frames.is_some() {
@@ -85,12 +77,15 @@ fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
             frames: args.frames,
         };
     }
-    let registry = registry::of_description(&description);
-    let builder = description.build()?.answers(Answers::of_user());
-    let pipeline = builder.prepare(&registry)?;
-    Ok(Prepared {
-        pipeline,
-        limits,
-        registry,
-    })
+    Ok((description, limits))
+}
+
+/// The pipeline, ready to run, with its stages' restart policies.
+fn supervise(description: Description, registry: &HeapRegistry) -> Result<Supervisor<'_>, Failure> {
+    let stages = description.stages.iter();
+    let policies: Vec<_> = stages
+        .map(|stage| (stage.name.clone(), stage.restart))
+        .collect();
+    let described = Described::new(description, registry, Answers::of_user);
+    Ok(Supervisor::new(described, policies)?)
 }

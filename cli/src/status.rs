@@ -1,9 +1,10 @@
 //! The line that tells how a run goes, about once a second.
 
 use std::io::Write;
+use std::time::Duration;
 
 use dmaflow_core::time::Quantiles;
-use dmaflow_pipelines::{Progress, Step};
+use dmaflow_pipelines::{Progress, Situation, Step};
 
 use crate::numbers::{grouped, millis};
 use crate::output;
@@ -28,8 +29,11 @@ impl Status {
         }
     }
 
-    pub(crate) fn show(&self, stages: &str, progress: &Progress<'_>) {
-        self.tell(line(stages, progress, progress.latency()));
+    pub(crate) fn show(&self, stages: &str, situation: &Situation<'_>) {
+        self.tell(match situation {
+            Situation::Running(progress) => line(stages, progress, progress.latency()),
+            Situation::Waiting { reason, left, .. } => waiting(reason, *left),
+        });
     }
 
     pub(crate) fn tell(&self, line: String) {
@@ -54,6 +58,10 @@ fn write(text: &str) {
     }
 }
 
+fn waiting(reason: &str, left: Duration) -> String {
+    format!("{reason}; trying again in {:.1} s", left.as_secs_f64())
+}
+
 fn line(stages: &str, progress: &Progress<'_>, (step, latency): (Step, Quantiles)) -> String {
     let seconds = progress.elapsed.as_secs();
     let mut line = format!(
@@ -74,7 +82,12 @@ fn line(stages: &str, progress: &Progress<'_>, (step, latency): (Step, Quantiles
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    #[test]
+    fn a_wait_says_for_what_and_how_long() {
+        let told = waiting("stage `camera`: vivid is gone", Duration::from_millis(412));
+        assert_eq!(told, "stage `camera`: vivid is gone; trying again in 0.4 s");
+    }
 
     #[test]
     fn latency_is_told_where_it_is_known() {

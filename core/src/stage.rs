@@ -74,6 +74,15 @@ pub enum StageError {
         /// Card name and node.
         device: String,
     },
+    /// What comes from the device is another than was agreed on; it can go on after a new
+    /// agreement.
+    #[error("{device}: the signal changed: {what}")]
+    Changed {
+        /// Card name and node.
+        device: String,
+        /// From what to what: "1920×1080 → 1280×720".
+        what: String,
+    },
     /// Anything else.
     #[error(transparent)]
     Failed(Box<dyn Error + Send + Sync>),

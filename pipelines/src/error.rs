@@ -49,6 +49,9 @@ pub enum PipelineError {
          /dev/dma_heap nor /dev/udmabuf for this user"
     )]
     NoHeap,
+    /// Nothing can be waited for.
+    #[error("cannot supervise the pipeline: no descriptor for its stop handle")]
+    Supervisor(#[source] std::io::Error),
     /// Every heap and format was refused.
     #[error("{}", refusals(.0))]
     Refused(Vec<Refusal>),
@@ -242,4 +245,55 @@ pub enum RunFailure {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// The pipeline of a run before had failed, and could not be made anew.
+    #[error("{source}")]
+    Unmade {
+        /// The first stage's name.
+        stage: String,
+        /// Why.
+        source: Box<PipelineError>,
+    },
+    /// A stage could not go on, and the pipeline could not be made anew.
+    #[error("{cause}; the pipeline could not be made anew, after {tries} tries: {source}")]
+    NotAgain {
+        /// What ended it.
+        cause: Box<RunFailure>,
+        /// How often it was tried.
+        tries: u32,
+        /// Why the last try failed.
+        source: Box<PipelineError>,
+    },
+}
+
+impl RunFailure {
+    /// The stage that could not go on.
+    #[must_use]
+    pub fn stage(&self) -> &str {
+        match self {
+            Self::Stage { stage, .. }
+            | Self::Panicked { stage, .. }
+            | Self::Spawn { stage, .. }
+            | Self::Silent { stage, .. }
+            | Self::Unmade { stage, .. } => stage,
+            Self::NotAgain { cause, .. } => cause.stage(),
+        }
+    }
+
+    /// Whether a signal changed, so that the pipeline can go on after a new agreement.
+    #[must_use]
+    pub const fn is_change(&self) -> bool {
+        let Self::Stage { source, .. } = self else {
+            return false;
+        };
+        matches!(source, StageError::Changed { .. })
+    }
+
+    /// Whether a device went away, which may come back.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        let Self::Stage { source, .. } = self else {
+            return false;
+        };
+        matches!(source, StageError::Gone { .. })
+    }
 }

@@ -19,6 +19,7 @@ mod rate_limit;
 mod report;
 mod selector;
 pub mod solver;
+mod supervise;
 mod sync;
 
 pub use control::{Control, ControlError};
@@ -31,5 +32,6 @@ pub use pipeline::{
     OutputId, Pipeline, PoolAgreement, PoolRequest, StageId, StopHandle,
 };
 pub use rate_limit::RateLimit;
-pub use report::{Dropped, LinkReport, Progress, Report, StageReport};
+pub use report::{Dropped, Interruption, Interruptions, LinkReport, Progress, Report, StageReport};
 pub use selector::{Selected, Selector};
+pub use supervise::{Described, Halt, Maker, Situation, Supervisor};

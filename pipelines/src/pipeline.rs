@@ -10,9 +10,11 @@ pub use graph::{AnyStage, InputId, OutputId, StageId};
 pub use negotiation::{HeapRequest, PoolRequest};
 pub use run::{Limits, StopHandle};
 
+use std::sync::Arc;
+
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::layout::Layout;
-use dmaflow_core::stage::{Choice, SourcePlan};
+use dmaflow_core::stage::{Choice, DeviceKey, SourcePlan};
 use dmaflow_core::time::Rate;
 
 use crate::control::Control;
@@ -88,7 +90,7 @@ pub struct Pipeline {
     domains: Vec<Domain>,
     /// By producer, in the order of the agreement.
     pools: Vec<FramePool>,
-    agreement: Agreement,
+    agreement: Arc<Agreement>,
     events: Events,
 }
 
@@ -102,8 +104,20 @@ impl Pipeline {
 
     /// What was agreed on.
     #[must_use]
-    pub const fn agreement(&self) -> &Agreement {
+    pub fn agreement(&self) -> &Agreement {
         &self.agreement
+    }
+
+    /// The same, to be kept longer than the pipeline.
+    #[must_use]
+    pub fn shared_agreement(&self) -> Arc<Agreement> {
+        Arc::clone(&self.agreement)
+    }
+
+    /// The devices behind the stages, by the stages' names: who they are from boot to boot.
+    pub fn devices(&self) -> impl Iterator<Item = (&str, DeviceKey)> {
+        let nodes = self.order.iter().map(|&stage| &self.graph.nodes[stage]);
+        nodes.filter_map(|node| Some((node.name.as_str(), node.stage.key()?)))
     }
 
     /// The names of the stages, in the order a frame travels.

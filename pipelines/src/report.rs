@@ -1,5 +1,10 @@
 //! What a run tells: while it goes on, and at its end.
 
+mod interruptions;
+mod join;
+
+pub use interruptions::{Interruption, Interruptions};
+
 use std::time::Duration;
 
 use dmaflow_core::dma_buf::CpuCounts;
@@ -83,6 +88,8 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// What passed each link.
     pub links: Vec<LinkReport>,
+    /// What interrupted it; nothing can where nobody supervises the pipeline.
+    pub interruptions: Interruptions,
 }
 
 /// What a stage did with frames in a run.

@@ -5,11 +5,13 @@
 
 mod sequence;
 mod setup;
+mod signal;
 mod stamp;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::stage::{Controls, Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
@@ -22,6 +24,7 @@ use dmaflow_v4l2::{
 use crate::error::V4l2SrcError;
 use sequence::Sequence;
 use setup::Setup;
+use signal::{Signal, Told};
 use stamp::StampCheck;
 
 /// What a camera is to deliver; what is left out, it or its driver chooses.
@@ -29,6 +32,8 @@ use stamp::StampCheck;
 pub struct V4l2SrcConfig {
     /// Which camera: a path, or the name of a driver, card or bus; otherwise the first.
     pub device: Option<String>,
+    /// Which of its inputs, by name or number; otherwise the one that it is set to.
+    pub input: Option<String>,
     /// The pixel format; otherwise the best that the other end of the pipeline takes.
     pub format: Option<Format>,
     /// Width and height in pixels; otherwise what the camera is set to.
@@ -79,6 +84,8 @@ pub struct V4l2Src {
     /// What is behind the node, where it is not all of the camera.
     behind: Option<MediaCamera>,
     setup: Option<Setup>,
+    /// Of an input whose signal has timings of its own.
+    signal: Option<Signal>,
     /// Of a pool whose frames the driver knows.
     feed: Option<Arc<Feed>>,
     /// After the feed: links in use cannot be put back.
@@ -108,6 +115,7 @@ impl V4l2Src {
             behind,
             media: None,
             setup: None,
+            signal: None,
             feed: None,
             running: false,
             sequence: Sequence::default(),
@@ -119,6 +127,36 @@ impl V4l2Src {
     fn phase(&self, missing: &'static str) -> StageError {
         let device = self.device.to_string();
         V4l2Error::Phase { device, missing }.into()
+    }
+
+    /// Has the receiver follow the signal on its input, where it has one with timings.
+    fn receive(&mut self) -> Result<(), V4l2SrcError> {
+        // Its subscription ends before the next one begins.
+        self.signal = None;
+        let input = signal::choose_input(&self.device, &self.config)?;
+        if let Some(input) = input.filter(|input| input.has_timings) {
+            self.signal = Some(Signal::follow(&self.device, input)?);
+        }
+        Ok(())
+    }
+
+    /// What changed, where that is why no frame comes.
+    #[cold]
+    fn change(&self, errno: Errno) -> Option<StageError> {
+        let signal = self.signal.as_ref()?;
+        let what = match (signal.told(), errno) {
+            (Told::Changed, _) if self.device.is_gone() => return None,
+            (Told::Changed, _) => signal
+                .change(&self.device)
+                .unwrap_or_else(|| "it was away for a moment".to_owned()),
+            // The driver may give up before it tells why.
+            (Told::Nothing, Errno::EIO) => signal.change(&self.device)?,
+            _ => return None,
+        };
+        Some(StageError::Changed {
+            device: self.device.to_string(),
+            what,
+        })
     }
 }
 
@@ -136,6 +174,11 @@ impl Source for V4l2Src {
     }
 
     fn formats(&mut self) -> Result<Vec<Format>, StageError> {
+        // What an input offers may depend on its signal; a driver keeps both while it has
+        // buffers.
+        if self.feed.is_none() {
+            self.receive()?;
+        }
         let candidates = setup::candidates(&self.device, self.behind.as_ref(), &self.config)?;
         Ok(candidates
             .iter()
@@ -159,6 +202,7 @@ impl Source for V4l2Src {
         // A driver keeps its format while it has buffers.
         self.detach();
         self.setup = None;
+        self.receive()?;
         // What was there before it is what the next one finds.
         self.media = None;
         let (media, choice) =
@@ -166,9 +210,14 @@ impl Source for V4l2Src {
                 .map_err(StageError::from)?
                 .unzip();
         self.media = media;
-        let (setup, choices) =
-            setup::configure(&self.device, self.media.as_mut(), &self.config, format)
-                .map_err(StageError::from)?;
+        let timings = self.signal.as_ref().and_then(Signal::timings);
+        let (setup, choices) = setup::configure(
+            &self.device,
+            self.media.as_mut(),
+            &self.config,
+            format,
+            timings,
+        )?;
         let choices = choice.into_iter().chain(choices).collect();
         tracing::debug!(device = %self.device, layout = %setup.layout, "configured");
         let plan = SourcePlan {
@@ -208,11 +257,18 @@ impl Source for V4l2Src {
         self.counts = Counts::default();
         let (started, stopper) = (feed.start(), feed.stopper());
         self.running = true;
+        let started = started.map_err(StageError::from).and_then(|()| {
+            let Some(signal) = &mut self.signal else {
+                return Ok(());
+            };
+            let watched = signal.watch(&self.device, Arc::clone(&stopper));
+            watched.map_err(StageError::from)
+        });
         if let Err(error) = started {
             if let Err(error) = self.stop() {
                 tracing::debug!(%error, "cannot end a flow that did not begin");
             }
-            return Err(error.into());
+            return Err(error);
         }
         Ok(stopper)
     }
@@ -225,6 +281,9 @@ impl Source for V4l2Src {
             let frame = match feed.take() {
                 Ok(frame) => frame,
                 Err(errno) => {
+                    if let Some(changed) = self.change(errno) {
+                        return Err(changed);
+                    }
                     feed.ended(errno)?;
                     return Ok(None);
                 }
@@ -260,6 +319,9 @@ impl Source for V4l2Src {
             return Ok(());
         };
         self.running = false;
+        if let Some(signal) = &mut self.signal {
+            signal.call_off();
+        }
         match feed.settle() {
             // What is gone has stopped.
             Err(error) if !error.is_gone() => Err(error.into()),

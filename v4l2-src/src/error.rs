@@ -69,6 +69,14 @@ pub enum V4l2SrcError {
         /// The rates it has at this size.
         has: FrameRates,
     },
+    /// The thread that notices changes of the signal cannot be started.
+    #[error("{device}: cannot start the thread that watches its signal")]
+    Watch {
+        /// Card, driver and node.
+        device: String,
+        /// EAGAIN at the limit of threads.
+        source: std::io::Error,
+    },
 }
 
 impl From<V4l2SrcError> for StageError {

@@ -8,6 +8,8 @@ use dmaflow_core::frame::PoolError;
 use dmaflow_core::layout::{Layout, LayoutError};
 use dmaflow_core::stage::StageError;
 
+use crate::inputs::Signal;
+
 /// Why a video device did not do as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -185,6 +187,31 @@ pub enum V4l2Error {
         /// What the kernel answered.
         source: Errno,
     },
+    /// No input is called so.
+    #[error(
+        "{device} has no input called `{asked}`; {}",
+        if known.is_empty() { "it has none to choose".to_owned() } else { format!("it has: {}", known.join(", ")) }
+    )]
+    UnknownInput {
+        /// Card, driver and node.
+        device: String,
+        /// What was asked for.
+        asked: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// Nothing that it could deliver comes in.
+    #[error("{device}: input `{input}` has {signal}")]
+    NoSignal {
+        /// Card, driver and node.
+        device: String,
+        /// The input's name.
+        input: String,
+        /// What is missing.
+        signal: Signal,
+        /// What the kernel answered: ENOLINK, ENOLCK or ERANGE.
+        source: Errno,
+    },
     /// No control is called so.
     #[error(
         "{device} has no control called `{asked}`{}; it has: {}",
@@ -234,7 +261,8 @@ impl V4l2Error {
             | Self::NotVideo { source, .. }
             | Self::Call { source, .. }
             | Self::Requeue { source, .. }
-            | Self::Dequeue { source, .. } => Some(*source),
+            | Self::Dequeue { source, .. }
+            | Self::NoSignal { source, .. } => Some(*source),
             _ => None,
         }
     }

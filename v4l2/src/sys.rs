@@ -9,8 +9,10 @@
 
 mod buffer;
 mod control;
+mod event;
 mod expbuf;
 mod format;
+mod input;
 pub(crate) mod media;
 mod request;
 pub(crate) mod subdev;
@@ -20,10 +22,14 @@ pub(crate) use buffer::{
     stream_on,
 };
 pub(crate) use control::{RawValue, get_ctrl, query_ext_ctrl, query_menu, set_ext_ctrl};
+pub(crate) use event::{dequeue_event, forget_events, subscribe_event};
 pub(crate) use expbuf::{create_buffer, export_buffer, forget_buffers};
 pub(crate) use format::{
     RawFormat, RawInterval, RawPicture, RawSize, enum_fmt, enum_fmt_of_code, enum_frame_intervals,
     enum_frame_sizes, get_fmt, get_parm, set_fmt, set_parm, try_fmt,
+};
+pub(crate) use input::{
+    bt_timings, enum_input, get_input, query_dv_timings, set_dv_timings, set_input,
 };
 pub(crate) use v4l::v4l_sys as raw;
 

@@ -110,7 +110,8 @@ pub trait Source: Send {
     /// Waits for the next frame; `None` after the stopper was used or at the end of the stream.
     ///
     /// # Errors
-    /// [`StageError::Gone`] when the device vanished, otherwise [`StageError::Failed`].
+    /// [`StageError::Gone`] when the device vanished, [`StageError::Changed`] when it delivers
+    /// another picture than it was configured to, otherwise [`StageError::Failed`].
     fn next_frame(&mut self) -> Result<Option<Frame>, StageError>;
 
     /// Ends the flow; a stage that does not run is left alone.

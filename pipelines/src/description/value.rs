@@ -268,6 +268,25 @@ impl FromToml for Duration {
     }
 }
 
+/// An input of a device, by its name or its number.
+pub(super) struct InputName(pub(super) String);
+
+impl FromToml for InputName {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        match value.get_ref() {
+            DeValue::Integer(_) => {
+                integer::<u32>(key, value, ..).map(|number| Self(number.to_string()))
+            }
+            DeValue::String(_) => String::from_toml(key, value).map(Self),
+            _ => Err(wrong_type(key, value, "an input's name or number")),
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::integer(&(0_u32..)).or(Shape::Text("name"))
+    }
+}
+
 /// Where a socket is made.
 pub(super) struct Socket(pub(super) PathBuf);
 

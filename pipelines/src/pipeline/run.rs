@@ -45,7 +45,7 @@ pub struct Limits {
 
 /// Ends a run from another thread, in order: the source stops, the frames on their way are
 /// shown, the display is left as it was found.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct StopHandle(Events);
 
 impl StopHandle {

@@ -6,7 +6,7 @@ use dmaflow_core::stage::Choice;
 use dmaflow_core::time::Rate;
 use dmaflow_v4l2::media::{MediaCamera, MediaSetup};
 use dmaflow_v4l2::{
-    Candidate, Direction, FormatInfo, FormatRequest, FrameSizes, V4l2Error, VideoDevice,
+    Candidate, Direction, FormatInfo, FormatRequest, FrameSizes, Timings, V4l2Error, VideoDevice,
     candidates as ranked, needed_bytes,
 };
 
@@ -133,6 +133,7 @@ pub(super) fn configure(
     mut media: Option<&mut MediaSetup>,
     config: &V4l2SrcConfig,
     format: Format,
+    signal: Option<&Timings>,
 ) -> Result<(Setup, Vec<Choice>), V4l2SrcError> {
     let usable = usable(device)?;
     let candidate = usable
@@ -141,19 +142,21 @@ pub(super) fn configure(
         .find(|candidate| candidate.format == format)
         .ok_or_else(|| no_format(device, format, &usable))?;
     let mut choices = Vec::new();
-    let size = match (config.size, &media) {
-        (Some(size), _) => size,
-        (None, Some(media)) => media.plan().size,
-        (None, None) => device.size(CAPTURE)?,
+    let (size, reason) = match (config.size, signal, &media) {
+        (Some(size), ..) => (size, None),
+        (None, Some(signal), _) => (signal.size, Some("as its signal is")),
+        (None, None, Some(media)) => (media.plan().size, Some("as the camera was set")),
+        (None, None, None) => (device.size(CAPTURE)?, Some("as the camera was set")),
     };
     set_format(device, candidate, size)?;
-    if config.size.is_none() {
+    if let Some(reason) = reason {
         choices.push(Choice {
             what: "size",
-            chosen: format!("{}×{}, as the camera was set", size.0, size.1),
+            chosen: format!("{}×{}, {reason}", size.0, size.1),
         });
     }
     let (rate, choice) = set_rate(device, media.as_deref_mut(), config.rate, candidate, size)?;
+    let rate = rate.or_else(|| signal.and_then(|signal| signal.rate));
     choices.extend(choice);
     for (name, value) in &config.controls {
         match (device.set_control(name, value), &mut media) {

@@ -65,6 +65,9 @@ structures!(
     raw::v4l2_capability,
     raw::v4l2_control,
     raw::v4l2_create_buffers,
+    raw::v4l2_dv_timings,
+    raw::v4l2_event,
+    raw::v4l2_event_subscription,
     raw::v4l2_exportbuffer,
     raw::v4l2_ext_control,
     raw::v4l2_ext_controls,
@@ -72,6 +75,7 @@ structures!(
     raw::v4l2_format,
     raw::v4l2_frmivalenum,
     raw::v4l2_frmsizeenum,
+    raw::v4l2_input,
     raw::v4l2_pix_format,
     raw::v4l2_pix_format_mplane,
     raw::v4l2_plane,
@@ -107,6 +111,10 @@ pub(super) const QUERYMENU: Request<raw::v4l2_querymenu> =
     request(vidioc::VIDIOC_QUERYMENU, 0xc02c_5625);
 pub(super) const S_EXT_CTRLS: Request<raw::v4l2_ext_controls> =
     request(vidioc::VIDIOC_S_EXT_CTRLS, 0xc020_5648);
+pub(super) const ENUMINPUT: Request<raw::v4l2_input> =
+    request(vidioc::VIDIOC_ENUMINPUT, 0xc050_561a);
+pub(super) const G_INPUT: Request<c_int> = request(vidioc::VIDIOC_G_INPUT, 0x8004_5626);
+pub(super) const S_INPUT: Request<c_int> = request(vidioc::VIDIOC_S_INPUT, 0xc004_5627);
 pub(super) const ENUM_FRAMESIZES: Request<raw::v4l2_frmsizeenum> =
     request(vidioc::VIDIOC_ENUM_FRAMESIZES, 0xc02c_564a);
 pub(super) const ENUM_FRAMEINTERVALS: Request<raw::v4l2_frmivalenum> =
@@ -114,10 +122,31 @@ pub(super) const ENUM_FRAMEINTERVALS: Request<raw::v4l2_frmivalenum> =
 pub(super) const QUERY_EXT_CTRL: Request<raw::v4l2_query_ext_ctrl> =
     request(vidioc::VIDIOC_QUERY_EXT_CTRL, 0xc0e8_5667);
 
-/// Not among the `v4l` crate's numbers; its structure is.
+// Not among the `v4l` crate's numbers; their structures are.
 pub(super) const CREATE_BUFS: Request<raw::v4l2_create_buffers> = request(
     rustix::ioctl::opcode::read_write::<raw::v4l2_create_buffers>(b'V', 92) as Number,
     0xc100_565c,
+);
+
+pub(super) const S_DV_TIMINGS: Request<raw::v4l2_dv_timings> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_dv_timings>(b'V', 87) as Number,
+    0xc084_5657,
+);
+pub(super) const QUERY_DV_TIMINGS: Request<raw::v4l2_dv_timings> = request(
+    rustix::ioctl::opcode::read::<raw::v4l2_dv_timings>(b'V', 99) as Number,
+    0x8084_5663,
+);
+pub(super) const DQEVENT: Request<raw::v4l2_event> = request(
+    rustix::ioctl::opcode::read::<raw::v4l2_event>(b'V', 89) as Number,
+    0x8088_5659,
+);
+pub(super) const SUBSCRIBE_EVENT: Request<raw::v4l2_event_subscription> = request(
+    rustix::ioctl::opcode::write::<raw::v4l2_event_subscription>(b'V', 90) as Number,
+    0x4020_565a,
+);
+pub(super) const UNSUBSCRIBE_EVENT: Request<raw::v4l2_event_subscription> = request(
+    rustix::ioctl::opcode::write::<raw::v4l2_event_subscription>(b'V', 91) as Number,
+    0x4020_565b,
 );
 
 // What is carried inside other structures has no number of its own.

@@ -11,7 +11,7 @@ use super::{Named, Setup};
 use crate::description::diagnostic::Finding;
 use crate::description::reader::Reader;
 use crate::description::stage::{FIRST_RESTART, LONGEST_RESTART};
-use crate::description::value::Order;
+use crate::description::value::{InputName, Order};
 use crate::description::{
     FilterKind, Place, RestartPolicy, SinkKind, SourceKind, StageKind, TransformKind,
     V4l2ConvertRequest,
@@ -34,6 +34,10 @@ pub(super) fn v4l2_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
         .optional("format");
     let config = V4l2SrcConfig {
         device,
+        input: read
+            .doc("which of its inputs, by name or number; the one it is set to without it")
+            .optional("input")
+            .map(|InputName(name)| name),
         format,
         size: size(
             read,

@@ -1,5 +1,7 @@
 //! What was agreed on, put into words and into a pipeline.
 
+use std::sync::Arc;
+
 use dmaflow_core::stage::SourcePlan;
 
 use super::super::graph::{Domain, Graph, Stage};
@@ -44,7 +46,7 @@ pub(super) fn assemble(
             .into_iter()
             .map(|settled| settled.pool)
             .collect(),
-        agreement,
+        agreement: Arc::new(agreement),
         events: Events::default(),
         graph,
     })

@@ -7,7 +7,7 @@ use super::super::graph::Stage;
 use super::roster::{LinkEntry, Roster, StageEntry};
 use crate::control::Role;
 use crate::latency::Step;
-use crate::report::{Dropped, LinkReport, Report, StageReport};
+use crate::report::{Dropped, Interruptions, LinkReport, Report, StageReport};
 
 impl Pipeline {
     pub(super) fn report(&self, roster: &Roster, elapsed: Duration) -> Report {
@@ -38,6 +38,7 @@ impl Pipeline {
                 .iter()
                 .map(|link| link_report(roster, link))
                 .collect(),
+            interruptions: Interruptions::default(),
         }
     }
 
