@@ -1,0 +1,308 @@
+//! Pipelines that go on over failures and changes, with sources that do as they are told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dmaflow_core::format::Format;
+use dmaflow_core::frame::{Frame, FramePool};
+use dmaflow_core::heap::HeapRegistry;
+use dmaflow_core::stage::{Counter, Source, SourcePlan, StageError, Stopper};
+use dmaflow_kms_sink::NullSink;
+use dmaflow_pipelines::description::RestartPolicy;
+use dmaflow_pipelines::error::{PipelineError, RunFailure};
+use dmaflow_pipelines::{AnyStage, Builder, Limits, Pipeline, QueuePolicy, Situation, Supervisor};
+use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
+
+/// What a source does in a part of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    /// It cannot be opened.
+    Missing,
+    /// It delivers so many frames, and then fails.
+    Fail(u64),
+    /// It is unplugged after so many.
+    Gone(u64),
+    /// Its signal changes after so many, to this width.
+    Change(u64, u32),
+    /// It delivers on and on.
+    Go,
+}
+
+/// What is to happen, part by part; after the last act it goes on and on.
+type Script = Arc<Mutex<VecDeque<Act>>>;
+
+struct Actor {
+    inner: TestSrc,
+    act: Act,
+    made: u64,
+}
+
+impl Source for Actor {
+    fn device(&self) -> String {
+        "an actor".to_owned()
+    }
+    fn imports(&self) -> bool {
+        false
+    }
+    fn formats(&mut self) -> Result<Vec<Format>, StageError> {
+        self.inner.formats()
+    }
+    fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {
+        self.inner.configure(format)
+    }
+    fn attach(&mut self, pool: &FramePool) -> Result<(), StageError> {
+        self.inner.attach(pool)
+    }
+    fn detach(&mut self) {
+        self.inner.detach();
+    }
+    fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError> {
+        self.inner.start()
+    }
+    fn next_frame(&mut self) -> Result<Option<Frame>, StageError> {
+        let device = self.device();
+        self.made += 1;
+        match self.act {
+            Act::Fail(after) if self.made > after => Err(StageError::failed(
+                std::io::Error::other("the driver gave up"),
+            )),
+            Act::Gone(after) if self.made > after => Err(StageError::Gone { device }),
+            Act::Change(after, width) if self.made > after => Err(StageError::Changed {
+                device,
+                what: format!("80×16 → {width}×16"),
+            }),
+            _ => self.inner.next_frame(),
+        }
+    }
+    fn stop(&mut self) -> Result<(), StageError> {
+        self.inner.stop()
+    }
+    fn counters(&self) -> Vec<Counter> {
+        vec![Counter {
+            name: "lost",
+            count: 1,
+        }]
+    }
+}
+
+fn script(acts: &[Act]) -> Script {
+    Arc::new(Mutex::new(acts.iter().copied().collect()))
+}
+
+/// Makes the next part of a script.
+fn make(script: &Script, heaps: &HeapRegistry, width: &mut u32) -> Result<Pipeline, PipelineError> {
+    let act = script.lock().unwrap().pop_front().unwrap_or(Act::Go);
+    if act == Act::Missing {
+        return Err(PipelineError::Stage {
+            stage: "camera".to_owned(),
+            source: StageError::Gone {
+                device: "an actor".to_owned(),
+            },
+        });
+    }
+    let inner = TestSrc::new(TestSrcConfig {
+        width: *width,
+        height: 16,
+        rate: None,
+        ..TestSrcConfig::default()
+    });
+    if let Act::Change(_, next) = act {
+        *width = next;
+    }
+    let mut graph = Builder::new();
+    let actor = Actor {
+        inner,
+        act,
+        made: 0,
+    };
+    let camera = graph.add("camera", AnyStage::source(actor));
+    let sink = graph.add("sink", AnyStage::sink(NullSink::default()));
+    graph.connect(camera, sink, QueuePolicy::FIFO);
+    graph.prepare(heaps)
+}
+
+fn quick(attempts: Option<u32>) -> RestartPolicy {
+    RestartPolicy::OnFailure {
+        first: Duration::from_millis(1),
+        most: Duration::from_millis(4),
+        attempts,
+    }
+}
+
+fn frames(count: u64) -> Limits {
+    Limits {
+        frames: Some(count),
+        ..Limits::default()
+    }
+}
+
+/// Runs a script with a policy to so many frames.
+fn play(
+    acts: &[Act],
+    policy: RestartPolicy,
+    count: u64,
+) -> Result<dmaflow_pipelines::Report, dmaflow_pipelines::RunError> {
+    let heaps = dmaflow_heaps::registry();
+    let script = script(acts);
+    let mut width = 80;
+    let maker = || make(&script, &heaps, &mut width);
+    let mut supervisor = Supervisor::new(maker, [("camera".to_owned(), policy)]).unwrap();
+    let outcome = supervisor.run(frames(count));
+    drop(supervisor);
+    assert!(heaps.loans().is_empty(), "{}", heaps.loans());
+    outcome
+}
+
+#[test]
+fn a_failure_ends_a_run_that_is_not_restarted() {
+    let error = play(&[Act::Fail(5)], RestartPolicy::Never, 100).unwrap_err();
+    assert_eq!(error.report.captured, 5);
+    assert_eq!(error.report.interruptions.total(), 0);
+    assert!(matches!(error.cause, RunFailure::Stage { .. }), "{error}");
+}
+
+#[test]
+fn a_failure_is_overcome_and_the_parts_are_one_report() {
+    let acts = [Act::Fail(5), Act::Missing, Act::Gone(7), Act::Missing];
+    let report = play(&acts, quick(None), 100).unwrap();
+    assert_eq!((report.captured, report.shown), (100, 100));
+    assert_eq!(report.unaccounted(), 0);
+    assert_eq!(report.counter("lost"), Some(3), "one a part");
+    assert_eq!(report.stages.len(), 2);
+    let interruptions = &report.interruptions;
+    assert_eq!((interruptions.restarts, interruptions.changes), (2, 0));
+    let tries: Vec<_> = interruptions.last.iter().map(|it| it.tries).collect();
+    assert_eq!(tries, [2, 2]);
+    assert!(interruptions.last[0].reason.contains("gave up"));
+    assert!(report.elapsed >= interruptions.away);
+}
+
+#[test]
+fn a_change_is_followed_whatever_the_policy() {
+    let acts = [
+        Act::Change(5, 96),
+        Act::Change(5, 112),
+        Act::Missing,
+        Act::Go,
+    ];
+    let heaps = dmaflow_heaps::registry();
+    let script = script(&acts);
+    let mut width = 80;
+    let maker = || make(&script, &heaps, &mut width);
+    let mut supervisor = Supervisor::new(maker, []).unwrap();
+    assert_eq!(supervisor.agreement().pool().plan.layout.width(), 80);
+    let report = supervisor.run(frames(50)).unwrap();
+    assert_eq!(report.captured, 50);
+    assert_eq!(supervisor.agreement().pool().plan.layout.width(), 112);
+    let interruptions = report.interruptions;
+    assert_eq!((interruptions.restarts, interruptions.changes), (0, 2));
+    assert!(interruptions.last[0].reason.contains("80×16 → 96×16"));
+    assert_eq!(interruptions.last[1].tries, 2, "it was away for a moment");
+}
+
+#[test]
+fn a_change_to_nothing_ends_a_run_that_is_not_restarted() {
+    let acts = [&[Act::Change(5, 96)][..], &[Act::Missing; 9]].concat();
+    let error = play(&acts, RestartPolicy::Never, 50).unwrap_err();
+    let RunFailure::NotAgain { cause, tries, .. } = &error.cause else {
+        panic!("{error}");
+    };
+    assert!(cause.is_change());
+    assert_eq!(*tries, 6);
+    let report = play(&acts, quick(None), 50).unwrap();
+    assert_eq!(report.captured, 50);
+}
+
+#[test]
+fn attempts_in_a_row_come_to_an_end() {
+    let acts = [&[Act::Gone(3)][..], &[Act::Missing; 9]].concat();
+    let error = play(&acts, quick(Some(4)), 50).unwrap_err();
+    let RunFailure::NotAgain { tries, .. } = error.cause else {
+        panic!("{error}");
+    };
+    assert_eq!(tries, 4);
+    assert_eq!(error.report.captured, 3);
+    let error = play(&[Act::Gone(3); 9], quick(Some(4)), 50).unwrap_err();
+    assert!(matches!(error.cause, RunFailure::Stage { .. }), "{error}");
+    assert_eq!(error.report.interruptions.restarts, 4);
+    assert_eq!(error.report.captured, 15);
+}
+
+/// A wait of a minute, and what ends it.
+fn waiting(end: impl FnOnce(&mut Supervisor<'_>) -> dmaflow_pipelines::Report) {
+    let heaps = dmaflow_heaps::registry();
+    let script = script(&[Act::Gone(3)]);
+    let mut width = 80;
+    let long = RestartPolicy::OnFailure {
+        first: Duration::from_secs(60),
+        most: Duration::from_secs(60),
+        attempts: None,
+    };
+    let maker = || make(&script, &heaps, &mut width);
+    let mut supervisor = Supervisor::new(maker, [("camera".to_owned(), long)]).unwrap();
+    let began = Instant::now();
+    let report = end(&mut supervisor);
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(report.captured, 3);
+    assert_eq!(report.interruptions.last[0].tries, 0);
+}
+
+#[test]
+fn a_stop_a_limit_and_a_look_end_the_wait_at_once() {
+    waiting(|supervisor| {
+        let halt = supervisor.halt();
+        let stopping = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            halt.stop();
+        });
+        let report = supervisor.run(Limits::default()).unwrap();
+        stopping.join().unwrap();
+        report
+    });
+    waiting(|supervisor| {
+        let limits = Limits {
+            duration: Some(Duration::from_millis(100)),
+            frames: None,
+        };
+        supervisor.run(limits).unwrap()
+    });
+    waiting(|supervisor| {
+        let mut waits = 0;
+        let look = |situation: &Situation<'_>| match situation {
+            Situation::Running(_) => std::ops::ControlFlow::Continue(()),
+            Situation::Waiting { stage, left, .. } => {
+                assert_eq!(*stage, "camera");
+                assert!(*left > Duration::from_secs(30));
+                waits += 1;
+                std::ops::ControlFlow::Break(())
+            }
+        };
+        let report = supervisor.run_watched(Limits::default(), look).unwrap();
+        assert_eq!(waits, 1);
+        report
+    });
+}
+
+#[test]
+fn a_stop_before_the_run_ends_it_and_not_the_one_after() {
+    let heaps = dmaflow_heaps::registry();
+    let script = script(&[]);
+    let mut width = 80;
+    let maker = || make(&script, &heaps, &mut width);
+    let mut supervisor = Supervisor::new(maker, []).unwrap();
+    supervisor.halt().stop();
+    assert!(supervisor.run(frames(1_000_000)).unwrap().captured < 1_000_000);
+    assert_eq!(supervisor.run(frames(20)).unwrap().captured, 20);
+}
+
+#[test]
+fn what_cannot_be_made_once_is_not_tried_again() {
+    let heaps = dmaflow_heaps::registry();
+    let script = script(&[Act::Missing]);
+    let mut width = 80;
+    let maker = || make(&script, &heaps, &mut width);
+    let made = Supervisor::new(maker, [("camera".to_owned(), quick(None))]);
+    assert!(matches!(made.err(), Some(PipelineError::Stage { .. })));
+}
