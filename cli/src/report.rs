@@ -58,7 +58,7 @@ fn summary(report: &Report) -> String {
 
 /// What interrupted the run, and the last reasons.
 fn interruptions(interruptions: &Interruptions) -> String {
-    if interruptions.total() == 0 {
+    if interruptions.last.is_empty() {
         return String::new();
     }
     let mut text = format!(

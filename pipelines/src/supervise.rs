@@ -175,7 +175,7 @@ impl<'m> Supervisor<'m> {
         self.halt.passes_to(None);
         self.halt.forget();
         let mut report = run.whole;
-        if report.interruptions.total() > 0 {
+        if !report.interruptions.last.is_empty() {
             report.elapsed = run.started.elapsed();
         }
         match outcome {
@@ -196,9 +196,6 @@ impl<'m> Supervisor<'m> {
             let Some(cause) = self.run_part(run, look)? else {
                 return Ok(());
             };
-            if self.halt.is_stopped() {
-                return Err(cause);
-            }
             match self.go_on(run, cause, look)? {
                 Next::Again => {}
                 Next::End => return Ok(()),

@@ -1,6 +1,10 @@
 //! A thousand rounds of whatever can happen to a camera that streams, in random order: each
 //! ends as `docs/failures.md` says, and nothing is left behind.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,9 +16,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::Frame;
+use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::heap::HeapRegistry;
-use dmaflow_core::stage::{Filter, StageError};
+use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::Rate;
 use dmaflow_core::with_causes;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
@@ -34,7 +38,7 @@ use nix::sys::signal::Signal;
 
 const ROUNDS: u32 = 1000;
 /// Frames of a round, over all its parts.
-const FRAMES: u64 = 9;
+const FRAMES: u64 = 10;
 /// The frame at which something happens.
 const FATEFUL: u64 = 3;
 
@@ -180,18 +184,52 @@ impl Fate {
     }
 }
 
-impl Filter for Fate {
-    fn pass(&mut self, frame: Frame) -> Result<Option<Frame>, StageError> {
-        if self.0.0.fetch_add(1, Ordering::Relaxed) + 1 == FATEFUL
-            && let Some(deed) = self.0.1.lock().unwrap().take()
+/// vivid, with a fate before one of its frames is waited for. Only so is it sure that vivid's
+/// `Disconnect` meets nobody who sleeps in DQBUF without a frame queued, whom nothing would wake.
+struct Fated {
+    camera: V4l2Src,
+    fate: Fate,
+}
+
+impl Source for Fated {
+    fn device(&self) -> String {
+        self.camera.device()
+    }
+    fn key(&self) -> Option<DeviceKey> {
+        self.camera.key()
+    }
+    fn formats(&mut self) -> Result<Vec<Format>, StageError> {
+        self.camera.formats()
+    }
+    fn configure(&mut self, format: Format) -> Result<SourcePlan, StageError> {
+        self.camera.configure(format)
+    }
+    fn attach(&mut self, pool: &FramePool) -> Result<(), StageError> {
+        self.camera.attach(pool)
+    }
+    fn detach(&mut self) {
+        self.camera.detach();
+    }
+    fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError> {
+        self.camera.start()
+    }
+    fn next_frame(&mut self) -> Result<Option<Frame>, StageError> {
+        if self.fate.0.0.fetch_add(1, Ordering::Relaxed) + 1 == FATEFUL
+            && let Some(deed) = self.fate.0.1.lock().unwrap().take()
         {
-            *self.0.2.lock().unwrap() = deed();
+            *self.fate.0.2.lock().unwrap() = deed();
         }
-        Ok(Some(frame))
+        self.camera.next_frame()
+    }
+    fn stop(&mut self) -> Result<(), StageError> {
+        self.camera.stop()
+    }
+    fn counters(&self) -> Vec<Counter> {
+        self.camera.counters()
     }
 }
 
-/// A round's pipelines: vivid on vkms, with a fate between.
+/// A round's pipelines: vivid on vkms, with a fate.
 struct Stage<'h> {
     heaps: &'h HeapRegistry,
     config: V4l2SrcConfig,
@@ -213,12 +251,14 @@ impl Maker for Stage<'_> {
             ..KmsSinkConfig::default()
         });
         let screen = screen.map_err(|error| failed("screen", StageError::failed(error)))?;
+        let fated = Fated {
+            camera,
+            fate: self.fate.clone(),
+        };
         let mut graph = Builder::new();
-        let camera = graph.add("camera", AnyStage::source(camera));
-        let fate = graph.add("fate", AnyStage::filter(self.fate.clone()));
+        let camera = graph.add("camera", AnyStage::source(fated));
         let screen = graph.add("screen", AnyStage::sink(screen));
-        graph.connect(camera, fate, QueuePolicy::FIFO);
-        graph.connect(fate, screen, QueuePolicy::Latest);
+        graph.connect(camera, screen, QueuePolicy::Latest);
         graph.set_pool(
             camera,
             PoolRequest {
@@ -300,6 +340,9 @@ impl Bench {
     fn round(&mut self, number: u32) {
         let happening = ALL[self.dice.below(ALL.len())];
         let again = self.dice.below(2) == 0;
+        if std::env::var_os("DMAFLOW_TALK").is_some() {
+            println!("round {number}: {happening:?}, again: {again}");
+        }
         let size = [(320, 180), (640, 360)][self.dice.below(2)];
         let heap = match happening {
             // With several, another one is taken after the first was refused.
@@ -314,7 +357,8 @@ impl Bench {
             rate: Rate::new(60, 1).filter(|_| !happening.is_hdmi()),
             ..V4l2SrcConfig::default()
         };
-        let before = self.prepare(happening);
+        self.prepare(happening);
+        let before = Left::now();
         let fate = Fate::of(deed(happening));
         let camera = RefCell::new(None);
         let stage = Stage {
@@ -335,12 +379,15 @@ impl Bench {
         let ended = self.judge(happening, again, outcome);
         *self.tally.entry((happening, again, ended)).or_default() += 1;
         self.tidy(happening);
-        assert_eq!(before, Left::now(), "round {number}: {happening:?}");
+        // A thread that was joined is in the kernel's list for a moment more.
+        eventually(&format!("end of round {number}, {happening:?}"), || {
+            before == Left::now()
+        });
         assert!(self.heaps.loans().is_empty(), "{}", self.heaps.loans());
     }
 
     /// Arms what has to be before a run begins.
-    fn prepare(&self, happening: Happening) -> Left {
+    fn prepare(&self, happening: Happening) {
         if happening.is_hdmi() {
             vivid().set_input(HDMI).unwrap();
             send("640x480p");
@@ -352,7 +399,6 @@ impl Bench {
             NoSignalAtFirst(entry) => inject(SIGNAL, entry),
             _ => {}
         }
-        Left::now()
     }
 
     fn tidy(&self, happening: Happening) {
@@ -420,11 +466,11 @@ impl Bench {
             u64::from(happening == DamagedFrame),
             "{context}"
         );
-        assert_eq!(
-            counted("requeue_failed"),
-            u64::from(happening == NotQueued),
-            "{context}"
-        );
+        // A queue in error refuses frames, and so does a device that is gone.
+        if fails_with.is_none() {
+            let expected = u64::from(happening == NotQueued);
+            assert_eq!(counted("requeue_failed"), expected, "{context}");
+        }
         if restarts + changes > 0 {
             "went on"
         } else {
@@ -584,11 +630,11 @@ fn the_program_goes_on_when_the_camera_comes_back() {
     ]
     .concat();
     let running = Running::start(&mut dmaflow(&arguments));
-    eventually("a picture on the display", || lit() != display);
+    eventually("picture on the display", || lit() != display);
     bind("unbind");
-    eventually("the display as it was", || lit() == display);
+    eventually("display as it was", || lit() == display);
     bind("bind");
-    eventually("a picture again", || lit() != display);
+    eventually("picture again", || lit() != display);
     running.signal(Signal::SIGINT);
     let run: Run = running.ended();
     run.assert_went_well();
@@ -600,9 +646,9 @@ fn the_program_goes_on_when_the_camera_comes_back() {
 
     // A wait is ended by a signal at once.
     let running = Running::start(&mut dmaflow(&arguments));
-    eventually("a picture on the display", || lit() != display);
+    eventually("picture on the display", || lit() != display);
     bind("unbind");
-    eventually("the display as it was", || lit() == display);
+    eventually("display as it was", || lit() == display);
     running.signal(Signal::SIGINT);
     let run = running.ended();
     assert_eq!(run.status, Some(0), "{run:?}");

@@ -37,14 +37,10 @@ pub struct Interruption {
 }
 
 impl Interruptions {
-    /// All of them.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.restarts + self.changes
-    }
-
     pub(crate) fn add(&mut self, interruption: Interruption) {
-        if interruption.is_change {
+        if interruption.tries == 0 {
+            // Nothing was begun anew.
+        } else if interruption.is_change {
             self.changes += 1;
         } else {
             self.restarts += 1;
