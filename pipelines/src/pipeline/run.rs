@@ -16,6 +16,7 @@ mod threads;
 mod watch;
 mod wiring;
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
@@ -45,8 +46,14 @@ pub struct Limits {
 
 /// Ends a run from another thread, in order: the source stops, the frames on their way are
 /// shown, the display is left as it was found.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StopHandle(Events);
+
+impl fmt::Debug for StopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StopHandle").finish_non_exhaustive()
+    }
+}
 
 impl StopHandle {
     pub(super) const fn new(events: Events) -> Self {
