@@ -1,11 +1,13 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use dmaflow_pipelines::description::duration;
 
+use crate::ctl::{self, CtlArgs};
 use crate::described::DescriptionArgs;
 use crate::doctor::{self, DoctorArgs};
 use crate::fmt::{self, FmtArgs};
@@ -98,6 +100,9 @@ pub(crate) enum Command {
     /// Draw a description: SVG, DOT or Mermaid
     #[command(after_long_help = graph::EXAMPLES)]
     Graph(GraphArgs),
+    /// Look at pipelines that run, and change them: queues, branches, controls, pictures
+    #[command(after_long_help = ctl::EXAMPLES)]
+    Ctl(CtlArgs),
     /// Show what is between sensors and video nodes: entities, pads, formats, links
     #[command(after_long_help = media::EXAMPLES)]
     Media(MediaArgs),
@@ -132,6 +137,13 @@ pub(crate) struct RunArgs {
     /// Tell nothing while it runs
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Make the socket for `dmaflow ctl` here, whatever the file says; and give each pool two
+    /// frames for what it adds
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
+    /// Make no socket for `dmaflow ctl`
+    #[arg(long, conflicts_with = "control")]
+    pub(crate) no_control: bool,
 }
 
 #[derive(Args)]

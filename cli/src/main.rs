@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod ctl;
 mod described;
 mod devices;
 mod doctor;
@@ -54,6 +55,7 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
         Command::Devices { json } => devices::devices(json),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Heaps(args) => heaps::heaps(args),
+        Command::Ctl(args) => ctl::ctl(args),
         Command::Media(args) => media::media(&args),
         Command::Graph(args) => graph::graph(&args),
         Command::Fmt(args) => fmt::fmt(&args),

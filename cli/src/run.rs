@@ -1,14 +1,17 @@
 //! `dmaflow run`: a pipeline from its description to its report.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::time::Timestamp;
+use dmaflow_pipelines::control::server::Server;
 use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::probe::Answers;
-use dmaflow_pipelines::{Described, Limits, Supervisor};
+use dmaflow_pipelines::{Control, Described, Limits, Supervisor};
 
 use crate::args::RunArgs;
+use crate::ctl::sockets;
 use crate::failure::{Failure, with_causes};
 use crate::output;
 use crate::registry;
@@ -20,7 +23,10 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     let signals = Signals::take()?;
     let (description, limits) = output::failing(args.json, load(args))?;
     let registry = registry::of_description(&description);
+    let control = description.control.clone();
     let mut supervisor = output::failing(args.json, supervise(description, &registry))?;
+    let control = socket(args, control, supervisor.control_handle());
+    let socket = output::failing(args.json, control)?;
     let halt = supervisor.halt();
     signals.stop(move || halt.stop());
 
@@ -54,10 +60,34 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     } else {
         written = output::result(report::text(&report).as_bytes());
     }
+    drop(socket);
     drop(supervisor);
     tell_leaks(&registry);
     // Whether or not anybody reads the report, the run's failure comes first.
     failure.map_or(written, Err)
+}
+
+/// Makes the socket that controls the run: where it was asked for, or else where `dmaflow ctl`
+/// looks by itself, if there is such a place.
+fn socket(
+    args: &RunArgs,
+    path: Option<PathBuf>,
+    control: Control,
+) -> Result<Option<Server>, Failure> {
+    if args.no_control {
+        return Ok(None);
+    }
+    let bind = |path: &Path| Server::bind(path, control);
+    if let Some(path) = path {
+        let server = bind(&path).map_err(|error| Failure::Pipeline(with_causes(&error)))?;
+        return Ok(Some(server));
+    }
+    let server = sockets::own().map(|path| bind(&path));
+    // Nobody asked for it: the run is worth more.
+    let server = server.transpose().inspect_err(|error| {
+        tracing::warn!("no control socket: {}", with_causes(error));
+    });
+    Ok(server.ok().flatten())
 }
 
 /// Tells what the pipeline took and did not give back: a defect of a stage.
@@ -69,7 +99,12 @@ fn tell_leaks(registry: &HeapRegistry) {
 }
 
 fn load(args: &RunArgs) -> Result<(Description, Limits), Failure> {
-    let description = args.description.load()?;
+    let mut description = args.description.load()?;
+    if let Some(path) = &args.control {
+        description.control = Some(path.clone());
+    } else if args.no_control {
+        description.control = None;
+    }
     let mut limits = description.limits;
     if args.time.is_some() || args.frames.is_some() {
         limits = Limits {

@@ -4,10 +4,15 @@
 //! looks: nothing here is on a frame's way. What is changed holds for this run; the next one is
 //! as the pipeline was made.
 //!
+//! [`server`] has the same over a socket, for other programs and `dmaflow ctl`.
+//!
 
+mod added;
 mod command;
 mod error;
 mod names;
+pub mod protocol;
+pub mod server;
 mod state;
 
 pub(crate) use command::{Command, NewBranch, Reply};

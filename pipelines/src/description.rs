@@ -68,6 +68,7 @@ mod value;
 mod variables;
 mod version;
 
+pub(crate) use build::open;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use format::format;
 pub use overrides::Override;

@@ -23,6 +23,7 @@ mod layout;
 mod mermaid;
 mod order;
 mod route;
+mod running;
 mod shape;
 mod svg;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dmaflow_pipelines::control::protocol::{Answer, NewStage, Request};
+use dmaflow_pipelines::control::{Picture, State, Statistics};
 use dmaflow_pipelines::description::serving::Serving;
 use dmaflow_pipelines::description::{Description, reference};
 
@@ -28,6 +30,11 @@ fn files(directory: &str, endings: &[&str]) -> Vec<PathBuf> {
 
 /// The `toml` blocks of a text, and the line each begins on. In Rust they stand in comments.
 fn blocks(path: &Path) -> Vec<(usize, String)> {
+    blocks_of(path, "```toml")
+}
+
+/// The blocks that begin so.
+fn blocks_of(path: &Path, begin: &str) -> Vec<(usize, String)> {
     let text = fs::read_to_string(path).expect("a text of ours");
     let in_rust = path.extension().is_some_and(|ending| ending == "rs");
     let (mut blocks, mut open) = (Vec::new(), None);
@@ -41,7 +48,7 @@ fn blocks(path: &Path) -> Vec<(usize, String)> {
             _ => line,
         };
         match &mut open {
-            None if line.trim() == "```toml" => open = Some((number + 1, String::new())),
+            None if line.trim() == begin => open = Some((number + 1, String::new())),
             None => {}
             Some(_) if line.trim() == "```" => blocks.extend(open.take()),
             Some((_, block)) => {
@@ -117,4 +124,52 @@ fn the_tables_of_keys_are_todays() {
     }
     let kept = fs::read_to_string(PATH).expect("the documentation");
     assert!(kept == right, "write them anew with UPDATE_EXPECTED=1");
+}
+
+/// Whether an answer is one to the request.
+fn answers(request: &Request, answer: &str) -> serde_json::Result<()> {
+    fn read<T: serde::de::DeserializeOwned>(answer: &str) -> serde_json::Result<()> {
+        serde_json::from_str::<Answer<T>>(answer).map(drop)
+    }
+    match request {
+        Request::State {} => read::<State>(answer),
+        Request::Stats {} => read::<Statistics>(answer),
+        Request::Add { .. } => read::<NewStage>(answer),
+        Request::Snapshot { .. } => read::<Picture>(answer),
+        _ => read::<std::collections::BTreeMap<String, ()>>(answer),
+    }
+}
+
+#[test]
+fn every_request_in_the_documentation_is_right() {
+    let text = PathBuf::from("../docs/control.md");
+    let mut asked = Vec::new();
+    for (line, block) in blocks_of(&text, "```json") {
+        let lines: Vec<&str> = block.lines().collect();
+        assert!(lines.len().is_multiple_of(2), "from line {line} on");
+        for pair in lines.chunks(2) {
+            let request: Request = match serde_json::from_str(pair[0]) {
+                Ok(request) => request,
+                Err(error) => panic!("{error}: {}", pair[0]),
+            };
+            if let Err(error) = answers(&request, pair[1]) {
+                panic!("{error}: {}", pair[1]);
+            }
+            asked.push(pair[0].split('"').nth(3).expect("what to do").to_owned());
+        }
+    }
+    for known in [
+        "state", "stats", "set", "queue", "select", "add", "drop", "snapshot", "stop",
+    ] {
+        assert!(
+            asked.iter().any(|asked| asked == known),
+            "no example of {known}"
+        );
+    }
+    assert!(serde_json::from_str::<Request>(r#"{"do":"dance"}"#).is_err());
+    let more = r#"{"do":"drop","link":"a->b","too":1}"#;
+    assert!(
+        serde_json::from_str::<Request>(more).is_err(),
+        "what is not known is refused"
+    );
 }

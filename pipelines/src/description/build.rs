@@ -40,7 +40,8 @@ impl Description {
     }
 }
 
-fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
+/// Opens a stage.
+pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
     let name = &stage.name;
     Ok(match &stage.kind {
         StageKind::Source(SourceKind::V4l2(config), _) => {
