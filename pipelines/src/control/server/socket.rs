@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, fchmod};
 use rustix::io::Errno;
@@ -51,6 +52,7 @@ pub(super) struct Socket {
     path: PathBuf,
     /// Device and inode, told from what another made later at its path.
     identity: (u64, u64),
+    removed: AtomicBool,
 }
 
 impl Socket {
@@ -77,6 +79,7 @@ impl Socket {
             listener: UnixListener::from(socket),
             path: path.to_owned(),
             identity,
+            removed: AtomicBool::new(false),
         };
         listen(&made.listener, BACKLOG).map_err(failed("listen at"))?;
         Ok(made)
@@ -97,21 +100,31 @@ impl Socket {
         Ok(is_ours.then_some(stream))
     }
 
-    /// Has a waiting [`Socket::accept`] fail, and every one that follows.
+    /// Has a waiting [`Socket::accept`] fail, and every one that follows, and removes it from the
+    /// file system, whoever has it still.
     pub(super) fn close(&self) {
         if let Err(error) = rustix::net::shutdown(self.listener.as_fd(), Shutdown::Both) {
             tracing::warn!(%error, "cannot close {}", self.path.display());
+        }
+        self.remove();
+    }
+
+    /// Removes it from the file system, once: another may have its number later.
+    fn remove(&self) {
+        if self.removed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if identity(&self.path).is_ok_and(|found| found == self.identity)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, "cannot remove {}", self.path.display());
         }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.identity)
-            && let Err(error) = fs::remove_file(&self.path)
-        {
-            tracing::warn!(%error, "cannot remove {}", self.path.display());
-        }
+        self.remove();
     }
 }
 
