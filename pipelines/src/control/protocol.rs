@@ -111,15 +111,33 @@ pub struct NewStage {
     pub stage: String,
 }
 
+/// What is done once a client has its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    GoOn,
+    /// The run is ended, and with it all connections.
+    Stop,
+}
+
 /// Does what a line asks for, and tells how it went.
-pub(super) fn answer(control: &Control, line: &[u8]) -> Answer<Json> {
+pub(super) fn answer(control: &Control, line: &[u8]) -> (Answer<Json>, Then) {
     let request: Request = match serde_json::from_slice(line) {
         Ok(request) => request,
-        Err(error) => return Answer::Error(format!("not a request: {error}")),
+        Err(error) => {
+            let reason = format!("not a request: {error}");
+            return (Answer::Error(reason), Then::GoOn);
+        }
+    };
+    let then = match request {
+        Request::Stop {} => Then::Stop,
+        _ => Then::GoOn,
     };
     match obey(control, request) {
-        Ok(told) => Answer::Ok(told),
-        Err(reason) => Answer::Error(dmaflow_core::with_causes(reason.as_ref())),
+        Ok(told) => (Answer::Ok(told), then),
+        Err(reason) => {
+            let reason = dmaflow_core::with_causes(reason.as_ref());
+            (Answer::Error(reason), Then::GoOn)
+        }
     }
 }
 
@@ -144,7 +162,6 @@ fn obey(control: &Control, request: Request) -> Done {
         Request::Stop {} => {
             // Where nothing runs there is nothing to stop, now or later.
             control.state()?;
-            control.stop();
         }
     }
     Ok(json!({}))

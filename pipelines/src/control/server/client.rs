@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::Control;
-use super::super::protocol::{Answer, LONGEST_LINE, answer};
+use super::super::protocol::{Answer, LONGEST_LINE, Then, answer};
 
 /// How long a client may take for a line, and be silent.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -49,7 +49,12 @@ impl Client {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            if !self.tell(&answer(control, &line)) {
+            let (answer, then) = answer(control, &line);
+            let told = self.tell(&answer);
+            if then == Then::Stop {
+                control.stop();
+            }
+            if !told {
                 return;
             }
             thread::sleep(PACE);
