@@ -2,7 +2,7 @@
 //!
 //! A [`Control`] asks the thread that watches a run, which does what it is asked between its own
 //! looks: nothing here is on a frame's way. What is changed holds for this run; the next one is
-//! as the pipeline was made.
+//! as the pipeline was made, and so is one that a [`Supervisor`](crate::Supervisor) made anew.
 //!
 //! [`server`] has the same over a socket, for other programs and `dmaflow ctl`.
 //!
@@ -30,7 +30,7 @@ use std::time::Duration;
 use dmaflow_core::stage::ControlValue;
 
 use crate::pipeline::Events;
-use crate::{AnyStage, QueuePolicy};
+use crate::{AnyStage, Halt, QueuePolicy};
 
 /// How long a picture is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -38,21 +38,29 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// What looks at a run and changes it, from any thread. Clones control the same pipeline, each
 /// with looks of its own.
 pub struct Control {
-    events: Events,
+    whose: Whose,
     /// What was seen last.
     last: Mutex<Option<Statistics>>,
 }
 
+/// What is controlled.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    Pipeline(Events),
+    /// Whatever pipeline runs there at the moment.
+    Supervisor(Halt),
+}
+
 impl Clone for Control {
     fn clone(&self) -> Self {
-        Self::new(self.events.clone())
+        Self::new(self.whose.clone())
     }
 }
 
 impl Control {
-    pub(crate) const fn new(events: Events) -> Self {
+    pub(crate) const fn new(whose: Whose) -> Self {
         Self {
-            events,
+            whose,
             last: Mutex::new(None),
         }
     }
@@ -177,9 +185,12 @@ impl Control {
         }))
     }
 
-    /// Ends the run in order, as [`StopHandle::stop`](crate::StopHandle::stop) does.
+    /// Ends the run in order, and the wait for one that is to be made anew, as [`StopHandle::stop`](crate::StopHandle::stop) does.
     pub fn stop(&self) {
-        self.events.stop();
+        match &self.whose {
+            Whose::Pipeline(events) => events.stop(),
+            Whose::Supervisor(halt) => halt.stop(),
+        }
     }
 
     fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, ControlError> {
@@ -189,7 +200,10 @@ impl Control {
     }
 
     fn tell(&self, command: Command) -> Result<(), ControlError> {
-        let told = self.events.command(command);
+        let told = match &self.whose {
+            Whose::Pipeline(events) => events.command(command),
+            Whose::Supervisor(halt) => halt.command(command),
+        };
         told.map_err(|_unheard| ControlError::NotRunning)
     }
 }

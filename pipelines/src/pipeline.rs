@@ -17,7 +17,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, DeviceKey, SourcePlan};
 use dmaflow_core::time::Rate;
 
-use crate::control::Control;
+use crate::control::{Control, Whose};
 use crate::error::Refusal;
 use crate::link::QueuePolicy;
 use graph::{Domain, Graph};
@@ -140,7 +140,7 @@ impl Pipeline {
     /// What looks at a run and changes it, from another thread.
     #[must_use]
     pub fn control_handle(&self) -> Control {
-        Control::new(self.events.clone())
+        Control::new(Whose::Pipeline(self.events.clone()))
     }
 
     /// What ends a run from another thread.

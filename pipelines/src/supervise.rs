@@ -22,6 +22,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::control::{Control, Whose};
 use crate::description::RestartPolicy;
 use crate::error::{PipelineError, RunError, RunFailure};
 use crate::pipeline::{Agreement, Limits, Pipeline};
@@ -130,6 +131,12 @@ impl<'m> Supervisor<'m> {
     #[must_use]
     pub fn stages(&self) -> &[String] {
         &self.stages
+    }
+
+    /// What looks at the pipeline that runs, and changes it, from another thread.
+    #[must_use]
+    pub fn control_handle(&self) -> Control {
+        Control::new(Whose::Supervisor(self.halt.clone()))
     }
 
     /// What ends a run from another thread.

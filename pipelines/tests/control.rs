@@ -19,7 +19,7 @@ use dmaflow_kms_sink::{NullSink, PictureSink, PictureSinkConfig};
 use dmaflow_pipelines::control::{LinkName, Role};
 use dmaflow_pipelines::{
     AnyStage, Builder, Control, ControlError, Limits, Pipeline, QueuePolicy, Report, RunError,
-    Selector,
+    Selector, Supervisor,
 };
 use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
 
@@ -138,6 +138,34 @@ fn without_a_run_there_is_nothing_to_control() {
     pipeline.run(limits).unwrap();
     let refused = control.drop_branch(&link("camera->record"));
     assert!(matches!(refused, Err(ControlError::NotRunning)));
+}
+
+#[test]
+fn a_supervised_pipeline_is_controlled() {
+    let make = || {
+        let mut graph = Builder::new();
+        let camera = graph.add("camera", AnyStage::source(test_src(None)));
+        let screen = graph.add("screen", null());
+        graph.connect(camera, screen, QueuePolicy::Latest);
+        graph.set_spare(4);
+        graph.prepare(&dmaflow_heaps::registry())
+    };
+    let mut supervisor = Supervisor::new(make, Vec::new()).unwrap();
+    let control = supervisor.control_handle();
+    assert!(matches!(control.state(), Err(ControlError::NotRunning)));
+    let report = thread::scope(|scope| {
+        scope.spawn(|| {
+            let end = StopAtEnd(control);
+            let control = &end.0;
+            until(|| control.state().is_ok(), "the run begins");
+            let added = control.add_branch("camera", "more", null(), QueuePolicy::Latest);
+            added.unwrap();
+            flows(control, "more");
+        });
+        supervisor.run(Limits::default()).unwrap()
+    });
+    assert!(shown(&report, "more") >= 20);
+    assert_eq!(report.unaccounted(), 0);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::names::LinkName;
 #[non_exhaustive]
 pub enum ControlError {
     /// There is nothing to control.
-    #[error("the pipeline does not run")]
+    #[error("the pipeline does not run at the moment")]
     NotRunning,
     /// The run ended before it was done.
     #[error("the run ended before that was done")]

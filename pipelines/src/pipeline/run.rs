@@ -26,6 +26,7 @@ use dmaflow_core::dma_buf::CpuCounts;
 
 use super::Pipeline;
 use super::graph::{Node, Stage};
+use crate::control::Command;
 use crate::error::{RunError, RunFailure};
 use crate::report::{Progress, Report};
 use events::Events;
@@ -58,6 +59,11 @@ impl fmt::Debug for StopHandle {
 impl StopHandle {
     pub(super) const fn new(events: Events) -> Self {
         Self(events)
+    }
+
+    /// Leaves word for who watches the run; gives it back where there is none.
+    pub(crate) fn command(&self, command: Command) -> Result<(), Command> {
+        self.0.command(command)
     }
 
     /// Ends the run; without one, the next run ends at once.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
+use crate::control::Command;
 use crate::pipeline::StopHandle;
 
 #[derive(Debug)]
@@ -43,6 +44,14 @@ impl Halt {
         }
         if let Some(running) = &*self.running() {
             running.stop();
+        }
+    }
+
+    /// Leaves word for who watches the pipeline that runs; gives it back where there is none.
+    pub(crate) fn command(&self, command: Command) -> Result<(), Command> {
+        match &*self.running() {
+            Some(running) => running.command(command),
+            None => Err(command),
         }
     }
 
