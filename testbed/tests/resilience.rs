@@ -21,7 +21,7 @@ use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::stage::{Counter, DeviceKey, Source, SourcePlan, StageError, Stopper};
 use dmaflow_core::time::Rate;
 use dmaflow_core::with_causes;
-use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
+use dmaflow_kms_sink::{KmsSink, KmsSinkConfig, NullSink};
 use dmaflow_pipelines::description::RestartPolicy;
 use dmaflow_pipelines::error::{PipelineError, RunFailure};
 use dmaflow_pipelines::{
@@ -38,7 +38,7 @@ use nix::sys::signal::Signal;
 
 const ROUNDS: u32 = 1000;
 /// Frames of a round, over all its parts.
-const FRAMES: u64 = 10;
+const FRAMES: u64 = 8;
 /// The frame at which something happens.
 const FATEFUL: u64 = 3;
 
@@ -231,11 +231,12 @@ impl Source for Fated {
     }
 }
 
-/// A round's pipelines: vivid on vkms, with a fate.
+/// A round's pipelines: vivid with a fate, on vkms or nothing.
 struct Stage<'h> {
     heaps: &'h HeapRegistry,
     config: V4l2SrcConfig,
     heap: HeapRequest,
+    on_display: bool,
     fate: Fate,
     camera: &'h RefCell<Option<Camera>>,
 }
@@ -248,18 +249,22 @@ impl Maker for Stage<'_> {
         };
         let camera = V4l2Src::open(self.config.clone());
         let camera = camera.map_err(|error| failed("camera", error.into()))?;
-        let screen = KmsSink::open(KmsSinkConfig {
-            card: Some("vkms".to_owned()),
-            ..KmsSinkConfig::default()
-        });
-        let screen = screen.map_err(|error| failed("screen", StageError::failed(error)))?;
+        let screen = if self.on_display {
+            let screen = KmsSink::open(KmsSinkConfig {
+                card: Some("vkms".to_owned()),
+                ..KmsSinkConfig::default()
+            });
+            AnyStage::sink(screen.map_err(|error| failed("screen", StageError::failed(error)))?)
+        } else {
+            AnyStage::sink(NullSink::default())
+        };
         let fated = Fated {
             camera,
             fate: self.fate.clone(),
         };
         let mut graph = Builder::new();
         let camera = graph.add("camera", AnyStage::source(fated));
-        let screen = graph.add("screen", AnyStage::sink(screen));
+        let screen = graph.add("screen", screen);
         graph.connect(camera, screen, QueuePolicy::Latest);
         graph.set_pool(
             camera,
@@ -333,6 +338,8 @@ enum Outcome {
 struct Bench {
     heaps: HeapRegistry,
     dice: Dice,
+    /// Frames are shown in some of the rounds.
+    has_display: bool,
     /// Rounds, by what happened and how they ended.
     tally: BTreeMap<(Happening, bool, &'static str), u32>,
     lost: u64,
@@ -365,12 +372,14 @@ impl Bench {
         };
         self.prepare(happening);
         let before = Left::now();
+        let on_display = self.dice.below(4) == 0 && self.has_display;
         let fate = Fate::of(deed(happening));
         let camera = RefCell::new(None);
         let stage = Stage {
             heaps: &self.heaps,
             config,
             heap,
+            on_display,
             fate: fate.clone(),
             camera: &camera,
         };
@@ -591,6 +600,9 @@ fn a_thousand_rounds_end_as_documented_and_leave_nothing() {
     let mut bench = Bench {
         heaps: dmaflow_heaps::registry(),
         dice: Dice(seed),
+        // Before its vblanks were the DRM core's, vkms cancelled its timer under the lock that
+        // the timer takes: once in some hundred modes the kernel stands still.
+        has_display: board.kernel >= (7, 0),
         tally: BTreeMap::new(),
         lost: 0,
     };
