@@ -176,6 +176,10 @@ impl<'b> Devices<'b> {
         }
         self.let_go(stage);
         self.making(stage).set = None;
+        if matches!(self.graph.nodes[stage].stage, Stage::Transform(_)) {
+            // It lets go of what it takes when it is set, and is to import that again.
+            self.detach((stage, Side::Input(0)));
+        }
         let plan = match (&mut self.graph.nodes[stage].stage, input) {
             (Stage::Source(source), _) => source.configure(format)?,
             (Stage::Transform(transform), Some(input)) => transform.configure(input, format)?,
@@ -368,6 +372,11 @@ impl<'b> Devices<'b> {
                 .set(maker, format, input.as_ref())
                 .and_then(|()| self.allocate(maker, heap));
             self.done(done, format, heap)?;
+        }
+        // A transform is set before it imports what it takes.
+        for pool in &order {
+            let (maker, _) = self.place(pool.producer);
+            let (format, heap) = (pool.placement.terms.format, pool.heap.index());
             for port in std::iter::once(&pool.producer).chain(&pool.users) {
                 let port = self.place(*port);
                 let done = self.attach(port, maker);
