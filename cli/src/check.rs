@@ -4,6 +4,7 @@ mod offline;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::Choice;
+use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::probe::Answers;
 use dmaflow_pipelines::solver::Explanation;
 use dmaflow_pipelines::{Agreement, Pipeline, PoolAgreement};
@@ -24,7 +25,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     } else {
         Explanation::default()
     };
-    let prepared = prepare(args, &mut explanation);
+    let description = output::failing(args.json, args.description.load())?;
+    let prepared = prepare(&description, &mut explanation);
     if args.explain && !args.json {
         output::result(explanation.to_string().as_bytes())?;
     }
@@ -48,11 +50,14 @@ fn tried(explanation: &Explanation) -> Value {
     entries.collect()
 }
 
-fn prepare(args: &CheckArgs, explanation: &mut Explanation) -> Result<Pipeline, Failure> {
-    let description = args.description.load()?;
+/// Everything short of streaming.
+pub(crate) fn prepare(
+    description: &Description,
+    explanation: &mut Explanation,
+) -> Result<Pipeline, Failure> {
     // Nothing is passed over, so that every reason is today's.
     let answers = Answers::of_user().fresh();
-    let registry = registry::of_description(&description);
+    let registry = registry::of_description(description);
     let builder = description.build()?.answers(answers);
     Ok(builder.prepare_explained(&registry, explanation)?)
 }

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dmaflow_pipelines::drawing::Drawing;
+use dmaflow_pipelines::solver::Explanation;
 
+use crate::check::prepare;
 use crate::described::DescriptionArgs;
 use crate::failure::Failure;
 use crate::output;
 
 pub(crate) const EXAMPLES: &str = "\
-Stages and links are drawn as the description has them; no device is opened.
+Stages and links are drawn as the description has them, and no device is opened; with --plan they
+are negotiated first, as `dmaflow check` does, and what was agreed on is drawn as well.
 
 Examples:
   dmaflow graph two-screens.toml -o two-screens.svg      a picture, light or dark as its reader likes
+  dmaflow graph two-screens.toml --plan -o plan.svg      with heaps, formats, strides of this machine
   dmaflow graph two-screens.toml --mermaid               for a README: forges draw it
   dmaflow graph two-screens.toml | dot -Tpdf > it.pdf    laid out by Graphviz
 
@@ -27,6 +31,9 @@ pub(crate) struct GraphArgs {
     description: DescriptionArgs,
     #[command(flatten)]
     format: FormatArgs,
+    /// Negotiate first, and draw what the devices agreed on
+    #[arg(long)]
+    plan: bool,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -52,7 +59,14 @@ pub(crate) type Format = fn(&Drawing) -> String;
 pub(crate) fn graph(args: &GraphArgs) -> Result<(), Failure> {
     let format = args.format.chosen(args.output.as_deref())?;
     let format = format.unwrap_or(Drawing::to_dot);
-    let drawing = args.description.load()?.drawing(args.description.title());
+    let description = args.description.load()?;
+    let title = args.description.title();
+    let drawing = if args.plan {
+        let pipeline = prepare(&description, &mut Explanation::default())?;
+        description.planned(title, pipeline.agreement())
+    } else {
+        description.drawing(title)
+    };
     write(&format(&drawing), args.output.as_deref())
 }
 

@@ -75,8 +75,9 @@ pub use overrides::Override;
 pub use reference::reference;
 pub use schema::schema;
 pub use stage::{
-    FilterKind, LinkDescription, MixerInput, MixerKind, Place, Port, RestartPolicy, RouterKind,
-    SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest, ZeroCopy,
+    FileSrcRequest, FilterKind, LinkDescription, MixerInput, MixerKind, Place, Port, RestartPolicy,
+    RouterKind, SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest,
+    V4l2DecodeRequest, ZeroCopy,
 };
 
 use std::path::{Path, PathBuf};

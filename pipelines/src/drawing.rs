@@ -22,6 +22,7 @@ mod layers;
 mod layout;
 mod mermaid;
 mod order;
+mod planned;
 mod route;
 mod running;
 mod shape;

@@ -16,6 +16,7 @@
 //! ```
 
 mod cap;
+mod decoding;
 mod device;
 mod display;
 mod error;

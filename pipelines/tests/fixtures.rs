@@ -303,8 +303,11 @@ fn every_description_of_a_board_has_a_plan_there() {
         assert!(plan.inserted.is_empty(), "{name}: {:?}", plan.inserted);
         boards.push(board);
     }
-    for board in Fixture::names() {
-        assert!(boards.contains(&board), "nothing is described for {board}");
+    for (board, fixture) in all() {
+        // From a camera, and from a decoder where there is one.
+        let wanted = 1 + usize::from(fixture.decoders().next().is_some());
+        let described = boards.iter().filter(|known| **known == board).count();
+        assert!(described >= wanted, "{described} are described for {board}");
     }
 }
 
@@ -342,6 +345,40 @@ fn a_board_s_converter_joins_what_has_nothing_in_common() {
     let misfit = between("camera -> convert -> screen", &convert).unwrap_err();
     assert!(
         misfit.to_string().contains("rga2 does not do 15360"),
+        "{misfit}"
+    );
+}
+
+/// The stream's formats are what a file holds, also where the device takes slices of them.
+#[test]
+fn a_decoder_is_found_by_what_it_decodes() {
+    let film = |board: &str, codec: &str, decoder: &str| {
+        planned(
+            board,
+            &format!(
+                "links = [\"film -> decoder -> screen\"]\n\
+                 [stage.film]\nkind = \"file-src\"\npath = \"film\"\ncodec = \"{codec}\"\n\
+                 width = 1920\nheight = 1080\n\
+                 [stage.decoder]\nkind = \"v4l2-decode\"\n{decoder}\
+                 [stage.screen]\nkind = \"kms-sink\"\n"
+            ),
+        )
+    };
+    let plan = film("rk3399", "VP8", "").unwrap();
+    let pools: Vec<String> = (plan.pools.iter())
+        .map(|pool| pool.placement.to_string())
+        .collect();
+    assert!(pools[0].contains("VP8"), "{pools:?}");
+    assert!(pools[1].starts_with("1920×1080 NV12"), "{pools:?}");
+    let misfit = film("rk3399", "VP8", "device = \"rkvdec\"\n").unwrap_err();
+    let text = misfit.to_string();
+    assert!(
+        text.contains("rkvdec does not do 1920 × 1080 VP8; it does HEVC"),
+        "{text}"
+    );
+    let misfit = film("am62x-sk", "H264", "").unwrap_err();
+    assert!(
+        misfit.to_string().contains("the board has no decoder"),
         "{misfit}"
     );
 }

@@ -21,6 +21,8 @@ use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
 #[derive(Clone, Default)]
 struct Device {
     name: &'static str,
+    /// Whose driver it has, where that matters.
+    driver: Option<&'static str>,
     /// The heaps whose buffers it takes.
     takes: Arc<Mutex<Vec<&'static str>>>,
     /// The heaps that it was asked about.
@@ -72,7 +74,7 @@ impl Device {
 
     fn who(&self) -> DeviceKey {
         DeviceKey {
-            driver: "paper".to_owned(),
+            driver: self.driver.unwrap_or("paper").to_owned(),
             bus: "desk".to_owned(),
             name: self.name.to_owned(),
         }
@@ -302,6 +304,27 @@ fn prepared(screen: &Device, heaps: &HeapRegistry, answers: Answers) -> Result<P
         .answers(answers)
         .prepare(heaps)
         .map_err(|error| error.to_string())
+}
+
+/// What drivers do not check is checked before they are asked.
+#[test]
+fn what_a_driver_does_not_say_counts() {
+    let registry = heaps();
+    let mut screen = Device::new("screen", &["pages", "more", "carved"]);
+    prepared(&screen, &registry, Answers::none()).unwrap();
+    assert!(!screen.asked().is_empty());
+    // Its pictures are of 64 columns.
+    screen.driver = Some("rkvdec");
+    let error = prepared(&screen, &registry, Answers::none());
+    let error = error.err().expect("no width in common");
+    assert!(screen.asked().is_empty(), "it would have said yes");
+    for part in [
+        "`source` offers 80 wide; `screen` takes from 64 by 64 wide",
+        "widths by 64 pixels",
+        "rkvdec.c",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
 }
 
 #[test]

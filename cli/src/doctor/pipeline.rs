@@ -99,6 +99,7 @@ impl Asked {
         let (format, (width, height)) = match kind {
             SourceKind::V4l2(config) => (config.format, config.size?),
             SourceKind::Test(config) => (Some(config.format), (config.width, config.height)),
+            SourceKind::File(_) => return None,
         };
         // Without a format, the longest that is usual.
         let layout = Layout::packed(format.unwrap_or(Format::XRGB8888), width, height).ok()?;

@@ -131,10 +131,12 @@ impl fmt::Display for Steps {
         if min == max {
             return write!(f, "{min}");
         }
-        match (min, max) {
-            (0 | 1, u32::MAX) => f.write_str("any")?,
-            (_, u32::MAX) => write!(f, "from {min}")?,
-            _ => write!(f, "{min} to {max}")?,
+        // The last of a number's type is no bound that anybody set.
+        let is_bounded = u32::MAX - max >= self.by();
+        match min {
+            _ if is_bounded => write!(f, "{min} to {max}")?,
+            0 | 1 => f.write_str("any")?,
+            _ => write!(f, "from {min}")?,
         }
         if step > 1 {
             write!(f, " by {step}")?;

@@ -40,6 +40,14 @@ impl Description {
     }
 }
 
+/// A kind of stage that is described and does not run yet.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "compressed streams are not decoded yet: `dmaflow check --fixture` and `dmaflow graph` \
+     understand this stage, and nothing runs it"
+)]
+struct NotBuilt;
+
 /// Opens a stage.
 pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
     let name = &stage.name;
@@ -49,6 +57,10 @@ pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
         }
         StageKind::Source(SourceKind::Test(config), _) => {
             AnyStage::source(TestSrc::new(config.clone()))
+        }
+        StageKind::Source(SourceKind::File(_), _)
+        | StageKind::Transform(TransformKind::V4l2Decode(_), _) => {
+            return Err(failed(name)(NotBuilt));
         }
         StageKind::Filter(FilterKind::Decimate { every }) => {
             AnyStage::filter(Decimate::new(*every))

@@ -1,6 +1,7 @@
 //! The kinds of stages, and the keys that each reads.
 
 mod read;
+mod streams;
 
 use std::ops::Range;
 
@@ -97,7 +98,7 @@ const fn kind(
 }
 
 /// Every kind there is.
-pub(super) static KINDS: [Kind; 9] = [
+pub(super) static KINDS: [Kind; 11] = [
     kind(
         "v4l2-src",
         Role::Source,
@@ -109,6 +110,12 @@ pub(super) static KINDS: [Kind; 9] = [
         Role::Source,
         read::test_src,
         "The built-in camera, which draws a moving pattern with the CPU.",
+    ),
+    kind(
+        "file-src",
+        Role::Source,
+        streams::file_src,
+        "A compressed stream in a file. It is checked against boards and drawn; it does not run yet.",
     ),
     kind(
         "decimate",
@@ -133,6 +140,12 @@ pub(super) static KINDS: [Kind; 9] = [
         Role::Filter,
         read::v4l2_convert,
         "A V4L2 memory-to-memory converter or scaler. Its frames lie in a pool of its own.",
+    ),
+    kind(
+        "v4l2-decode",
+        Role::Filter,
+        streams::v4l2_decode,
+        "A V4L2 decoder. It is checked against boards and drawn; it does not run yet.",
     ),
     Kind {
         min_buffers: Some((3, "one in view, one waiting for its flip, one being filled")),

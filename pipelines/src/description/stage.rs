@@ -1,6 +1,7 @@
 //! Stages and links as a description asks for them.
 
 use std::num::NonZeroU64;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dmaflow_core::format::Format;
@@ -46,6 +47,19 @@ pub enum SourceKind {
     V4l2(V4l2SrcConfig),
     /// The built-in camera.
     Test(TestSrcConfig),
+    /// A compressed stream in a file.
+    File(FileSrcRequest),
+}
+
+/// A compressed stream in a file, as its user wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSrcRequest {
+    /// The file.
+    pub path: PathBuf,
+    /// How it is compressed.
+    pub codec: Format,
+    /// Width and height of its pictures; the file tells them when `None`.
+    pub size: Option<(u32, u32)>,
 }
 
 /// The kinds of filters.
@@ -80,6 +94,8 @@ pub enum RouterKind {
 pub enum TransformKind {
     /// A V4L2 memory-to-memory converter or scaler.
     V4l2Convert(V4l2ConvertRequest),
+    /// A V4L2 memory-to-memory decoder.
+    V4l2Decode(V4l2DecodeRequest),
 }
 
 /// A V4L2 converter as its user wants it.
@@ -94,6 +110,16 @@ pub struct V4l2ConvertRequest {
     pub size: Option<(u32, u32)>,
     /// Controls to set, by their names.
     pub controls: Vec<(String, ControlValue)>,
+}
+
+/// A V4L2 decoder as its user wants it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct V4l2DecodeRequest {
+    /// The device, by its node, card name, driver or bus address; the first that decodes the
+    /// stream when `None`.
+    pub device: Option<String>,
+    /// What it makes; what the next stage likes best when `None`.
+    pub format: Option<Format>,
 }
 
 /// The kinds of sinks.

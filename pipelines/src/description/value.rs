@@ -2,6 +2,8 @@
 
 mod devices;
 
+pub(super) use devices::Codec;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};

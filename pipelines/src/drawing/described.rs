@@ -22,7 +22,7 @@ impl Description {
         drawing
     }
 
-    fn edge(&self, link: &LinkDescription) -> Edge {
+    pub(super) fn edge(&self, link: &LinkDescription) -> Edge {
         let (from, to) = (&self.stages[link.from.stage], &self.stages[link.to.stage]);
         let mut edge = Edge::new(&from.name, &to.name);
         if let Some(port) = inputs(&to.kind).get(link.to.port) {
@@ -89,9 +89,7 @@ fn source(kind: &SourceKind) -> Vec<String> {
     match kind {
         SourceKind::V4l2(config) => {
             let picture = words([
-                config
-                    .size
-                    .map(|(width, height)| format!("{width}×{height}")),
+                config.size.map(size),
                 config.format.map(|format| format.to_string()),
                 config.rate.map(|rate| format!("{rate} fps")),
             ]);
@@ -104,6 +102,13 @@ fn source(kind: &SourceKind) -> Vec<String> {
                 config.rate.map(|rate| format!("{rate} fps")),
             ]);
             with_kind("test-src", [picture])
+        }
+        SourceKind::File(request) => {
+            let picture = words([request.size.map(size), Some(request.codec.to_string())]);
+            with_kind(
+                "file-src",
+                [Some(request.path.display().to_string()), picture],
+            )
         }
     }
 }
@@ -120,14 +125,23 @@ fn filter(kind: FilterKind) -> Vec<String> {
 }
 
 fn transform(kind: &TransformKind) -> Vec<String> {
-    let TransformKind::V4l2Convert(request) = kind;
-    let picture = words([
-        request
-            .size
-            .map(|(width, height)| format!("{width}×{height}")),
-        request.format.map(|format| format.to_string()),
-    ]);
-    with_kind("v4l2-convert", [request.device.clone(), picture])
+    match kind {
+        TransformKind::V4l2Convert(request) => {
+            let picture = words([
+                request.size.map(size),
+                request.format.map(|format| format.to_string()),
+            ]);
+            with_kind("v4l2-convert", [request.device.clone(), picture])
+        }
+        TransformKind::V4l2Decode(request) => {
+            let picture = request.format.map(|format| format.to_string());
+            with_kind("v4l2-decode", [request.device.clone(), picture])
+        }
+    }
+}
+
+fn size((width, height): (u32, u32)) -> String {
+    format!("{width}×{height}")
 }
 
 fn sink(kind: &SinkKind) -> Vec<String> {

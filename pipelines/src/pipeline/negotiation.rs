@@ -15,6 +15,7 @@
 
 mod converters;
 mod devices;
+mod drivers;
 mod heaps;
 mod importers;
 mod outcome;
@@ -104,7 +105,10 @@ pub(super) fn negotiate(
         .collect();
     let realised = match found {
         Ok(plan) => devices.realise(&plan),
-        Err(unsolvable) => Err(unsolvable.into()),
+        Err(mut unsolvable) => {
+            devices.explain(&mut unsolvable);
+            Err(unsolvable.into())
+        }
     };
     let (domains, refusals) = devices.into_parts();
     builder.answers.save();

@@ -105,7 +105,7 @@ pub(super) fn test_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
     Some(source(SourceKind::Test(config), read))
 }
 
-fn source(kind: SourceKind, read: &mut Reader<'_, '_>) -> Setup {
+pub(super) fn source(kind: SourceKind, read: &mut Reader<'_, '_>) -> Setup {
     Setup::Done(StageKind::Source(kind, pool(read)))
 }
 
@@ -228,7 +228,7 @@ const fn sink(kind: SinkKind) -> Setup {
 }
 
 /// Width and height; `doc` tells of both.
-fn size(
+pub(super) fn size(
     read: &mut Reader<'_, '_>,
     format: Option<Format>,
     doc: &'static str,
@@ -246,7 +246,7 @@ fn size(
     size
 }
 
-fn pool(read: &mut Reader<'_, '_>) -> PoolRequest {
+pub(super) fn pool(read: &mut Reader<'_, '_>) -> PoolRequest {
     PoolRequest {
         heaps: read
             .doc("the heap that frames come from, or several, best first; found by asking without it")

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use dmaflow_core::format::Format;
+use dmaflow_core::format::{Family, Format};
 use dmaflow_kms_sink::{ModeRequest, PlaneRequest};
 use dmaflow_v4l2_src::{ControlValue, LinkConfig, PadConfig};
 use toml::de::DeValue;
@@ -39,25 +39,52 @@ impl FromToml for PlaneRequest {
     }
 }
 
-impl FromToml for Format {
-    /// Compressed formats are refused: no stage takes them yet.
+/// How a stream is compressed.
+pub(in crate::description) struct Codec(pub(in crate::description) Format);
+
+impl FromToml for Codec {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
-        let name = text(key, value, "a string, as in `\"NV12\"`")?;
-        let format: Self = name.parse().map_err(|unknown| {
-            let codes = Self::all().flat_map(|format| [format.v4l2(), format.drm()]);
-            let codes = codes.flatten().map(|code| code.to_string());
-            let all: Vec<String> = Self::all()
-                .map(|known| known.to_string())
-                .chain(codes)
-                .collect();
-            let all = all.iter().map(String::as_str);
-            let label = did_you_mean(name, all, || {
-                "neither V4L2 nor DRM has such a format".to_owned()
-            });
-            Finding::at(value.span(), format!("{unknown}"))
-                .label(label)
-                .help("common ones: XRGB8888, YUYV, UYVY, NV12; or leave `format` out")
-        })?;
+        const COMMON: &str = "common ones: H264, HEVC, VP8, VP9, AV1, MPEG2, MJPEG";
+        let format = any_format(key, value, COMMON)?;
+        if format.family() != Family::Compressed {
+            return Err(
+                Finding::at(value.span(), format!("{format} is not a compressed format"))
+                    .help(COMMON),
+            );
+        }
+        Ok(Self(format))
+    }
+
+    fn shape() -> Shape {
+        Shape::Text("name or code of a compressed format, as `\"H264\"`")
+    }
+}
+
+/// A format of any kind.
+fn any_format(key: &str, value: &Value<'_>, help: &'static str) -> Result<Format, Finding> {
+    let name = text(key, value, "a string, as in `\"NV12\"`")?;
+    name.parse().map_err(|unknown| {
+        let codes = Format::all().flat_map(|format| [format.v4l2(), format.drm()]);
+        let codes = codes.flatten().map(|code| code.to_string());
+        let all: Vec<String> = Format::all()
+            .map(|known| known.to_string())
+            .chain(codes)
+            .collect();
+        let all = all.iter().map(String::as_str);
+        let label = did_you_mean(name, all, || {
+            "neither V4L2 nor DRM has such a format".to_owned()
+        });
+        Finding::at(value.span(), format!("{unknown}"))
+            .label(label)
+            .help(help)
+    })
+}
+
+impl FromToml for Format {
+    /// Compressed formats are refused: they are a `file-src`'s `codec`.
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let help = "common ones: XRGB8888, YUYV, UYVY, NV12; or leave `format` out";
+        let format = any_format(key, value, help)?;
         if format.planes().is_empty() {
             return Err(
                 Finding::at(value.span(), format!("{format} is a compressed format"))

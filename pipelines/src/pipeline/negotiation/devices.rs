@@ -14,11 +14,11 @@ use super::converters::Converter;
 use super::heaps::Candidates;
 use super::pools::{Made, Making, Set, buffers};
 use super::stated::{Side, Stated};
-use super::{Settled, importers};
+use super::{Settled, drivers, importers};
 use crate::error::{PipelineError, Refusal, RefusalReason};
 use crate::probe::{Answers, Unfit, Wanted, is_for_good};
 use crate::solver::{Answer, Ask, HeapId, Inserted, Placement, Plan, PoolPlan, PortId};
-use crate::solver::{Question, Refusal as No};
+use crate::solver::{Question, Refusal as No, Unsolvable};
 
 /// The pools that were made, and what stages chose by themselves, by stage.
 type Realised = (Vec<Settled>, Vec<(usize, Choice)>);
@@ -109,6 +109,11 @@ impl<'b> Devices<'b> {
     pub(super) fn offer(&mut self, converters: &'b [Converter]) {
         self.converters = converters;
         self.refusals.truncate(self.refused_before);
+    }
+
+    /// Adds what is known of the drivers to why they cannot agree.
+    pub(super) fn explain(&self, unsolvable: &mut Unsolvable) {
+        drivers::explain(unsolvable, self.graph, self.stated);
     }
 
     /// The domains, with those of converters that were put in, and what was refused.

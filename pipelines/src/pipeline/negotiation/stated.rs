@@ -5,8 +5,10 @@ use dmaflow_core::stage::{StageError, Transform};
 
 use super::super::Builder;
 use super::super::graph::{Graph, Stage};
+use super::drivers;
 use super::heaps::Candidates;
 use crate::error::PipelineError;
+use crate::solver::rules;
 use crate::solver::{Alternative, HeapFacts, Kind, NodeId, Port, PortId, Problem, Scale};
 
 /// A problem, and whose ports its ports are.
@@ -37,8 +39,11 @@ impl Stated {
             }
             nodes.push(problem.add(node.name.clone(), kind, inputs, outputs));
         }
-        for heap in &heaps.heaps {
-            problem.heap(HeapFacts::from(heap.info()));
+        let known = heaps.heaps.iter().map(|heap| HeapFacts::from(heap.info()));
+        let mut known: Vec<HeapFacts> = known.collect();
+        rules::one_memory(&mut known);
+        for heap in known {
+            problem.heap(heap);
         }
         let mut stated = Self { problem, nodes };
         stated.link(graph)?;
@@ -52,6 +57,12 @@ impl Stated {
             self.problem.link(from, to)?;
         }
         Ok(())
+    }
+
+    /// Whose port it is; `None` of ports that were put in later.
+    pub(super) fn stage(&self, port: PortId) -> Option<usize> {
+        let is_known = self.problem.ports().any(|(known, _)| known == port);
+        is_known.then(|| self.place(port).0)
     }
 
     /// Whose port it is.
@@ -71,30 +82,33 @@ impl Stated {
 type Ports = (Kind, Vec<Port>, Vec<Port>);
 
 fn ports(stage: &mut Stage) -> Result<Ports, StageError> {
+    let key = stage.key();
+    let known = |caps| drivers::narrowed(key.as_ref(), caps);
     Ok(match stage {
         Stage::Source(source) => {
             let mut caps = source.caps()?;
             if source.size()?.is_none() {
                 size_by_trying(source.as_mut(), &mut caps);
             }
-            (Kind::Ends, Vec::new(), vec![Port::new(caps)])
+            (Kind::Ends, Vec::new(), vec![Port::new(known(caps))])
         }
         Stage::Filter(_) => (Kind::Passes, any(1), any(1)),
         Stage::Router(router) => (Kind::Passes, any(router.inputs()), any(router.outputs())),
         Stage::Transform(transform) => {
             let ways = alternatives(transform.as_mut())?;
+            let ways = drivers::narrowed_ways(key.as_ref(), ways);
             let input = Port::new(Caps::default()).holding(transform.frames_held());
             let output = Port::new(Caps::default());
             (Kind::Transforms(ways), vec![input], vec![output])
         }
         Stage::Sink(sink) => {
-            let input = Port::new(sink.caps()?).holding(sink.frames_held());
+            let input = Port::new(known(sink.caps()?)).holding(sink.frames_held());
             (Kind::Ends, vec![input], Vec::new())
         }
         Stage::Mixer(mixer) => {
             let mut inputs = Vec::with_capacity(mixer.inputs());
             for input in 0..mixer.inputs() {
-                let port = Port::new(mixer.caps(input)?);
+                let port = Port::new(known(mixer.caps(input)?));
                 inputs.push(port.holding(mixer.frames_held()));
             }
             (Kind::Ends, inputs, Vec::new())
