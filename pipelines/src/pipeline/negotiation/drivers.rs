@@ -104,8 +104,8 @@ mod tests {
         let [narrow] = ways.as_slice() else {
             panic!("{ways:?}");
         };
-        assert_eq!(narrow.input.width, Steps::multiples(64));
-        assert_eq!(narrow.output.height, Steps::multiples(16));
+        assert_eq!(Some(narrow.input.width), Steps::multiples(64).normal());
+        assert_eq!(Some(narrow.output.height), Steps::multiples(16).normal());
         assert_eq!(narrowed_ways(Some(&key("paper")), vec![way.clone()]), [way]);
     }
 
