@@ -15,6 +15,7 @@
 //! # Ok::<(), dmaflow_pipelines::fixture::UnknownFixture>(())
 //! ```
 
+mod asked;
 mod cap;
 mod decoding;
 mod device;

@@ -3,16 +3,19 @@
 //! Keys stand in the order of the docs' tables, tables in the order variables, defaults, stages
 //! as the links name them, limits. Comments stay with what they stand above or behind.
 
+mod order;
+mod same;
 mod scan;
 mod value;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::diagnostic::{Diagnostics, Finding};
-use super::document::{self, syntax};
+use super::document::syntax;
 use super::kinds::{KINDS, Kind};
-use super::shape::{Key, Shape};
 use super::source::Sources;
+use order::{joined, order, path};
+use same::same_tables;
 use scan::{Line, Statement, lines, tidy};
 
 /// Writes a description's text in the usual order, with the usual blanks and lines. What was
@@ -273,108 +276,4 @@ fn with_comment(statement: String, comment: Option<&str>) -> String {
 fn comments(comments: &[Option<&str>]) -> String {
     let lines = comments.iter().map(|comment| comment.unwrap_or_default());
     lines.map(|line| format!("{line}\n")).collect()
-}
-
-/// The order of the keys in a table; `None` for tables whose keys are the user's.
-fn order(path: &[String], kinds: &[(String, &'static Kind)]) -> Option<Vec<&'static str>> {
-    let names = |keys: Vec<Key>| keys.into_iter().map(|key| key.name).collect::<Vec<_>>();
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let kind_of = |name: &str| kinds.iter().find(|(stage, _)| stage == name);
-    match path[..] {
-        [] => Some(names(document::described())),
-        ["run"] => {
-            let run = document::described()
-                .into_iter()
-                .find(|key| key.name == "run")?;
-            match run.shape {
-                Shape::Table(keys) => Some(names(keys)),
-                _ => None,
-            }
-        }
-        ["defaults", kind] => Some(names(Kind::find(kind)?.described())),
-        ["stage", name] => {
-            let keys = kind_of(name)
-                .map(|(_, kind)| kind.described())
-                .unwrap_or_default();
-            Some([vec!["kind"], names(keys)].concat())
-        }
-        ["stage", stage, key, ..] => {
-            let (_, kind) = kind_of(stage)?;
-            let key = kind
-                .described()
-                .into_iter()
-                .find(|known| known.name == key)?;
-            inner_order(key.shape)
-        }
-        _ => None,
-    }
-}
-
-/// The order of the keys in a table that is a stage's value.
-fn inner_order(shape: Shape) -> Option<Vec<&'static str>> {
-    match shape {
-        Shape::Table(keys) | Shape::Tables(keys) => {
-            Some(keys.into_iter().map(|key| key.name).collect())
-        }
-        Shape::OneOf(shapes) => shapes.into_iter().find_map(inner_order),
-        _ => None,
-    }
-}
-
-/// The names in a dotted key, without quotes.
-fn path(key: &str) -> Vec<String> {
-    let names = parts(key).into_iter();
-    names
-        .map(|part| part.trim_matches(['"', '\'']).to_owned())
-        .collect()
-}
-
-/// A dotted key without blanks.
-fn joined(key: &str) -> String {
-    parts(key).join(".")
-}
-
-fn parts(key: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut quote) = (Vec::new(), 0, None);
-    for (at, c) in key.char_indices() {
-        match (quote, c) {
-            (None, '"' | '\'') => quote = Some(c),
-            (Some(open), c) if c == open => quote = None,
-            (None, '.') => {
-                parts.push(key[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(key[start..].trim());
-    parts
-}
-
-fn same_tables(one: &DeTable<'_>, other: &DeTable<'_>) -> bool {
-    one.len() == other.len()
-        && one.iter().all(|(key, value)| {
-            let found = other.get(key.get_ref().as_ref());
-            found.is_some_and(|found| same(value.get_ref(), found.get_ref()))
-        })
-}
-
-/// Whether two values say the same, wherever they stand.
-fn same(one: &DeValue<'_>, other: &DeValue<'_>) -> bool {
-    match (one, other) {
-        (DeValue::Table(one), DeValue::Table(other)) => same_tables(one, other),
-        (DeValue::Array(one), DeValue::Array(other)) => {
-            let mut pairs = one.iter().zip(other.iter());
-            one.len() == other.len()
-                && pairs.all(|(one, other)| same(one.get_ref(), other.get_ref()))
-        }
-        (DeValue::String(one), DeValue::String(other)) => one == other,
-        (DeValue::Integer(one), DeValue::Integer(other)) => {
-            (one.as_str(), one.radix()) == (other.as_str(), other.radix())
-        }
-        (DeValue::Float(one), DeValue::Float(other)) => one.as_str() == other.as_str(),
-        (DeValue::Boolean(one), DeValue::Boolean(other)) => one == other,
-        (DeValue::Datetime(one), DeValue::Datetime(other)) => one == other,
-        _ => false,
-    }
 }
