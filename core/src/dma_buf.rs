@@ -237,7 +237,7 @@ impl DmaBuf {
         !self.flags.has(Flags::MEMORY)
     }
 
-    /// How many bytes the CPU has been shown so far, and for what.
+    /// How many bytes the CPU has been shown so far, and for what; whether it is mapped.
     #[must_use]
     pub fn cpu_counts(&self) -> CpuCounts {
         let cpu = self.cpu.get();
@@ -315,6 +315,7 @@ impl DmaBuf {
             mapping: Arc::new(mapping),
             counters: CpuCounters::default(),
         });
+        CpuCounters::count_mapping();
         // Where two threads map at once, one mapping stays and the other is undone.
         Ok(self.cpu.get_or_init(|| fresh))
     }

@@ -1,5 +1,6 @@
 //! CPU sight of a buffer, as guards.
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
@@ -12,7 +13,7 @@ use crate::sys::{self, Mapping, Readable, Writable};
 /// What the CPU wants with the pixels. Only [`CpuUse::Copy`] is a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuUse {
-    /// Clears what another left, before there are pixels; not counted.
+    /// Clears what another left, before there are pixels; its bytes are not counted.
     Clear,
     /// Makes pixels that did not exist before: a test pattern.
     Draw,
@@ -22,7 +23,7 @@ pub enum CpuUse {
     Copy,
 }
 
-/// How many bytes the CPU was shown, by use.
+/// How many bytes the CPU was shown, by use, and how often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuCounts {
     /// Bytes opened for [`CpuUse::Draw`].
@@ -31,14 +32,59 @@ pub struct CpuCounts {
     pub inspected: u64,
     /// Bytes opened for [`CpuUse::Copy`].
     pub copied: u64,
+    /// Times that a buffer was opened, for whatever use: on a dma-buf each is a bracket of
+    /// `DMA_BUF_IOCTL_SYNC`.
+    pub opened: u64,
+    /// Buffers that were mapped.
+    pub mapped: u64,
+}
+
+impl CpuCounts {
+    const NONE: Self = Self {
+        drawn: 0,
+        inspected: 0,
+        copied: 0,
+        opened: 0,
+        mapped: 0,
+    };
+
+    /// What came since an earlier look at the same buffers.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            drawn: self.drawn.saturating_sub(earlier.drawn),
+            inspected: self.inspected.saturating_sub(earlier.inspected),
+            copied: self.copied.saturating_sub(earlier.copied),
+            opened: self.opened.saturating_sub(earlier.opened),
+            mapped: self.mapped.saturating_sub(earlier.mapped),
+        }
+    }
+
+    /// What the calling thread was shown of buffers since it began: all that it opened itself,
+    /// whosever they are.
+    #[must_use]
+    pub fn of_this_thread() -> Self {
+        BY_THREAD.get()
+    }
+
+    /// Counts what the calling thread was shown.
+    fn count_by_thread(self) {
+        BY_THREAD.set([BY_THREAD.get(), self].into_iter().sum());
+    }
+}
+
+thread_local! {
+    static BY_THREAD: Cell<CpuCounts> = const { Cell::new(CpuCounts::NONE) };
 }
 
 impl std::iter::Sum for CpuCounts {
     fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
-        counts.fold(Self::default(), |sum, one| Self {
+        counts.fold(Self::NONE, |sum, one| Self {
             drawn: sum.drawn + one.drawn,
             inspected: sum.inspected + one.inspected,
             copied: sum.copied + one.copied,
+            opened: sum.opened + one.opened,
+            mapped: sum.mapped + one.mapped,
         })
     }
 }
@@ -49,6 +95,7 @@ pub(super) struct CpuCounters {
     drawn: AtomicU64,
     inspected: AtomicU64,
     copied: AtomicU64,
+    opened: AtomicU64,
 }
 
 /// What the CPU needs of a buffer and devices do not.
@@ -60,13 +107,32 @@ pub(super) struct CpuSide {
 
 impl CpuCounters {
     fn count(&self, purpose: CpuUse, len: usize) {
-        let counter = match purpose {
-            CpuUse::Clear => return,
-            CpuUse::Draw => &self.drawn,
-            CpuUse::Inspect => &self.inspected,
-            CpuUse::Copy => &self.copied,
+        let len = len as u64;
+        let mut seen = CpuCounts {
+            opened: 1,
+            ..CpuCounts::NONE
         };
-        counter.fetch_add(len as u64, Ordering::Relaxed);
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let counted = match purpose {
+            CpuUse::Clear => None,
+            CpuUse::Draw => Some((&self.drawn, &mut seen.drawn)),
+            CpuUse::Inspect => Some((&self.inspected, &mut seen.inspected)),
+            CpuUse::Copy => Some((&self.copied, &mut seen.copied)),
+        };
+        if let Some((counter, by_thread)) = counted {
+            counter.fetch_add(len, Ordering::Relaxed);
+            *by_thread = len;
+        }
+        seen.count_by_thread();
+    }
+
+    /// Counts a mapping for the calling thread: its buffer is mapped for good.
+    pub(super) fn count_mapping() {
+        let mapped = CpuCounts {
+            mapped: 1,
+            ..CpuCounts::NONE
+        };
+        mapped.count_by_thread();
     }
 
     pub(super) fn counts(&self) -> CpuCounts {
@@ -74,6 +140,9 @@ impl CpuCounters {
             drawn: self.drawn.load(Ordering::Relaxed),
             inspected: self.inspected.load(Ordering::Relaxed),
             copied: self.copied.load(Ordering::Relaxed),
+            opened: self.opened.load(Ordering::Relaxed),
+            // Counters stand beside a mapping.
+            mapped: 1,
         }
     }
 }
