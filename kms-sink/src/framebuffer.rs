@@ -10,7 +10,9 @@ use dmaflow_core::heap::{Heap, HeapBuffer};
 use dmaflow_core::layout::{Layout, MAX_PLANES, Modifier};
 use dmaflow_core::stage::StageError;
 use drm::DriverCapability;
+use drm::control::{Device, from_u32};
 use drm_ffi::{DRM_MODE_FB_MODIFIERS, gem, mode};
+use nix::sys::stat::fstat;
 
 use crate::card::{Card, retry};
 use crate::error::KmsSinkError;
@@ -69,6 +71,29 @@ impl Framebuffer {
     }
 }
 
+impl Framebuffer {
+    /// The inodes of the buffers behind it, by the kernel's word.
+    ///
+    /// # Errors
+    /// EACCES without control of the card, EINVAL before Linux 5.7.
+    #[doc(alias = "DRM_IOCTL_MODE_GETFB2")]
+    pub(crate) fn inodes(&self) -> Result<Vec<u64>, Errno> {
+        let card = &self.card;
+        let found = retry(|| mode::get_framebuffer2(card.as_fd(), self.id))?;
+        let mut handles: Vec<Handle<'_>> = Vec::with_capacity(MAX_PLANES);
+        for number in found.handles.into_iter().filter(|&number| number != 0) {
+            // Planes in one buffer have one handle.
+            if handles.iter().all(|handle| handle.number != number) {
+                handles.push(Handle { card, number });
+            }
+        }
+        if handles.is_empty() {
+            return Err(Errno::EACCES);
+        }
+        handles.iter().map(Handle::inode).collect()
+    }
+}
+
 /// Makes framebuffers of a pool's frames.
 #[derive(Debug)]
 pub(crate) struct Importer<'p> {
@@ -113,6 +138,16 @@ impl Drop for Framebuffer {
 struct Handle<'c> {
     card: &'c Card,
     number: u32,
+}
+
+impl Handle<'_> {
+    /// The inode of the dma-buf behind it: of an imported buffer the one that was imported.
+    #[doc(alias = "DRM_IOCTL_PRIME_HANDLE_TO_FD")]
+    fn inode(&self) -> Result<u64, Errno> {
+        let handle = from_u32(self.number).ok_or(Errno::ENOENT)?;
+        let fd = retry(|| self.card.buffer_to_prime_fd(handle, drm::CLOEXEC))?;
+        Ok(fstat(fd)?.st_ino)
+    }
 }
 
 impl Drop for Handle<'_> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dmaflow_core::Errno;
 use dmaflow_core::frame::{Frame, FramePool, PoolId};
 use dmaflow_core::stage::StageError;
 
@@ -70,8 +71,23 @@ impl Pools {
         Some(imported.framebuffers.get(frame.slot())?.id())
     }
 
+    /// The buffers behind all framebuffers, as the kernel knows them.
+    pub(crate) fn inodes(&self) -> Result<Vec<u64>, Errno> {
+        let framebuffers = self.0.iter().flat_map(|imported| &imported.framebuffers);
+        let each = framebuffers.map(Framebuffer::inodes);
+        let found: Vec<Vec<u64>> = each.collect::<Result<_, _>>()?;
+        Ok(found.concat())
+    }
+
     /// A framebuffer of the first pool, to test with.
     pub(crate) fn sample(&self) -> Option<u64> {
         self.0.first().map(Imported::sample)
     }
+}
+
+/// What the kernel tells of imports, for audits; what it does not tell is logged.
+pub(crate) fn told(inodes: Result<Vec<u64>, Errno>) -> Option<Vec<u64>> {
+    inodes
+        .inspect_err(|errno| tracing::debug!(%errno, "the kernel does not tell what is imported"))
+        .ok()
 }

@@ -19,7 +19,7 @@ use dmaflow_core::time::{Clock, Timestamp};
 
 use crate::attach::{caps, formats};
 use crate::error::KmsSinkError;
-use crate::imported::Pools;
+use crate::imported::{Pools, told};
 use crate::output::Wanted;
 use crate::props::Request;
 use crate::screen::{OnPlane, Screen};
@@ -311,6 +311,12 @@ impl Mixer for KmsMixer {
 
     fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
         self.screen.flips(flipped)
+    }
+
+    fn imported(&self) -> Option<Vec<u64>> {
+        let inputs = self.inputs.iter().flatten();
+        let each: Result<Vec<_>, _> = inputs.map(|input| input.pools.inodes()).collect();
+        told(each.map(|found| found.concat()))
     }
 
     fn stop(&mut self) -> Result<(), StageError> {

@@ -12,6 +12,7 @@ use dmaflow_core::time::Timestamp;
 use crate::attach::{Attached, caps, formats};
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
+use crate::imported::told;
 use crate::output::Wanted;
 use crate::props::Request;
 use crate::screen::{OnPlane, Screen};
@@ -200,6 +201,11 @@ impl Sink for KmsSink {
 
     fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
         self.screen.flips(flipped)
+    }
+
+    fn imported(&self) -> Option<Vec<u64>> {
+        let attached = self.attached.as_ref()?;
+        told(attached.pools.inodes())
     }
 
     fn stop(&mut self) -> Result<(), StageError> {

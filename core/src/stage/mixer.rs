@@ -97,6 +97,11 @@ pub trait Mixer: Send {
     /// [`StageError`].
     fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError>;
 
+    /// As [`Sink::imported`](super::Sink::imported), of all inputs.
+    fn imported(&self) -> Option<Vec<u64>> {
+        None
+    }
+
     /// As [`Sink::stop`](super::Sink::stop).
     ///
     /// # Errors

@@ -91,6 +91,15 @@ pub trait Sink: Send {
     /// [`StageError`].
     fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError>;
 
+    /// The inodes ([`BufferId::inode`]) of the buffers that its device has imported, by the
+    /// kernel's word and not by what we gave it; `None` where the kernel does not tell. For
+    /// audits: a stage that shows frames may be slowed by it.
+    ///
+    /// [`BufferId::inode`]: crate::dma_buf::BufferId::inode
+    fn imported(&self) -> Option<Vec<u64>> {
+        None
+    }
+
     /// Lets go of every frame and leaves the device as it was found. May be started again by
     /// the next [`Sink::show`]; a stage that does not run is left alone.
     ///
