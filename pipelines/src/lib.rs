@@ -4,6 +4,7 @@
 //! ([`description`]). Before anything flows, it asks the devices which heap and format all of
 //! them take; then a thread a stage passes frames on, and what happened is in a [`Report`].
 
+pub mod audit;
 mod bell;
 pub mod control;
 mod decimate;
@@ -22,6 +23,7 @@ pub mod solver;
 mod supervise;
 mod sync;
 
+pub use audit::AuditReport;
 pub use control::{Control, ControlError};
 pub use decimate::Decimate;
 pub use error::{PipelineError, RunError};

@@ -14,6 +14,7 @@
 #[cfg(test)]
 mod frames;
 mod inputs;
+mod marks;
 #[cfg(all(test, loom))]
 mod models;
 mod outputs;
@@ -21,6 +22,7 @@ mod places;
 mod policy;
 
 pub(crate) use inputs::{Input, Inputs, Relay};
+pub(crate) use marks::{Marks, Noted};
 pub(crate) use outputs::{MOST_ORDERS, NotTaken, Order, Orders, Outputs};
 pub use policy::{QueuePolicy, SHARED_DEPTH};
 
@@ -45,9 +47,16 @@ pub(crate) struct Link {
     taken: AtomicU64,
     superseded: AtomicU64,
     left: AtomicU64,
+    /// Which frames pass, where that is wanted.
+    noted: Option<Noted>,
 }
 
 impl Link {
+    /// Which frames passed, where that was wanted.
+    pub(crate) const fn noted(&self) -> Option<&Noted> {
+        self.noted.as_ref()
+    }
+
     /// Frames that were sent, whatever became of them.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
@@ -106,10 +115,22 @@ pub(crate) enum Empty {
 }
 
 /// Makes a link for a pool of `frames`, whose receiver listens for `bell`.
+#[cfg(test)]
 pub(crate) fn link(
     policy: QueuePolicy,
     frames: usize,
     bell: &Arc<Bell>,
+) -> (Outlet, Inlet, Arc<Link>) {
+    noting_link(policy, frames, bell, None)
+}
+
+/// Makes a link for a pool of `frames`, whose receiver listens for `bell`, and has noted what
+/// passes.
+pub(crate) fn noting_link(
+    policy: QueuePolicy,
+    frames: usize,
+    bell: &Arc<Bell>,
+    noted: Option<Noted>,
 ) -> (Outlet, Inlet, Arc<Link>) {
     let link = Arc::new(Link {
         places: Places::new(policy, frames),
@@ -120,6 +141,7 @@ pub(crate) fn link(
         taken: AtomicU64::new(0),
         superseded: AtomicU64::new(0),
         left: AtomicU64::new(0),
+        noted,
     });
     (Outlet(Arc::clone(&link)), Inlet(Arc::clone(&link)), link)
 }
@@ -133,6 +155,9 @@ impl Outlet {
     pub(crate) fn send(&self, frame: Frame) -> Result<(), Disconnected> {
         let link = &*self.0;
         count(&link.sent);
+        if let Some(Noted(noted)) = &link.noted {
+            noted.sent.note(&frame);
+        }
         if link.closed.load(Ordering::Relaxed) {
             link.left.fetch_add(1, Ordering::Relaxed);
             return Err(Disconnected);
@@ -213,6 +238,9 @@ impl Inlet {
         match link.places.take() {
             Some(frame) => {
                 count(&link.taken);
+                if let Some(Noted(noted)) = &link.noted {
+                    noted.taken.note(&frame);
+                }
                 Ok(frame)
             }
             None if has_ended => Err(Empty::ForGood),

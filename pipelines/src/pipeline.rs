@@ -1,5 +1,6 @@
 //! A pipeline: stages that agreed on formats and share pools.
 
+mod audit;
 mod builder;
 mod graph;
 mod negotiation;
@@ -17,6 +18,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, DeviceKey, SourcePlan};
 use dmaflow_core::time::Rate;
 
+use crate::audit::BounceUse;
 use crate::control::{Control, Whose};
 use crate::error::Refusal;
 use crate::link::QueuePolicy;
@@ -92,6 +94,10 @@ pub struct Pipeline {
     pools: Vec<FramePool>,
     agreement: Arc<Agreement>,
     events: Events,
+    /// Whether runs prove what was promised.
+    audited: bool,
+    /// Before it was made.
+    bounce_before: BounceUse,
 }
 
 impl Pipeline {
@@ -135,6 +141,14 @@ impl Pipeline {
     #[must_use]
     pub fn pools(&self) -> &[FramePool] {
         &self.pools
+    }
+
+    /// Has the runs from now on prove that nothing was copied ([`Report::audit`]), or not any
+    /// more. It costs an atomic operation a frame and link end.
+    ///
+    /// [`Report::audit`]: crate::Report::audit
+    pub const fn set_audited(&mut self, audited: bool) {
+        self.audited = audited;
     }
 
     /// What looks at a run and changes it, from another thread.

@@ -4,6 +4,7 @@ mod interruptions;
 mod join;
 
 pub use interruptions::{Interruption, Interruptions};
+pub(crate) use join::join_each;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use dmaflow_core::heap::HeapStats;
 use dmaflow_core::stage::Counter;
 use dmaflow_core::time::{Quantiles, Timestamp};
 
+use crate::audit::AuditReport;
 use crate::latency::{Latencies, Step};
 use crate::link::QueuePolicy;
 
@@ -90,6 +92,9 @@ pub struct Report {
     pub links: Vec<LinkReport>,
     /// What interrupted it; nothing can where nobody supervises the pipeline.
     pub interruptions: Interruptions,
+    /// The proof of what was promised, of a run that was to be
+    /// [audited](crate::Pipeline::set_audited).
+    pub audit: Option<Box<AuditReport>>,
 }
 
 /// What a stage did with frames in a run.

@@ -89,6 +89,8 @@ pub struct Supervisor<'m> {
     pipeline: Option<Pipeline>,
     agreement: Arc<Agreement>,
     stages: Vec<String>,
+    /// Whether each part of a run is proven.
+    audited: bool,
 }
 
 /// What follows a part of a run.
@@ -118,6 +120,7 @@ impl<'m> Supervisor<'m> {
             agreement: pipeline.shared_agreement(),
             stages: pipeline.stages().map(str::to_owned).collect(),
             pipeline: Some(pipeline),
+            audited: false,
         })
     }
 
@@ -125,6 +128,12 @@ impl<'m> Supervisor<'m> {
     #[must_use]
     pub fn agreement(&self) -> &Agreement {
         &self.agreement
+    }
+
+    /// Has the runs from now on prove that nothing was copied, in any of their parts, as
+    /// [`Pipeline::set_audited`].
+    pub const fn set_audited(&mut self, audited: bool) {
+        self.audited = audited;
     }
 
     /// The names of the stages, in the order a frame travels.
@@ -229,6 +238,7 @@ impl<'m> Supervisor<'m> {
                 none.insert(made)
             }
         };
+        pipeline.set_audited(self.audited);
         self.agreement = pipeline.shared_agreement();
         self.halt.passes_to(Some(pipeline.stop_handle()));
         let limits = run.left();

@@ -307,3 +307,41 @@ fn what_cannot_be_made_once_is_not_tried_again() {
     let made = Supervisor::new(maker, [("camera".to_owned(), quick(None))]);
     assert!(matches!(made.err(), Some(PipelineError::Stage { .. })));
 }
+
+#[test]
+fn every_part_is_audited_and_all_are_judged_as_one() {
+    let heaps = dmaflow_heaps::registry();
+    let acts = script(&[Act::Fail(20), Act::Change(20, 96), Act::Go]);
+    let mut width = 80;
+    let make = || make(&acts, &heaps, &mut width);
+    let policies = [("camera".to_owned(), quick(Some(3)))];
+    let mut supervisor = Supervisor::new(make, policies).unwrap();
+    supervisor.set_audited(true);
+    let report = supervisor.run(frames(60)).unwrap();
+    assert_eq!(
+        (report.interruptions.restarts, report.interruptions.changes),
+        (1, 1)
+    );
+    let audit = report.audit.unwrap();
+    assert!(audit.is_kept(), "{:#?}", audit.findings);
+    assert_eq!(
+        (audit.links.len(), audit.pools.len(), audit.ends.len()),
+        (1, 1, 1)
+    );
+    let (pool, end) = (&audit.pools[0], &audit.ends[0]);
+    let of_last = supervisor.agreement().pool().buffers;
+    assert!(pool.buffers.len() > of_last, "{:?}", pool.buffers);
+    assert_eq!(
+        (&end.seen, &audit.links[0].taken),
+        (&pool.filled, &pool.filled)
+    );
+    assert!(
+        audit.stages.iter().all(|stage| stage.threads == 3),
+        "{:?}",
+        audit.stages
+    );
+
+    // Not any more.
+    supervisor.set_audited(false);
+    assert!(supervisor.run(frames(5)).unwrap().audit.is_none());
+}

@@ -9,6 +9,7 @@ use super::Pipeline;
 use super::graph::{AnyStage, Edge, Graph, InputId, Node, OutputId, Stage, StageId};
 use super::negotiation::{self, PoolRequest};
 use super::run::stages::{RunSink, RunSource};
+use crate::audit::kernel;
 use crate::error::PipelineError;
 use crate::link::QueuePolicy;
 use crate::probe::Answers;
@@ -182,6 +183,10 @@ impl Builder {
         heaps: &HeapRegistry,
         explanation: &mut Explanation,
     ) -> Result<Pipeline, PipelineError> {
-        negotiation::negotiate(self, heaps, explanation)
+        // Devices may take bounce buffers as soon as they import.
+        let bounce_before = kernel::bounce_use();
+        let mut pipeline = negotiation::negotiate(self, heaps, explanation)?;
+        pipeline.bounce_before = bounce_before;
+        Ok(pipeline)
     }
 }

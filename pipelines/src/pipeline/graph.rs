@@ -5,6 +5,7 @@ mod domain;
 use std::fmt;
 use std::sync::Arc;
 
+use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::stage::{
     Controls, Counter, DeviceKey, Filter, Mixer, Router, Sink, Source, StageError, Switch,
     Transform,
@@ -180,6 +181,18 @@ impl Stage {
             Self::Router(router) => router.switch(),
             _ => None,
         }
+    }
+
+    /// What it does with pixels by its nature and not on their way: draws what did not exist
+    /// before, or makes a file of them.
+    pub(super) fn cpu_use(&self) -> Option<CpuUse> {
+        let (imports, used) = match self {
+            Self::Source(source) => (source.imports(), CpuUse::Draw),
+            Self::Sink(sink) => (sink.imports(), CpuUse::Copy),
+            Self::Mixer(mixer) => (mixer.imports(), CpuUse::Copy),
+            Self::Transform(_) | Self::Filter(_) | Self::Router(_) => return None,
+        };
+        (!imports).then_some(used)
     }
 
     /// How many frames it keeps, of each of its inputs.

@@ -23,11 +23,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dmaflow_core::dma_buf::CpuCounts;
+use dmaflow_core::frame::FramePool;
 
 use super::Pipeline;
+use super::audit::{Audit, Witnesses};
 use super::graph::{Node, Stage};
 use crate::control::Command;
 use crate::error::{RunError, RunFailure};
+use crate::link::Noted;
 use crate::report::{Progress, Report};
 use events::Events;
 use live::Live;
@@ -95,15 +98,18 @@ impl Pipeline {
 
     fn run_until(&mut self, limits: Limits, look: Option<Look<'_>>) -> Result<Report, RunError> {
         let cpu_before = self.cpu_counts();
-        let wiring = Wiring::new(&self.graph, |link| self.frames_over(link));
+        let audit = self.audited.then(|| Audit::begin(self));
+        let noted = |link| audit.as_ref().map(|_audit| self.noted_over(link));
+        let wiring = Wiring::new(&self.graph, |link| self.frames_over(link), noted);
         let mut roster = Roster::new(self, &wiring);
         let started = Instant::now();
-        let outcome = self.run_threads(limits, &mut roster, wiring, look);
+        let witnesses = audit.as_ref().map(Audit::witnesses);
+        let outcome = self.run_threads(limits, &mut roster, wiring, (look, witnesses));
+        let elapsed = started.elapsed();
         let stopped = self.stop_stages();
-        let mut report = self.report(&roster, started.elapsed());
-        report.cpu.drawn -= cpu_before.drawn;
-        report.cpu.inspected -= cpu_before.inspected;
-        report.cpu.copied -= cpu_before.copied;
+        let mut report = self.report(&roster, elapsed);
+        report.cpu = report.cpu.since(cpu_before);
+        report.audit = audit.map(|audit| Box::new(audit.end(self, &roster.audited_links())));
         match outcome.and(stopped) {
             Ok(()) => Ok(report),
             Err(cause) => Err(RunError {
@@ -115,6 +121,17 @@ impl Pipeline {
 
     /// How many frames there are that pass a link.
     fn frames_over(&self, link: usize) -> usize {
+        self.pools_over(link).map(FramePool::len).sum()
+    }
+
+    /// Where it is noted which frames pass a link.
+    fn noted_over(&self, link: usize) -> Noted {
+        let pools: Vec<_> = self.pools_over(link).collect();
+        Noted::nothing(pools.into_iter())
+    }
+
+    /// The pools whose frames pass a link.
+    fn pools_over(&self, link: usize) -> impl Iterator<Item = &FramePool> {
         let domain = self
             .domains
             .iter()
@@ -122,13 +139,12 @@ impl Pipeline {
         let makers = domain.map_or(&[][..], |domain| &domain.producers);
         let pools = self.agreement.pools.iter().zip(&self.pools);
         pools
-            .filter(|(agreed, _)| {
+            .filter(move |(agreed, _)| {
                 makers
                     .iter()
                     .any(|maker| self.graph.name(*maker) == agreed.stage)
             })
-            .map(|(_, pool)| pool.len())
-            .sum()
+            .map(|(_, pool)| pool)
     }
 
     fn cpu_counts(&self) -> CpuCounts {
@@ -140,7 +156,7 @@ impl Pipeline {
         limits: Limits,
         roster: &mut Roster,
         mut wiring: Wiring,
-        look: Option<Look<'_>>,
+        (look, witnesses): (Option<Look<'_>>, Option<Witnesses>),
     ) -> Result<(), RunFailure> {
         let events = &self.events;
         // What is left of a run before is of no interest, but for a wish to stop.
@@ -157,7 +173,7 @@ impl Pipeline {
         let mut nodes: Vec<Option<&mut Node>> = self.graph.nodes.iter_mut().map(Some).collect();
         let order = &self.order;
         thread::scope(|scope| {
-            let mut live = Live::new(roster, Threads::new(scope, events));
+            let mut live = Live::new(roster, Threads::new(scope, events, witnesses));
             let mut sources = Vec::new();
             // Of sources, used at an end in good order; of transforms, after a failure.
             let (mut stoppers, mut wakers) = (Vec::new(), Vec::new());

@@ -16,22 +16,32 @@ impl Report {
         self.dropped.superseded += part.dropped.superseded;
         self.dropped.filtered += part.dropped.filtered;
         self.dropped.at_stop += part.dropped.at_stop;
-        self.cpu.drawn += part.cpu.drawn;
-        self.cpu.inspected += part.cpu.inspected;
-        self.cpu.copied += part.cpu.copied;
+        self.cpu = [self.cpu, part.cpu].into_iter().sum();
         self.first_flip = self.first_flip.or(part.first_flip);
         join_latencies(&mut self.latencies, part.latencies);
         for (stage, counter) in part.counters {
             join_counter(&mut self.counters, stage, counter);
         }
         self.heap = part.heap;
+        self.audit = match (self.audit.take(), part.audit) {
+            (Some(mut known), Some(part)) => {
+                known.join(*part);
+                Some(known)
+            }
+            (known, part) => known.or(part),
+        };
         join_each(&mut self.stages, part.stages, is_same_stage, join_stage);
         join_each(&mut self.links, part.links, is_same_link, join_link);
     }
 }
 
 /// Adds what is new, and joins what is known.
-fn join_each<T>(known: &mut Vec<T>, parts: Vec<T>, same: fn(&T, &T) -> bool, join: fn(&mut T, T)) {
+pub(crate) fn join_each<T>(
+    known: &mut Vec<T>,
+    parts: Vec<T>,
+    same: fn(&T, &T) -> bool,
+    join: fn(&mut T, T),
+) {
     for part in parts {
         match known.iter_mut().find(|known| same(known, &part)) {
             Some(known) => join(known, part),

@@ -8,6 +8,7 @@ use super::super::graph::{Domain, Graph, Stage};
 use super::super::run::events::Events;
 use super::super::{Agreement, Builder, LinkAgreement, Pipeline, PoolAgreement};
 use super::{Agreed, Settled};
+use crate::audit::BounceUse;
 use crate::error::PipelineError;
 
 /// Makes the pipeline.
@@ -48,6 +49,8 @@ pub(super) fn assemble(
             .collect(),
         agreement: Arc::new(agreement),
         events: Events::default(),
+        audited: false,
+        bounce_before: BounceUse::default(),
         graph,
     })
 }

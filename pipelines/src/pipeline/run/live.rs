@@ -12,7 +12,7 @@ use super::roster::{Origin, Roster, StageEntry};
 use super::threads::{End, Threads};
 use crate::QueuePolicy;
 use crate::control::{Command, ControlError, LinkName, Names};
-use crate::link::{NotTaken, Order, link};
+use crate::link::{NotTaken, Order, noting_link};
 
 /// A run as it may be changed.
 pub(super) struct Live<'l, 'scope, 'env: 'scope> {
@@ -154,7 +154,8 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
         let queue = if shared { queue.shared() } else { queue };
         let frames = self.frames(entry.domain);
         let bell = &self.roster.stages[entry.to.stage].bell;
-        let (outlet, inlet, new) = link(queue, frames, bell);
+        let noted = entry.link.noted().cloned();
+        let (outlet, inlet, new) = noting_link(queue, frames, bell, noted);
         // In this order: whoever takes frames knows of the new link before the old one ends.
         if !entry.relay.follow_with(inlet) {
             return Err(ControlError::LinkEnded {

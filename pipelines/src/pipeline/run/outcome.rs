@@ -39,6 +39,7 @@ impl Pipeline {
                 .map(|link| link_report(roster, link))
                 .collect(),
             interruptions: Interruptions::default(),
+            audit: None,
         }
     }
 

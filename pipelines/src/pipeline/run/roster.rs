@@ -7,6 +7,7 @@ use dmaflow_core::frame::FramePool;
 use dmaflow_core::stage::{Controls, Counter, Switch};
 
 use super::super::Pipeline;
+use super::super::audit::AuditedLink;
 use super::super::graph::{InputId, OutputId, Stage};
 use super::meters::{Meter, Totals};
 use super::threads::Aside;
@@ -215,6 +216,23 @@ impl Roster {
 
     pub(super) fn over_links(&self, count: fn(&Passed) -> u64) -> u64 {
         self.links.iter().map(|link| count(&link.passed())).sum()
+    }
+
+    /// What was noted of each link.
+    pub(super) fn audited_links(&self) -> Vec<AuditedLink<'_>> {
+        let links = self.links.iter().filter_map(|link| {
+            Some(AuditedLink {
+                from: link.from.stage,
+                to: link.to.stage,
+                names: [link.from.stage, link.to.stage]
+                    .map(|stage| self.stages[stage].name.as_str()),
+                domain: link.domain?,
+                noted: link.link.noted()?.clone(),
+                sent: link.passed().sent,
+                taken: link.passed().taken,
+            })
+        });
+        links.collect()
     }
 
     /// What a link is called.

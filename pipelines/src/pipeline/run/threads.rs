@@ -7,6 +7,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 
 use dmaflow_core::stage::{StageError, Stopper};
 
+use super::super::audit::{Witness, Witnesses};
 use super::events::{Ended, Events};
 use crate::error::RunFailure;
 
@@ -84,6 +85,8 @@ pub(super) enum End {
 pub(super) struct Threads<'scope, 'env: 'scope> {
     scope: &'scope Scope<'scope, 'env>,
     events: Events,
+    /// Who is told what the threads did, where that is wanted.
+    witnesses: Option<Witnesses>,
     all: Vec<Running<'scope>>,
     /// Numbers of those that could not be started.
     unborn: Vec<usize>,
@@ -92,10 +95,15 @@ pub(super) struct Threads<'scope, 'env: 'scope> {
 }
 
 impl<'scope, 'env> Threads<'scope, 'env> {
-    pub(super) fn new(scope: &'scope Scope<'scope, 'env>, events: &Events) -> Self {
+    pub(super) fn new(
+        scope: &'scope Scope<'scope, 'env>,
+        events: &Events,
+        witnesses: Option<Witnesses>,
+    ) -> Self {
         Self {
             scope,
             events: events.clone(),
+            witnesses,
             all: Vec::new(),
             unborn: Vec::new(),
             begun: 0,
@@ -122,12 +130,15 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         };
         let events = self.events.clone();
         let farewell = Farewell { events, ended };
+        let witness = self.witnesses.as_ref().map(|all| all.of(name));
         let handle = thread::Builder::new()
             .name(name.to_owned())
             .spawn_scoped(self.scope, move || {
                 // The whole of it, so that it is dropped here.
                 let mut farewell = farewell;
+                let seen = witness.map(Witness::begin);
                 let done = work();
+                drop(seen);
                 farewell.ended.failed = done.is_err();
                 done
             })

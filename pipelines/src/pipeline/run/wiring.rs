@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::graph::{Graph, InputId, OutputId};
 use crate::bell::Bell;
-use crate::link::{Inlet, Input, Inputs, Link, Orders, Outlet, Outputs, Relay, link};
+use crate::link::{Inlet, Input, Inputs, Link, Noted, Orders, Outlet, Outputs, Relay, noting_link};
 
 /// What a stage's thread is given.
 pub(super) struct Ends {
@@ -32,13 +32,20 @@ pub(super) struct Wiring {
 }
 
 impl Wiring {
-    /// Makes the links of a graph; `frames` tells how many there are for each.
-    pub(super) fn new(graph: &Graph, frames: impl Fn(usize) -> usize) -> Self {
+    /// Makes the links of a graph; `frames` tells how many there are for each, and `noted` where
+    /// it is noted which of them pass.
+    pub(super) fn new(
+        graph: &Graph,
+        frames: impl Fn(usize) -> usize,
+        noted: impl Fn(usize) -> Option<Noted>,
+    ) -> Self {
         let bells: Vec<Arc<Bell>> = graph.nodes.iter().map(|_stage| Arc::default()).collect();
         let mut wires = Vec::with_capacity(graph.edges.len());
         let mut loose: Vec<(Option<Outlet>, Option<Inlet>)> = Vec::new();
         for (number, edge) in graph.edges.iter().enumerate() {
-            let (outlet, inlet, link) = link(edge.queue, frames(number), &bells[edge.to.stage]);
+            let bell = &bells[edge.to.stage];
+            let (outlet, inlet, link) =
+                noting_link(edge.queue, frames(number), bell, noted(number));
             loose.push((Some(outlet), Some(inlet)));
             let relay = Relay::default();
             wires.push(Wire { link, relay });

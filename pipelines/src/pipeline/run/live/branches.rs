@@ -14,7 +14,7 @@ use crate::QueuePolicy;
 use crate::bell::Bell;
 use crate::control::{ControlError, LinkName, NewBranch, Role};
 use crate::error::RunFailure;
-use crate::link::{Input, Link, Order, Relay, link};
+use crate::link::{Input, Link, Noted, Order, Relay, noting_link};
 
 impl Live<'_, '_, '_> {
     pub(super) fn drop_branch(&mut self, asked: &LinkName) -> Result<(), ControlError> {
@@ -241,7 +241,8 @@ impl Live<'_, '_, '_> {
     ) -> Result<Input, ControlError> {
         let domain = self.domain(output);
         let bell = &self.roster.stages[stage].bell;
-        let (outlet, inlet, shared) = link(queue, self.frames(domain), bell);
+        let noted = self.noted(output, stage, domain);
+        let (outlet, inlet, shared) = noting_link(queue, self.frames(domain), bell, noted);
         let (relay, number) = (Relay::default(), self.roster.next_number);
         let input = Input::new(inlet, relay.clone());
         let to = InputId { stage, port: 0 };
@@ -254,6 +255,23 @@ impl Live<'_, '_, '_> {
         self.roster.next_number += 1;
         self.record((output, to), (queue, number), (shared, relay));
         Ok(input)
+    }
+
+    /// Where it is noted which frames pass a new link, if it is of the others of its domain: one
+    /// between the same stages goes on with what was noted.
+    fn noted(&self, from: OutputId, stage: usize, domain: Option<usize>) -> Option<Noted> {
+        let links = || self.roster.links.iter();
+        let audited = links().any(|link| link.link.noted().is_some());
+        if !audited {
+            return None;
+        }
+        let to = InputId { stage, port: 0 };
+        let known = links().find(|link| (link.from, link.to) == (from, to));
+        let known = known.and_then(|link| link.link.noted().cloned());
+        known.or_else(|| {
+            let pools = self.roster.pools.get(domain?)?;
+            Some(Noted::nothing(pools.iter().map(|entry| &entry.pool)))
+        })
     }
 
     /// Notes a link; one between the same stages goes on counting.
