@@ -4,6 +4,7 @@
 //! runs, logs and errors go to standard error.
 
 mod args;
+mod audit;
 mod check;
 mod ctl;
 mod described;

@@ -11,6 +11,7 @@ use dmaflow_pipelines::probe::Answers;
 use dmaflow_pipelines::{Control, Described, Limits, Supervisor};
 
 use crate::args::RunArgs;
+use crate::audit;
 use crate::ctl::sockets;
 use crate::failure::{Failure, with_causes};
 use crate::output;
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     let registry = registry::of_description(&description);
     let control = description.control.clone();
     let mut supervisor = output::failing(args.json, supervise(description, &registry))?;
+    supervisor.set_audited(args.audit);
     let control = socket(args, control, supervisor.control_handle());
     let socket = output::failing(args.json, control)?;
     let halt = supervisor.halt();
@@ -56,15 +58,26 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
         if let Some(failure) = &failure {
             value["error"] = failure.json()["error"].take();
         }
+        if let Some(audited) = &report.audit {
+            value["audit"] = audit::json(audited);
+        }
         written = output::json(&value);
     } else {
-        written = output::result(report::text(&report).as_bytes());
+        let mut text = report::text(&report);
+        if let Some(audited) = &report.audit {
+            text.push_str(&audit::text(audited));
+        }
+        written = output::result(text.as_bytes());
     }
     drop(socket);
     drop(supervisor);
     tell_leaks(&registry);
     // Whether or not anybody reads the report, the run's failure comes first.
-    failure.map_or(written, Err)
+    failure.map_or(written, Err)?;
+    match &report.audit {
+        Some(audited) if !audited.is_kept() => Err(Failure::Found),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the socket that controls the run: where it was asked for, or else where `dmaflow ctl`

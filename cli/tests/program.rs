@@ -72,6 +72,7 @@ fn help_teaches() {
         "--for",
         "--frames",
         "--set",
+        "--audit",
         "--json",
         "Examples:",
         "Ctrl-C",
@@ -100,6 +101,35 @@ fn a_wrong_command_line_ends_with_2() {
     }
     let (_, _, stderr) = output(&["run", "file", "--for", "10"]);
     assert!(stderr.contains("`10s`"), "{stderr}");
+}
+
+#[test]
+fn an_audit_follows_the_report() {
+    let scratch = Scratch::new("audit", NOTHING_SHOWN);
+    let file = scratch.path("pipeline.toml");
+    let run = ["run", &file, "--frames=20", "--quiet", "--no-control"];
+    let audited = [&run[..], &["--audit"]].concat();
+    let (status, text, _) = output(&audited);
+    assert_eq!(status, 0, "{text}");
+    for part in [
+        "Audit: ",
+        "kept     buffers at `nothing`",
+        "by `pattern`",
+        "pattern ──▶ nothing  ",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let (status, report, _) = output(&[&audited[..], &["--json"]].concat());
+    assert_eq!(status, 0, "{report}");
+    let report = json(&report);
+    assert_eq!(report["audit"]["kept"], true);
+    let pool = &report["audit"]["pools"][0];
+    assert_eq!(report["audit"]["links"][0]["taken"], pool["filled"]);
+    assert_eq!(pool["cpu"]["opened"], 20);
+    // Nobody asked for one.
+    let (_, report, _) = output(&[&run[..], &["--json"]].concat());
+    let report = json(&report);
+    assert!(report.get("audit").is_none());
 }
 
 const BRANCHED: &str = r#"
