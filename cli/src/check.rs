@@ -98,12 +98,17 @@ fn summary(stages: &[&str], agreement: &Agreement) -> String {
             .iter()
             .map(|(stage, Choice { what, chosen })| row(stage, format!("{what}: {chosen}"))),
     );
-    let zero_copy = if agreement.zero_copy {
-        "yes: all devices import the frames"
-    } else {
-        "no: a built-in stage draws or reads the pixels"
-    };
-    rows.push(row("zero-copy", zero_copy.to_owned()));
+    if agreement.copies.is_empty() {
+        let zero_copy = if agreement.zero_copy {
+            "yes: all devices import the frames"
+        } else {
+            "no: a built-in stage draws or reads the pixels"
+        };
+        rows.push(row("zero-copy", zero_copy.to_owned()));
+    }
+    for (stage, how) in &agreement.copies {
+        rows.push(row("zero-copy", format!("no: `{stage}` copies: {how}")));
+    }
     format!("{heads}{}", aligned(&rows))
 }
 
@@ -139,6 +144,8 @@ pub(crate) fn json(agreement: &Agreement) -> Value {
     let choices = agreement.choices.iter().map(
         |(stage, choice)| json!({ "stage": stage, "what": choice.what, "chosen": choice.chosen }),
     );
+    let copies = agreement.copies.iter();
+    let copies = copies.map(|(stage, how)| json!({ "stage": stage, "how": how }));
     let refusals = agreement.refusals.iter().map(|refusal| {
         json!({
             "format": refusal.format.map(Format::name),
@@ -154,6 +161,7 @@ pub(crate) fn json(agreement: &Agreement) -> Value {
     let whole = json!({
         "devices": devices.collect::<serde_json::Map<_, _>>(),
         "zero_copy": agreement.zero_copy,
+        "copies": copies.collect::<Vec<_>>(),
         "pools": agreement.pools.iter().map(pool).collect::<Vec<_>>(),
         "choices": choices.collect::<Vec<_>>(),
         "refusals": refusals.collect::<Vec<_>>(),
@@ -205,6 +213,7 @@ mod tests {
         let agreement = Agreement {
             devices: vec![("camera".to_owned(), "vivid (/dev/video0)".to_owned())],
             zero_copy: true,
+            copies: Vec::new(),
             pools: vec![PoolAgreement {
                 stage: "camera".to_owned(),
                 plan: SourcePlan {

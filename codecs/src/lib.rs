@@ -1,13 +1,19 @@
-//! Stages that make frames of frames, on V4L2's memory-to-memory devices.
+//! Stages that make frames of frames, on V4L2's memory-to-memory devices or, with the feature
+//! `cpu-convert`, on the CPU.
 //!
 //! A [`V4l2Converter`] makes frames of another format or size; [`converters`] lists what this
-//! machine has and what each can do. Decoders and encoders will come.
+//! machine has and what each can do. A `CpuConverter` copies, and is for pipelines that allow
+//! it. Decoders and encoders will come.
 
 mod converter;
+#[cfg(feature = "cpu-convert")]
+mod cpu_convert;
 mod error;
 mod info;
 
 pub use converter::{V4l2Converter, V4l2ConverterConfig};
+#[cfg(feature = "cpu-convert")]
+pub use cpu_convert::{CpuConvertError, CpuConverter};
 pub use dmaflow_v4l2::ControlValue;
 pub use error::V4l2ConverterError;
 pub use info::{Conversion, ConverterInfo, PortFormat, converters};

@@ -20,6 +20,7 @@
 //!                   └────────── (again) ─────────────┘
 //! ```
 
+mod bed;
 mod controls;
 mod filter;
 mod key;
@@ -28,6 +29,7 @@ mod sink;
 mod source;
 mod transform;
 
+pub use bed::{Bed, WakeOnRelease};
 pub use controls::{ControlValue, Controls, Switch};
 pub use filter::{Filter, Router};
 pub use key::DeviceKey;

@@ -77,12 +77,13 @@ pub use schema::schema;
 pub use stage::{
     FileSrcRequest, FilterKind, LinkDescription, MixerInput, MixerKind, Place, Port, RestartPolicy,
     RouterKind, SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest,
-    V4l2DecodeRequest, ZeroCopy,
+    V4l2DecodeRequest,
 };
 
 use std::path::{Path, PathBuf};
 
 use crate::Limits;
+pub use crate::ZeroCopy;
 use layers::Layers;
 use source::Sources;
 

@@ -43,6 +43,18 @@ pub enum PipelineError {
     /// The stages cannot agree, by their own word.
     #[error(transparent)]
     Unsolvable(#[from] Unsolvable),
+    /// A stage copies, and copies are not allowed.
+    #[error(
+        "stage `{stage}` copies: {how}; without copies, a device has to do that, such as \
+         `v4l2-convert`, or the stage be left out; to have it copy, allow it: \
+         zero-copy = \"allow\""
+    )]
+    Copies {
+        /// The stage's name.
+        stage: String,
+        /// How the CPU carries pixels there.
+        how: String,
+    },
     /// There is no heap that would do.
     #[error(
         "no heap to try: devices import dma-bufs only, and this machine has neither \

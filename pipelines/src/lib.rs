@@ -7,6 +7,7 @@
 pub mod audit;
 mod bell;
 pub mod control;
+mod cpu_conversion;
 mod decimate;
 pub mod description;
 pub mod drawing;
@@ -31,7 +32,7 @@ pub use latency::Step;
 pub use link::{QueuePolicy, SHARED_DEPTH};
 pub use pipeline::{
     Agreement, AnySink, AnySource, AnyStage, Builder, HeapRequest, InputId, Limits, LinkAgreement,
-    OutputId, Pipeline, PoolAgreement, PoolRequest, StageId, StopHandle,
+    OutputId, Pipeline, PoolAgreement, PoolRequest, StageId, StopHandle, ZeroCopy,
 };
 pub use rate_limit::RateLimit;
 pub use report::{Dropped, Interruption, Interruptions, LinkReport, Progress, Report, StageReport};

@@ -2,11 +2,13 @@
 
 mod audit;
 mod builder;
+mod copies;
 mod graph;
 mod negotiation;
 mod run;
 
 pub use builder::{AnySink, AnySource, Builder};
+pub use copies::ZeroCopy;
 pub use graph::{AnyStage, InputId, OutputId, StageId};
 pub use negotiation::{HeapRequest, PoolRequest};
 pub use run::{Limits, StopHandle};
@@ -34,6 +36,8 @@ pub struct Agreement {
     /// driver does inside, as that of USB cameras, which copies out of its transfers, cannot
     /// be told.
     pub zero_copy: bool,
+    /// The stages that copy pixels from frames into others, and how.
+    pub copies: Vec<(String, String)>,
     /// The pools, in the order in which they were agreed on: one a stage that makes frames.
     pub pools: Vec<PoolAgreement>,
     /// The links, as they were described.

@@ -55,7 +55,7 @@
 //!
 //! | what | better |
 //! |--|--|
-//! | converters | fewer; then fewer of the CPU's |
+//! | converters | fewer of the CPU's; then fewer |
 //! | then for each domain, sources first: | |
 //! | which of its caps a producer uses | the earlier |
 //! | format | the earlier in the list of the first port that has one, producers first; where nobody has, [`Format::cost`](dmaflow_core::format::Format::cost) |
@@ -121,8 +121,8 @@ pub fn solve_explained(
 }
 
 /// Finds the best plan as [`solve`] does; where there is none, puts converters into links, as
-/// few as will do; of as many those that use the CPU less, and the CPU only where that is
-/// allowed. [`Plan::inserted`] tells which link got which converter, and why.
+/// few as will do: those that use the CPU only where that is allowed, and where no others do.
+/// [`Plan::inserted`] tells which link got which converter, and why.
 ///
 /// # Errors
 /// As of [`solve`], for the problem without converters.

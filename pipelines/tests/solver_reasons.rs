@@ -89,7 +89,7 @@ fn formats_that_nobody_shares_are_told_with_what_would_join_them() {
     assert!(
         unsolvable
             .reason
-            .ends_with("(`videoconvert` does it with the CPU, which is not allowed)"),
+            .ends_with("(no device here does it; a CPU conversion would: zero-copy = \"allow\")"),
         "{unsolvable}"
     );
 }
@@ -296,4 +296,38 @@ fn two_converters_where_one_is_not_enough() {
         .map(|domain| domain.terms.format.name())
         .collect();
     assert_eq!(formats, ["NV12", "YUYV", "XRGB8888"]);
+}
+
+#[test]
+fn the_cpu_converts_only_where_no_devices_do() {
+    let converters = [
+        converter("cpu", true, "NV12 YUYV", "XRGB8888 NV12"),
+        converter("a", false, "NV12", "YUYV"),
+        converter("b", false, "YUYV", "XRGB8888"),
+    ];
+    let used = |camera: &str, screens: &[Cap], converters: &[ConverterCaps]| {
+        let (problem, ..) = problem(cap(camera), screens);
+        let plan = converted(&problem, converters, true).unwrap();
+        let names = plan.inserted.iter();
+        let mut names: Vec<_> = names
+            .map(|inserted| converters[inserted.converter].name.clone())
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let rgb = [cap("XRGB8888")];
+    assert_eq!(used("NV12", &[cap("NV12")], &converters), [""; 0]);
+    assert_eq!(used("YUYV", &rgb, &converters), ["b"]);
+    // Two devices go before one CPU.
+    assert_eq!(used("NV12", &rgb, &converters), ["a", "b"]);
+    assert_eq!(used("NV12", &rgb, &converters[..2]), ["cpu"]);
+    // As little as can be is done by the CPU: of two links a device does one.
+    let both = [cap("YUYV"), cap("XRGB8888")];
+    assert_eq!(used("NV12", &both, &converters[..2]), ["a", "cpu"]);
+    // Where it is not allowed, the reason tells how to allow it.
+    let (problem, ..) = problem(cap("NV12"), &rgb);
+    let refused = converted(&problem, &converters[..2], false).unwrap_err();
+    assert!(refused.reason.contains("zero-copy = \"allow\""), "{refused}");
+    let neither = converted(&problem, &converters[1..2], true).unwrap_err();
+    assert!(!neither.reason.contains("zero-copy"), "{neither}");
 }

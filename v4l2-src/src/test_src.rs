@@ -17,12 +17,12 @@ use dmaflow_core::frame::{
 };
 use dmaflow_core::layout::LayoutError;
 use dmaflow_core::stage::{
-    Counter, DeviceKey, ImportRefused, Source, SourcePlan, StageError, Stopper,
+    Bed, Counter, DeviceKey, ImportRefused, Source, SourcePlan, StageError, Stopper, WakeOnRelease,
 };
 use dmaflow_core::time::{Clock, Rate};
 use dmaflow_v4l2::aligned_layout;
 
-use pace::{Bed, Pace, WakeOnRelease};
+use pace::Pace;
 use painter::Painter;
 
 /// What the test source draws.

@@ -29,6 +29,15 @@ pub trait Transform: Send {
         true
     }
 
+    /// How the CPU carries pixels there from frames into others, in a few words; `None` where it
+    /// does not. A stage that says how is refused unless its pipeline allows copies.
+    ///
+    /// Where a device does the work nothing is copied; a stage that makes its frames without
+    /// those that it takes, as a chart of what was measured, says so by `None`.
+    fn copies(&self) -> Option<String> {
+        (!self.imports()).then(|| "the CPU makes its frames out of those that it takes".to_owned())
+    }
+
     /// What may be changed of it while it runs, where there is something.
     fn controls(&self) -> Option<Arc<dyn Controls>> {
         None

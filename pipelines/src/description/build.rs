@@ -20,6 +20,7 @@ impl Description {
     /// [`PipelineError::Stage`] with the name of the stage that cannot be opened.
     pub fn build(&self) -> Result<Builder, PipelineError> {
         let mut builder = Builder::new();
+        builder.set_zero_copy(self.zero_copy);
         if self.control.is_some() {
             builder.set_spare(SPARE);
         }

@@ -194,16 +194,6 @@ impl RestartPolicy {
     };
 }
 
-/// Whether a way will do on which the CPU copies pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ZeroCopy {
-    /// No.
-    #[default]
-    Require,
-    /// Yes, where there is no other.
-    Allow,
-}
-
 /// An input or output of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port {

@@ -19,6 +19,9 @@ impl Description {
             }
             drawing.add_line(stage, device);
         }
+        for (stage, how) in &agreement.copies {
+            drawing.add_line(stage, &format!("copies: {how}"));
+        }
         for pool in &agreement.pools {
             drawing.add_line(&pool.stage, &frames(pool));
         }

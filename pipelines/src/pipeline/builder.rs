@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::stage::{Filter, Sink, Source};
 
+use super::copies::ZeroCopy;
 use super::Pipeline;
 use super::graph::{AnyStage, Edge, Graph, InputId, Node, OutputId, Stage, StageId};
 use super::negotiation::{self, PoolRequest};
@@ -57,6 +58,7 @@ pub struct Builder {
     /// By stage.
     pub(super) pools: HashMap<usize, PoolRequest>,
     pub(super) answers: Answers,
+    pub(super) zero_copy: ZeroCopy,
 }
 
 /// The stages of a chain, as [`Builder::chain`] adds them.
@@ -110,6 +112,12 @@ impl Builder {
     /// [`Control::add_branch`]: crate::Control::add_branch
     pub const fn set_spare(&mut self, frames: usize) {
         self.graph.spare = frames;
+    }
+
+    /// Says whether stages may copy: [`ZeroCopy::Require`] unless it is said. Where they may,
+    /// the CPU also converts between stages that nothing else joins.
+    pub const fn set_zero_copy(&mut self, asked: ZeroCopy) {
+        self.zero_copy = asked;
     }
 
     pub(super) fn chain(

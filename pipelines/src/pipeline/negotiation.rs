@@ -27,6 +27,7 @@ use dmaflow_core::frame::FramePool;
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::stage::{Choice, SourcePlan};
 
+use super::copies::{self, ZeroCopy};
 use super::graph::domains;
 use super::{Builder, Pipeline};
 use crate::error::{PipelineError, Refusal};
@@ -77,6 +78,8 @@ pub(super) fn negotiate(
     explanation: &mut Explanation,
 ) -> Result<Pipeline, PipelineError> {
     builder.graph.check()?;
+    let zero_copy = builder.zero_copy;
+    copies::check(&builder.graph, zero_copy)?;
     builder.graph.share();
     let domains = domains(&builder.graph)?;
     let mut refusals = Vec::new();
@@ -90,13 +93,21 @@ pub(super) fn negotiate(
         devices.forget_answers();
         found = solve_explained(&stated.problem, &mut devices, explanation);
     }
-    if found.is_err() {
+    if let Err(unsolvable) = &found {
         (all, caps) = converters::of_machine();
-        if !all.is_empty() {
+        let allow_cpu = zero_copy == ZeroCopy::Allow;
+        let usable = caps.iter().any(|converter| allow_cpu || !converter.cpu);
+        // Where no device is in the way, looking again asks none, and tells of the CPU.
+        if usable || unsolvable.refusals.is_empty() {
             devices.offer(&all);
             let problem = &stated.problem;
-            found =
-                solve_with_converters_explained(problem, &caps, false, &mut devices, explanation);
+            found = solve_with_converters_explained(
+                problem,
+                &caps,
+                allow_cpu,
+                &mut devices,
+                explanation,
+            );
         }
     }
     let inserted: Vec<_> = found

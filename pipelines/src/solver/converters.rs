@@ -8,7 +8,7 @@ use super::{
 
 /// So many converters are put in at most.
 const MOST: usize = 3;
-/// So many graphs with converters are tried at most.
+/// So many graphs with converters are tried at most, with each number of the CPU's.
 const MOST_TRIED: usize = 512;
 /// Where the ports of converters begin, as devices know them.
 const PORTS_OF_CONVERTERS: usize = usize::MAX / 2;
@@ -34,7 +34,7 @@ struct Extended {
     finding: Finding,
 }
 
-/// Puts in as few converters as will do, and of as many those that use the CPU less.
+/// Puts converters in: those that use the CPU only where no others do, and as few as will do.
 pub(super) fn with_converters(
     problem: &Problem,
     converters: &[ConverterCaps],
@@ -48,38 +48,48 @@ pub(super) fn with_converters(
         Err(finding) => finding,
     };
     let mut failure = finding.clone();
-    let mut tried = 0;
-    let mut level = vec![Extended {
+    let none = Extended {
         problem: problem.clone(),
         inserted: Vec::new(),
         finding,
-    }];
-    for _count in 1..=MOST {
-        let mut next = Vec::new();
-        for extended in candidates(&level, converters, allow_cpu) {
-            tried += 1;
-            if tried > MOST_TRIED {
-                failure.gave_up = true;
-                break;
-            }
-            explanation.inserted(&extended.problem, extended.inserted.last());
-            ask.with_converters(&extended.inserted);
-            match attempt(&extended.problem, ask, &mut known, explanation) {
-                Ok(Ok(plan)) => {
-                    return Ok(Plan {
-                        inserted: extended.inserted,
-                        ..plan
-                    });
+    };
+    // What came to nothing with one converter less of the CPU's, by how many there are.
+    let mut less = Vec::new();
+    for cpu in 0..=(if allow_cpu { MOST } else { 0 }) {
+        let mut failed = vec![Vec::new(); MOST + 1];
+        if cpu == 0 {
+            failed[0].push(none.clone());
+        }
+        let mut tried = 0;
+        for count in cpu.max(1)..=MOST {
+            let devices = with_one_more(&failed[count - 1], converters, false);
+            let cpus = less.get(count - 1).map_or(&[][..], Vec::as_slice);
+            let cpus = with_one_more(cpus, converters, true);
+            for extended in devices.into_iter().chain(cpus) {
+                tried += 1;
+                if tried > MOST_TRIED {
+                    failure.gave_up = true;
+                    break;
                 }
-                Ok(Err(finding)) => next.push(Extended {
-                    finding,
-                    ..extended
-                }),
-                // Converters change nothing about pools that are too small.
-                Err(_unsolvable) => {}
+                explanation.inserted(&extended.problem, extended.inserted.last());
+                ask.with_converters(&extended.inserted);
+                match attempt(&extended.problem, ask, &mut known, explanation) {
+                    Ok(Ok(plan)) => {
+                        return Ok(Plan {
+                            inserted: extended.inserted,
+                            ..plan
+                        });
+                    }
+                    Ok(Err(finding)) => failed[count].push(Extended {
+                        finding,
+                        ..extended
+                    }),
+                    // Converters change nothing about pools that are too small.
+                    Err(_unsolvable) => {}
+                }
             }
         }
-        level = next;
+        less = failed;
     }
     ask.with_converters(&[]);
     Err(failure.unsolvable(
@@ -88,24 +98,18 @@ pub(super) fn with_converters(
     ))
 }
 
-/// All ways of putting in one converter more: only links matter between ports that cannot
-/// agree.
-fn candidates(level: &[Extended], converters: &[ConverterCaps], allow_cpu: bool) -> Vec<Extended> {
+/// All ways of putting in one converter more, which uses the CPU or does not: only links matter
+/// between ports that cannot agree.
+fn with_one_more(failed: &[Extended], converters: &[ConverterCaps], cpu: bool) -> Vec<Extended> {
     let mut all = Vec::new();
-    for extended in level {
+    for extended in failed {
         for link in extended.finding.links_to_part(&extended.problem) {
-            for (index, converter) in converters.iter().enumerate() {
-                if converter.cpu && !allow_cpu {
-                    continue;
-                }
+            let known = converters.iter().enumerate();
+            for (index, converter) in known.filter(|(_, converter)| converter.cpu == cpu) {
                 all.push(insert(extended, link, index, converter));
             }
         }
     }
-    all.sort_by_key(|extended| {
-        let used = extended.inserted.iter();
-        used.filter(|used| converters[used.converter].cpu).count()
-    });
     all
 }
 
@@ -165,18 +169,17 @@ impl Joining {
                     && to.iter().any(|format| way.output.formats.contains(format))
             })
         };
-        let forbidden = converters
-            .iter()
-            .filter(|converter| converter.cpu && !allow_cpu);
-        let text = match (forbidden.clone().find(joins), converters.iter().find(joins)) {
-            (_, None) => "none is here".to_owned(),
-            (Some(converter), _) => {
-                format!(
-                    "`{}` does it with the CPU, which is not allowed",
-                    converter.name
-                )
+        let mut joining = converters.iter().filter(joins);
+        let mut devices = joining.clone().filter(|converter| !converter.cpu);
+        let text = match (devices.next(), joining.next()) {
+            (Some(converter), _) => format!("`{}` does not fit in", converter.name),
+            (None, Some(converter)) if allow_cpu => {
+                format!("`{}` does not fit in", converter.name)
             }
-            (None, Some(converter)) => format!("`{}` does not fit in", converter.name),
+            (None, Some(_cpu)) => {
+                "no device here does it; a CPU conversion would: zero-copy = \"allow\"".to_owned()
+            }
+            (None, None) => "none is here".to_owned(),
         };
         Self {
             text: format!(

@@ -25,9 +25,12 @@ pub(super) fn assemble(
         Some((named(stage), device))
     });
     let choices = agreed.choices.into_iter();
+    let nodes = graph.nodes.iter();
+    let copies = nodes.filter_map(|node| Some((node.name.clone(), node.copies()?)));
     let agreement = Agreement {
         devices: devices.collect(),
         zero_copy: graph.nodes.iter().all(|node| imports(&node.stage)),
+        copies: copies.collect(),
         pools: agreed
             .settled
             .iter()

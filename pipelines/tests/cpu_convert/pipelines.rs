@@ -1,0 +1,1 @@
+//! Pipelines that are refused, and that copy where they may.
