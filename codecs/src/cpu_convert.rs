@@ -109,7 +109,8 @@ impl Setup {
 
     /// Says why frames cannot be converted that lie so.
     fn check(&self, found: &Layout) -> Result<(), CpuConvertError> {
-        let picture = |of: &Layout| (of.format(), of.width(), of.height(), of.colour());
+        // Each frame's own colours count.
+        let picture = |of: &Layout| (of.format(), of.width(), of.height());
         if picture(found) != picture(&self.reads) {
             return Err(CpuConvertError::OtherLayout {
                 expected: self.reads.to_string(),
@@ -149,9 +150,7 @@ impl Setup {
         let Some(buffer) = made.buffers().first() else {
             return Ok(());
         };
-        let mut bytes = buffer
-            .write(CpuUse::Draw)
-            .map_err(access("write", made))?;
+        let mut bytes = buffer.write(CpuUse::Draw).map_err(access("write", made))?;
         let len = self.writes.buffer_lens()[0] as usize;
         // The exporter may have rounded it up.
         let into = bytes.get_mut(..len).unwrap_or_default();
@@ -227,11 +226,9 @@ impl Transform for CpuConverter {
 
     fn copies(&self) -> Option<String> {
         Some(match &self.setup {
-            Some(Setup { reads, writes, .. }) => format!(
-                "the CPU converts {} to {}",
-                reads.format(),
-                writes.format()
-            ),
+            Some(Setup { reads, writes, .. }) => {
+                format!("the CPU converts {} to {}", reads.format(), writes.format())
+            }
             None => "the CPU converts".to_owned(),
         })
     }

@@ -4,6 +4,8 @@
 #![cfg(feature = "cpu-convert")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "cpu_convert/boards.rs"]
+mod boards;
 #[path = "cpu_convert/formula.rs"]
 mod formula;
 #[path = "cpu_convert/pipelines.rs"]

@@ -6,25 +6,56 @@
 use std::alloc::System;
 use std::num::NonZeroU64;
 
+#[cfg(feature = "cpu-convert")]
+use dmaflow_core::format::Format;
 use dmaflow_kms_sink::NullSink;
-use dmaflow_pipelines::{Decimate, Limits, Pipeline, QueuePolicy};
+#[cfg(feature = "cpu-convert")]
+use dmaflow_pipelines::{AnyStage, ZeroCopy};
+use dmaflow_pipelines::{Builder, Decimate, Limits, Pipeline, QueuePolicy};
 use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Allocations of a whole run over so many frames.
-fn allocations(frames: u64) -> usize {
+/// A source, a filter and a sink.
+fn chain() -> Builder {
     let source = TestSrc::new(TestSrcConfig {
         rate: None,
         ..TestSrcConfig::default()
     });
     let pass = Decimate::new(NonZeroU64::MIN);
-    let mut pipeline = Pipeline::link(("source", source), ("sink", NullSink::default()))
-        .filter("pass", pass, QueuePolicy::Latest)
-        .prepare(&dmaflow_heaps::registry())
-        .unwrap();
+    Pipeline::link(("source", source), ("sink", NullSink::default())).filter(
+        "pass",
+        pass,
+        QueuePolicy::Latest,
+    )
+}
+
+/// A source, and the CPU that converts what it draws.
+#[cfg(feature = "cpu-convert")]
+fn copies() -> Builder {
+    let mut graph = Builder::new();
+    let source = TestSrc::new(TestSrcConfig {
+        format: Format::NV12,
+        width: 96,
+        height: 32,
+        rate: None,
+        frames: None,
+    });
+    let source = graph.add("source", AnyStage::source(source));
+    let converter = AnyStage::transform(dmaflow_codecs::CpuConverter::new());
+    let converter = graph.add("converter", converter);
+    let sink = graph.add("sink", AnyStage::sink(NullSink::default()));
+    graph.connect(source, converter, QueuePolicy::Latest);
+    graph.connect(converter, sink, QueuePolicy::Latest);
+    graph.set_zero_copy(ZeroCopy::Allow);
+    graph
+}
+
+/// Allocations of a whole run over so many frames.
+fn allocations(graph: Builder, frames: u64) -> usize {
+    let mut pipeline = graph.prepare(&dmaflow_heaps::registry()).unwrap();
     let limits = Limits {
         frames: Some(frames),
         ..Limits::default()
@@ -39,10 +70,17 @@ fn allocations(frames: u64) -> usize {
 
 #[test]
 fn more_frames_do_not_mean_more_allocations() {
-    // What threads and channels allocate once is a little different from run to run.
-    allocations(10);
-    let few = allocations(100);
-    let many = allocations(5_100);
-    assert!(few > 0, "the counter counts");
-    assert!(many < few + 50, "{few} for 100 frames, {many} for 5100");
+    let graphs = [
+        chain,
+        #[cfg(feature = "cpu-convert")]
+        copies,
+    ];
+    for graph in graphs {
+        // What threads and channels allocate once is a little different from run to run.
+        allocations(graph(), 10);
+        let few = allocations(graph(), 100);
+        let many = allocations(graph(), 5_100);
+        assert!(few > 0, "the counter counts");
+        assert!(many < few + 50, "{few} for 100 frames, {many} for 5100");
+    }
 }

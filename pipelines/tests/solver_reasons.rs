@@ -327,7 +327,10 @@ fn the_cpu_converts_only_where_no_devices_do() {
     // Where it is not allowed, the reason tells how to allow it.
     let (problem, ..) = problem(cap("NV12"), &rgb);
     let refused = converted(&problem, &converters[..2], false).unwrap_err();
-    assert!(refused.reason.contains("zero-copy = \"allow\""), "{refused}");
+    assert!(
+        refused.reason.contains("zero-copy = \"allow\""),
+        "{refused}"
+    );
     let neither = converted(&problem, &converters[1..2], true).unwrap_err();
     assert!(!neither.reason.contains("zero-copy"), "{neither}");
 }

@@ -1,6 +1,9 @@
 //! Graphs on real drivers: what is put in where two ends share no format.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "graphs/copies.rs"]
+mod copies;
+
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::Sink;
 use dmaflow_core::time::Rate;

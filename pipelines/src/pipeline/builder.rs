@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use dmaflow_core::heap::HeapRegistry;
 use dmaflow_core::stage::{Filter, Sink, Source};
 
-use super::copies::ZeroCopy;
 use super::Pipeline;
+use super::copies::ZeroCopy;
 use super::graph::{AnyStage, Edge, Graph, InputId, Node, OutputId, Stage, StageId};
 use super::negotiation::{self, PoolRequest};
 use super::run::stages::{RunSink, RunSource};

@@ -1,15 +1,18 @@
 //! Converters that are put in where two ends cannot agree.
 
+use super::devices::Answers;
 use super::finding::Finding;
 use super::{
-    Alternative, Ask, Explanation, Inserted, Link, LinkId, NodeId, Plan, Problem, Unsolvable,
-    attempt,
+    Alternative, Ask, Believe, Explanation, Inserted, Link, LinkId, NodeId, Plan, Problem,
+    Unsolvable, attempt,
 };
 
 /// So many converters are put in at most.
 const MOST: usize = 3;
 /// So many graphs with converters are tried at most, with each number of the CPU's.
 const MOST_TRIED: usize = 512;
+/// So many are tried to tell what the CPU could do where it may not.
+const MOST_FOR_A_HINT: usize = 32;
 /// Where the ports of converters begin, as devices know them.
 const PORTS_OF_CONVERTERS: usize = usize::MAX / 2;
 
@@ -42,60 +45,108 @@ pub(super) fn with_converters(
     ask: &mut dyn Ask,
     explanation: &mut Explanation,
 ) -> Result<Plan, Unsolvable> {
-    let mut known = super::devices::Answers::default();
+    let mut known = Answers::default();
     let finding = match attempt(problem, ask, &mut known, explanation)? {
         Ok(plan) => return Ok(plan),
         Err(finding) => finding,
     };
-    let mut failure = finding.clone();
-    let none = Extended {
-        problem: problem.clone(),
-        inserted: Vec::new(),
-        finding,
+    let tries = Tries {
+        converters,
+        allow_cpu,
+        most: MOST_TRIED,
     };
-    // What came to nothing with one converter less of the CPU's, by how many there are.
-    let mut less = Vec::new();
-    for cpu in 0..=(if allow_cpu { MOST } else { 0 }) {
-        let mut failed = vec![Vec::new(); MOST + 1];
-        if cpu == 0 {
-            failed[0].push(none.clone());
-        }
-        let mut tried = 0;
-        for count in cpu.max(1)..=MOST {
-            let devices = with_one_more(&failed[count - 1], converters, false);
-            let cpus = less.get(count - 1).map_or(&[][..], Vec::as_slice);
-            let cpus = with_one_more(cpus, converters, true);
-            for extended in devices.into_iter().chain(cpus) {
-                tried += 1;
-                if tried > MOST_TRIED {
-                    failure.gave_up = true;
-                    break;
-                }
-                explanation.inserted(&extended.problem, extended.inserted.last());
-                ask.with_converters(&extended.inserted);
-                match attempt(&extended.problem, ask, &mut known, explanation) {
-                    Ok(Ok(plan)) => {
-                        return Ok(Plan {
-                            inserted: extended.inserted,
-                            ..plan
-                        });
-                    }
-                    Ok(Err(finding)) => failed[count].push(Extended {
-                        finding,
-                        ..extended
-                    }),
-                    // Converters change nothing about pools that are too small.
-                    Err(_unsolvable) => {}
-                }
-            }
-        }
-        less = failed;
+    let mut failure = finding;
+    match tries.put_in(problem, &failure, ask, &mut known, explanation) {
+        Ok(plan) => return Ok(plan),
+        Err(gave_up) => failure.gave_up |= gave_up,
     }
     ask.with_converters(&[]);
-    Err(failure.unsolvable(
-        problem,
-        &Joining::new(problem, &failure, converters, allow_cpu),
-    ))
+    let cpu_would = !allow_cpu && would_join(problem, converters, &failure);
+    let joining = Joining::new(problem, &failure, converters, cpu_would);
+    Err(failure.unsolvable(problem, &joining))
+}
+
+/// Whether conversions by the CPU would join the ports that have no format in common, as far as
+/// ports say what they can do.
+fn would_join(problem: &Problem, converters: &[ConverterCaps], failure: &Finding) -> bool {
+    let cpus = converters.iter().filter(|converter| converter.cpu);
+    let cpus: Vec<_> = cpus.cloned().collect();
+    let tries = Tries {
+        converters: &cpus,
+        allow_cpu: true,
+        most: MOST_FOR_A_HINT,
+    };
+    let (mut known, mut silent) = (Answers::default(), Explanation::default());
+    failure.is_about_formats()
+        && !cpus.is_empty()
+        && (tries.put_in(problem, failure, &mut Believe, &mut known, &mut silent)).is_ok()
+}
+
+/// What may be tried.
+#[derive(Clone, Copy)]
+struct Tries<'c> {
+    converters: &'c [ConverterCaps],
+    allow_cpu: bool,
+    /// So many graphs, with each number of converters of the CPU's.
+    most: usize,
+}
+
+impl Tries<'_> {
+    /// Puts converters in: those that use the CPU only where no others do, and as few as will
+    /// do. Otherwise tells whether there was more to try.
+    fn put_in(
+        self,
+        problem: &Problem,
+        finding: &Finding,
+        ask: &mut dyn Ask,
+        known: &mut Answers,
+        explanation: &mut Explanation,
+    ) -> Result<Plan, bool> {
+        let mut gave_up = false;
+        // What came to nothing with one converter less of the CPU's, by how many there are.
+        let mut less: Vec<Vec<Extended>> = Vec::new();
+        for cpu in 0..=(if self.allow_cpu { MOST } else { 0 }) {
+            let mut failed = vec![Vec::new(); MOST + 1];
+            if cpu == 0 {
+                failed[0].push(Extended {
+                    problem: problem.clone(),
+                    inserted: Vec::new(),
+                    finding: finding.clone(),
+                });
+            }
+            let mut tried = 0;
+            for count in cpu.max(1)..=MOST {
+                let devices = with_one_more(&failed[count - 1], self.converters, false);
+                let cpus = less.get(count - 1).map_or(&[][..], Vec::as_slice);
+                let cpus = with_one_more(cpus, self.converters, true);
+                for extended in devices.into_iter().chain(cpus) {
+                    tried += 1;
+                    if tried > self.most {
+                        gave_up = true;
+                        break;
+                    }
+                    explanation.inserted(&extended.problem, extended.inserted.last());
+                    ask.with_converters(&extended.inserted);
+                    match attempt(&extended.problem, ask, known, explanation) {
+                        Ok(Ok(plan)) => {
+                            return Ok(Plan {
+                                inserted: extended.inserted,
+                                ..plan
+                            });
+                        }
+                        Ok(Err(finding)) => failed[count].push(Extended {
+                            finding,
+                            ..extended
+                        }),
+                        // Converters change nothing about pools that are too small.
+                        Err(_unsolvable) => {}
+                    }
+                }
+            }
+            less = failed;
+        }
+        Err(gave_up)
+    }
 }
 
 /// All ways of putting in one converter more, which uses the CPU or does not: only links matter
@@ -158,10 +209,13 @@ impl Joining {
         problem: &Problem,
         finding: &Finding,
         converters: &[ConverterCaps],
-        allow_cpu: bool,
+        cpu_would: bool,
     ) -> Self {
         let Some((from, to)) = finding.formats(problem) else {
-            return Self::default();
+            let hint = "a CPU conversion would join them: zero-copy = \"allow\"";
+            return Self {
+                text: if cpu_would { hint } else { "" }.to_owned(),
+            };
         };
         let joins = |converter: &&ConverterCaps| {
             converter.alternatives.iter().any(|way| {
@@ -169,21 +223,21 @@ impl Joining {
                     && to.iter().any(|format| way.output.formats.contains(format))
             })
         };
-        let mut joining = converters.iter().filter(joins);
-        let mut devices = joining.clone().filter(|converter| !converter.cpu);
-        let text = match (devices.next(), joining.next()) {
-            (Some(converter), _) => format!("`{}` does not fit in", converter.name),
-            (None, Some(converter)) if allow_cpu => {
+        let text = match converters.iter().find(joins) {
+            Some(converter) if !converter.cpu || !cpu_would => {
                 format!("`{}` does not fit in", converter.name)
             }
-            (None, Some(_cpu)) => {
-                "no device here does it; a CPU conversion would: zero-copy = \"allow\"".to_owned()
-            }
-            (None, None) => "none is here".to_owned(),
+            None if !cpu_would => "none is here".to_owned(),
+            _ => "no device here does it".to_owned(),
+        };
+        let hint = if cpu_would {
+            "; a CPU conversion would: zero-copy = \"allow\""
+        } else {
+            ""
         };
         Self {
             text: format!(
-                "a converter from {} to {} would join them ({text})",
+                "a converter from {} to {} would join them ({text}{hint})",
                 one_of(&from),
                 one_of(&to)
             ),

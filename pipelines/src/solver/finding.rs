@@ -124,10 +124,15 @@ impl Finding {
         edges.iter().filter_map(|(_, _, link)| *link).collect()
     }
 
+    /// Whether formats are all there is to it, by the ports' own word.
+    pub(super) fn is_about_formats(&self) -> bool {
+        self.properties == Properties::of(&[Property::Format]) && self.refusals.is_empty()
+    }
+
     /// The formats before and behind where a converter would have to be, if that is all there
     /// is to it.
     pub(super) fn formats(&self, problem: &Problem) -> Option<(Vec<Format>, Vec<Format>)> {
-        if self.properties != Properties::of(&[Property::Format]) || !self.refusals.is_empty() {
+        if !self.is_about_formats() {
             return None;
         }
         let named = |side: super::Direction| -> Vec<Format> {

@@ -66,7 +66,7 @@ fn places(format: &str, x: usize) -> [(usize, usize); 3] {
         "XBGR8888" | "ABGR8888" => rgb(4, [0, 1, 2]),
         "RGB888" => rgb(3, [2, 1, 0]),
         "BGR888" => rgb(3, [0, 1, 2]),
-        other => panic!("no test for {other}"),
+        other => unreachable!("no test for {other}"),
     }
 }
 
