@@ -4,7 +4,7 @@ mod ports;
 
 pub use ports::{Alternative, Direction, Kind, Port, Scale};
 
-use dmaflow_core::caps::Cap;
+use dmaflow_core::caps::{Cap, Caps};
 
 use super::HeapFacts;
 
