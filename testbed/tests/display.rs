@@ -10,11 +10,14 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Sink, StageError};
+use dmaflow_core::time::Timestamp;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig, KmsSinkError, PlaneRequest, displays};
 use dmaflow_testbed::{Board, DmaBufs, OtherProgram, open_files};
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
+/// Of vkms, 60 times a second.
+const REFRESH: Duration = Duration::from_millis(17);
 
 fn pool(heap: &str, format: Format) -> FramePool {
     let layout = Layout::packed(format, WIDTH, HEIGHT).unwrap();
@@ -48,6 +51,13 @@ fn drawn(pool: &FramePool, number: u64) -> Frame {
     frame
 }
 
+/// Whether a frame was seen after its commit. vkms stamps a flip with the time at which its timer
+/// was to expire, less than a refresh ago: where the machine lets that wait, a commit comes between
+/// the two.
+fn is_after(flip: Timestamp, commit: Timestamp) -> bool {
+    commit.since(flip).is_none_or(|early| early < REFRESH)
+}
+
 #[test]
 fn every_frame_is_shown_as_it_is() {
     let Some(_board) = Board::for_test("every_frame_is_shown_as_it_is") else {
@@ -66,7 +76,7 @@ fn every_frame_is_shown_as_it_is() {
             committed.push(sink.show(drawn(&pool, number)).unwrap());
         }
         let mut frames = committed.iter().zip(&flipped);
-        assert!(frames.all(|(committed, flipped)| flipped.since(*committed).is_some()));
+        assert!(frames.all(|(committed, flipped)| is_after(*flipped, *committed)));
         sink.stop().unwrap();
         assert_eq!(pool.free(), pool.len());
         let counts: Vec<_> = sink
@@ -104,7 +114,7 @@ fn a_frame_that_comes_too_soon_waits_and_one_that_is_replaced_is_free() {
     assert_eq!(flipped.len(), committed.len());
     for (frame, flip) in flipped.iter().enumerate().skip(1) {
         assert!(
-            *flip > committed[frame],
+            is_after(*flip, committed[frame]),
             "frame {frame} came before its commit"
         );
         let apart = flip.since(flipped[frame - 1]).unwrap();

@@ -12,6 +12,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, Counter, Sink, StageError};
 use dmaflow_core::time::Timestamp;
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig, NullSink};
+use dmaflow_pipelines::audit::Finding;
 use dmaflow_pipelines::{AnyStage, Builder, Limits, PipelineError, QueuePolicy, ZeroCopy};
 use dmaflow_testbed::{Board, DmaBufs, open_files};
 
@@ -183,7 +184,12 @@ fn the_cpu_converts_where_a_pipeline_allows_it_and_no_device_does() {
         frames: Some(FRAMES),
         ..Limits::default()
     };
+    pipeline.set_audited(true);
     let report = pipeline.run(limits).unwrap();
+    let audit = report.audit.as_ref().unwrap();
+    assert!(!audit.is_kept(), "{audit:?}");
+    let named = |finding: &Finding| finding.found.contains("converter-1");
+    assert!(audit.findings.iter().any(named), "{audit:?}");
     assert_eq!(report.unaccounted(), 0, "{report:?}");
     let shown = std::mem::take(&mut *shown.lock().unwrap());
     let of_camera = std::mem::take(&mut *of_camera.lock().unwrap());
