@@ -44,10 +44,12 @@ fn strides() -> impl Strategy<Value = Strides> {
 
 fn memory() -> impl Strategy<Value = MemoryNeeds> {
     let bits = select(vec![None, Some(32_u32), Some(36)]);
-    (any::<bool>(), any::<bool>(), any::<bool>(), bits).prop_map(
-        |(import, cpu, contiguous, address_bits)| MemoryNeeds {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (flags, bits).prop_map(
+        |((import, cpu, vmap, contiguous), address_bits)| MemoryNeeds {
             import,
             cpu,
+            vmap,
             contiguous,
             address_bits,
         },

@@ -143,6 +143,7 @@ impl CarveOut {
             },
             alignment: usize::try_from(bytes(coarsest(config.pages))).unwrap_or(page_size()),
             cached: Some(true),
+            vmap: config.pages == Pages::Normal || !may_be_mapped_wrongly(),
             zeroed: config.clearing == Clearing::Always,
             largest: Some(region.largest()),
             total: Some(region.len()),

@@ -23,7 +23,8 @@ use crate::udmabuf::{self, Udmabuf};
 /// [`CarveOut`](crate::CarveOut) puts several into one.
 ///
 /// Before Linux 6.16, drivers that write with the CPU (vb2-vmalloc, as of USB cameras) refuse
-/// huge pages or, in 6.12, write to the wrong ones of the same buffer: give them other memory.
+/// huge pages or, in 6.12, write to the wrong ones of the same buffer: [`HeapInfo::vmap`] is
+/// false there, and negotiation gives them other memory.
 #[derive(Debug)]
 pub struct HugeUdmabuf(Udmabuf);
 
@@ -46,6 +47,7 @@ impl HugeUdmabuf {
             contiguity: pieces(),
             alignment: usize::try_from(HUGE_PAGE).unwrap_or(usize::MAX),
             cached: Some(true),
+            vmap: !hugepages::may_be_mapped_wrongly(),
             // Pages may be reserved later, up to all the memory there is.
             largest: [udmabuf::limit(), memory_total()]
                 .into_iter()

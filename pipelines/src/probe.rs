@@ -2,7 +2,8 @@
 //!
 //! No driver says which memory it takes, so that [`probe`] allocates what is wanted from each
 //! heap, has every importer import it, and undoes everything again. What comes out is a ranking
-//! with the reason of each refusal.
+//! with the reason of each refusal. Only what would be imported and then used wrongly is not
+//! asked about ([`rules`]).
 //!
 //! ```text
 //!   heap ──▶ FramePool ──▶ camera: REQBUFS, QBUF of every frame          accepted
@@ -42,6 +43,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::StageError;
 
 use crate::error::RefusalReason;
+use crate::solver::rules::{self, Rule};
 
 use attempt::attempt;
 pub(crate) use attempt::is_for_good;
@@ -172,6 +174,15 @@ fn verdict(
     wanted: &Wanted,
     answers: &mut Answers,
 ) -> Verdict {
+    let unmappable = unmappable(&heap, importers);
+    if !unmappable.is_empty() {
+        return Verdict {
+            heap,
+            allocation: None,
+            remembered: false,
+            outcome: Err(Unfit::Refused(unmappable)),
+        };
+    }
     if let Some(known) = answers.on(&heap, importers, wanted).whole() {
         return Verdict {
             heap,
@@ -190,4 +201,24 @@ fn verdict(
         remembered: false,
         outcome: attempt.outcome,
     }
+}
+
+/// A driver that would take a heap's buffers and not find them as they are.
+#[derive(Debug, thiserror::Error)]
+#[error("{} maps buffers for the CPU: {}", .0.driver, .0.otherwise)]
+struct Unmappable(&'static Rule);
+
+/// Who would take a heap's buffers and use them wrongly, which asking does not show.
+fn unmappable(heap: &Heap, importers: &[&mut dyn Importer]) -> Vec<Refused> {
+    if heap.info().vmap {
+        return Vec::new();
+    }
+    let known = importers.iter().filter_map(|importer| {
+        let rule = rules::mapping(&importer.key()?.driver)?;
+        Some(Refused {
+            device: importer.device(),
+            reason: StageError::failed(Unmappable(rule)),
+        })
+    });
+    known.collect()
 }

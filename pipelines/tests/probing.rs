@@ -192,6 +192,55 @@ impl Drop for Scratch {
     }
 }
 
+/// A device of a driver that maps buffers for the CPU.
+struct Mapping(Device);
+
+impl Importer for Mapping {
+    fn device(&self) -> String {
+        self.0.name.to_owned()
+    }
+    fn key(&self) -> Option<DeviceKey> {
+        let driver = "uvcvideo".to_owned();
+        Some(DeviceKey {
+            driver,
+            ..self.0.who()
+        })
+    }
+    fn import(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        self.0.take(pool)
+    }
+    fn undo(&mut self) {
+        self.0.let_go();
+    }
+}
+
+#[test]
+fn what_a_driver_would_see_wrongly_is_not_given_to_it() {
+    let mut registry = HeapRegistry::new();
+    let info = HeapInfo {
+        vmap: false,
+        ..HeapInfo::new("huge")
+    };
+    registry.register(info, Memfd).unwrap();
+    let heaps = candidates(&registry);
+    let mut screen = Device::new("screen", &["huge"]);
+    let importers: &mut [&mut dyn Importer] = &mut [&mut screen];
+    let found = probe(&heaps, importers, &wanted(), &mut Answers::none());
+    assert!(found.best().is_some(), "a device with DMA");
+    let mut camera = Mapping(Device::new("camera", &["huge"]));
+    let importers: &mut [&mut dyn Importer] = &mut [&mut camera, &mut screen];
+    let found = probe(&heaps, importers, &wanted(), &mut Answers::none());
+    let Err(Unfit::Refused(refused)) = &found.ranked[0].outcome else {
+        panic!("{found:?}");
+    };
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].device, "camera");
+    let said = refused[0].reason.to_string();
+    for part in ["uvcvideo maps buffers for the CPU", "before Linux 6.16"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
 #[test]
 fn every_importer_must_accept_and_every_refusal_is_told() {
     let registry = heaps();

@@ -137,7 +137,7 @@ fn sizes_strides_and_memory_are_reasons() {
     assert_eq!(
         unsolvable.to_string(),
         "`screen` takes memory: importable, in one physical piece: no heap will do; there are \
-         `system` (scattered)"
+         `system` (scattered: its buffers are not in one physical piece)"
     );
     let (mut room, ..) = problem(cap("YUYV"), &[sized("YUYV", 640, 480)]);
     room = Problem::clone(&room);
@@ -156,6 +156,53 @@ fn sizes_strides_and_memory_are_reasons() {
         "{unsolvable}"
     );
     assert!(unsolvable.reason.contains("`cma`"), "{unsolvable}");
+}
+
+#[test]
+fn heaps_that_nobody_asked_for_are_no_reason() {
+    let asked = |heap: &str, memory: MemoryNeeds| {
+        let camera = Cap {
+            memory,
+            ..cap("YUYV")
+        };
+        let mut problem = Problem::new();
+        let heaps = Set::Of(vec![heap.to_owned()]);
+        let port = Port {
+            heaps,
+            ..Port::new(camera)
+        };
+        let camera = problem.source("camera", port);
+        let screen = problem.sink("screen", Port::new(cap("YUYV")));
+        problem.link(camera, screen).unwrap();
+        problem.heap(HeapFacts::new("system", Contiguity::Scattered));
+        problem.heap(HeapFacts {
+            importable: false,
+            ..HeapFacts::new("memfd", Contiguity::Scattered)
+        });
+        problem.heap(HeapFacts {
+            vmap: false,
+            ..HeapFacts::new("huge", Contiguity::Unknown)
+        });
+        solve(&problem, &mut Believe).map_err(|unsolvable| unsolvable.to_string())
+    };
+    assert!(asked("system", MemoryNeeds::DEVICE).is_ok());
+    assert_eq!(
+        asked("memfd", MemoryNeeds::DEVICE).unwrap_err(),
+        "`camera` offers memory: importable: no heap that may be taken will do: `memfd` \
+         (scattered: devices cannot import it)"
+    );
+    assert!(asked("huge", MemoryNeeds::DEVICE).is_ok());
+    let mapped = MemoryNeeds {
+        vmap: true,
+        ..MemoryNeeds::DEVICE
+    };
+    assert_eq!(
+        asked("huge", mapped).unwrap_err(),
+        "`camera` offers memory: importable, mapped by its driver: no heap that may be taken will \
+         do: `huge` (unknown: before Linux 6.16 a driver that maps huge pages for the CPU is \
+         refused, or sees the wrong ones)"
+    );
+    assert!(asked("system", mapped).is_ok());
 }
 
 #[test]

@@ -9,6 +9,8 @@ pub struct MemoryNeeds {
     pub import: bool,
     /// It reads or writes with the CPU.
     pub cpu: bool,
+    /// Its driver maps it for the CPU (`dma_buf_vmap`), as those do that have no DMA.
+    pub vmap: bool,
     /// It has no IOMMU: a buffer must be one physical piece.
     pub contiguous: bool,
     /// How many bits an address may have that it reaches without a bounce buffer; `None` for
@@ -21,6 +23,7 @@ impl MemoryNeeds {
     pub const NONE: Self = Self {
         import: false,
         cpu: false,
+        vmap: false,
         contiguous: false,
         address_bits: None,
     };
@@ -51,6 +54,7 @@ impl MemoryNeeds {
         Self {
             import: self.import || other.import,
             cpu: self.cpu || other.cpu,
+            vmap: self.vmap || other.vmap,
             contiguous: self.contiguous || other.contiguous,
             address_bits: bits,
         }
@@ -65,6 +69,9 @@ impl fmt::Display for MemoryNeeds {
         }
         if self.cpu {
             words.push("open to the CPU".to_owned());
+        }
+        if self.vmap {
+            words.push("mapped by its driver".to_owned());
         }
         if self.contiguous {
             words.push("in one physical piece".to_owned());

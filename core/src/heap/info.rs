@@ -50,6 +50,9 @@ pub struct HeapInfo {
     pub protected: bool,
     /// Whether devices can import its buffers.
     pub importable: bool,
+    /// Whether drivers that map its buffers for the CPU (`dma_buf_vmap`) find them as they are:
+    /// not so huge pages before Linux 6.16.
+    pub vmap: bool,
     /// Whether buffers are zeroed; not so where a helper gives a client its own memory back
     /// as it was.
     pub zeroed: bool,
@@ -72,6 +75,7 @@ impl HeapInfo {
             cached: None,
             protected: false,
             importable: true,
+            vmap: true,
             zeroed: true,
             largest: None,
             total: None,

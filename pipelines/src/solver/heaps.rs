@@ -14,6 +14,8 @@ pub struct HeapFacts {
     pub contiguity: Contiguity,
     /// Whether devices can import its buffers.
     pub importable: bool,
+    /// Whether drivers that map its buffers for the CPU find them as they are.
+    pub vmap: bool,
     /// Whether the CPU is kept out.
     pub protected: bool,
     /// Whether the CPU's access goes through its caches; `None` where that is not known.
@@ -35,6 +37,7 @@ impl HeapFacts {
             aliases: Vec::new(),
             contiguity,
             importable: true,
+            vmap: true,
             protected: false,
             cached: None,
             address_bits: None,
@@ -76,6 +79,11 @@ impl HeapFacts {
             Some("devices cannot import it")
         } else if needs.cpu && self.protected {
             Some("it keeps the CPU out")
+        } else if needs.vmap && !self.vmap {
+            Some(
+                "before Linux 6.16 a driver that maps huge pages for the CPU is refused, or sees \
+                 the wrong ones",
+            )
         } else if needs.contiguous && !in_one_piece {
             Some("its buffers are not in one physical piece")
         } else if !reachable {
@@ -110,6 +118,7 @@ impl From<&HeapInfo> for HeapFacts {
         Self {
             aliases: info.aliases.clone(),
             importable: info.importable,
+            vmap: info.vmap,
             protected: info.protected,
             cached: info.cached,
             room: info.total,

@@ -4,7 +4,7 @@ mod ports;
 
 pub use ports::{Alternative, Direction, Kind, Port, Scale};
 
-use dmaflow_core::caps::{Cap, Caps};
+use dmaflow_core::caps::{Cap, Caps, Set};
 
 use super::HeapFacts;
 
@@ -226,6 +226,19 @@ impl Problem {
     /// Its links.
     pub fn links(&self) -> impl Iterator<Item = (LinkId, Link)> {
         (self.links.iter().enumerate()).map(|(index, link)| (LinkId(index), *link))
+    }
+
+    /// The heaps that were asked for at some of these ports, or all where none were.
+    pub(crate) fn heaps_for(&self, ports: &[PortId]) -> Vec<&HeapFacts> {
+        let known = ports.iter().filter_map(|port| self.ports.get(port.0));
+        let asked = known.filter_map(|known| match &known.port.heaps {
+            Set::Of(names) => Some(names),
+            Set::Any => None,
+        });
+        let asked: Vec<&String> = asked.flatten().collect();
+        let meant =
+            |heap: &&HeapFacts| asked.is_empty() || asked.iter().any(|name| heap.answers_to(name));
+        self.heaps.iter().filter(meant).collect()
     }
 
     /// Its heaps.

@@ -67,6 +67,8 @@ pub enum Holds {
     Rows(u32),
     /// Buffers are one physical piece.
     Contiguous,
+    /// Buffers are mapped for the CPU, by the driver itself.
+    Mapped,
     /// Addresses have at most so many bits.
     AddressBits(u32),
     /// Buffers are longer than their pictures: only the driver knows how much, so that its answer
@@ -95,6 +97,12 @@ pub fn of(driver: &str) -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn stamps_boottime(driver: &str) -> bool {
     of(driver).any(|rule| rule.holds == Holds::BoottimeStamps)
+}
+
+/// The rule that a driver maps buffers for the CPU, where it does.
+#[must_use]
+pub fn mapping(driver: &str) -> Option<&'static Rule> {
+    of(driver).find(|rule| rule.holds == Holds::Mapped)
 }
 
 /// Narrows what a driver's port says of itself to what holds.
@@ -187,6 +195,7 @@ fn narrow(cap: &Cap, holds: Holds, format: Option<Format>) -> Option<Cap> {
             narrowed.rows = cap.intersect(&more)?.rows;
         }
         Holds::Contiguous => narrowed.memory.contiguous = true,
+        Holds::Mapped => narrowed.memory.vmap = true,
         Holds::AddressBits(bits) => {
             let own = memory.address_bits.unwrap_or(bits);
             narrowed.memory.address_bits = Some(own.min(bits));
@@ -245,6 +254,7 @@ impl fmt::Display for Holds {
             Self::AtLeast(width, height) => write!(f, "pictures of {width}×{height} at least"),
             Self::Rows(rows) => write!(f, "planes of a multiple of {rows} rows in memory"),
             Self::Contiguous => f.write_str("buffers in one physical piece"),
+            Self::Mapped => f.write_str("buffers that it can map for the CPU"),
             Self::AddressBits(bits) => write!(f, "addresses of {bits} bits"),
             Self::MoreThanThePicture => f.write_str("buffers longer than their picture"),
             Self::BoottimeStamps => f.write_str("stamps of CLOCK_BOOTTIME"),

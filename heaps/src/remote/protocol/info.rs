@@ -10,6 +10,7 @@ use super::{LABEL_MOST, Label, Malformed};
 const PROTECTED: u8 = 1;
 const IMPORTABLE: u8 = 1 << 1;
 const ZEROED: u8 = 1 << 2;
+const NO_VMAP: u8 = 1 << 3;
 
 /// Writes what there is to say; aliases are the registry's business and stay at home.
 pub(super) fn put<const N: usize>(message: &mut Message<N>, info: &HeapInfo) {
@@ -32,6 +33,7 @@ pub(super) fn put<const N: usize>(message: &mut Message<N>, info: &HeapInfo) {
         (info.protected, PROTECTED),
         (info.importable, IMPORTABLE),
         (info.zeroed, ZEROED),
+        (!info.vmap, NO_VMAP),
     ];
     let set = bits.iter().filter(|(set, _)| *set);
     message.u8(set.fold(0, |all, (_, bit)| all | bit));
@@ -62,7 +64,7 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<HeapInfo, Malformed> {
         _ => return Err(Malformed::Field("cached")),
     };
     let bits = fields.u8()?;
-    if bits & !(PROTECTED | IMPORTABLE | ZEROED) != 0 {
+    if bits & !(PROTECTED | IMPORTABLE | ZEROED | NO_VMAP) != 0 {
         return Err(Malformed::Field("bits"));
     }
     Ok(HeapInfo {
@@ -72,6 +74,7 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<HeapInfo, Malformed> {
         protected: bits & PROTECTED != 0,
         importable: bits & IMPORTABLE != 0,
         zeroed: bits & ZEROED != 0,
+        vmap: bits & NO_VMAP == 0,
         largest: fields.optional()?,
         total: fields.optional()?,
         ..HeapInfo::new(name)

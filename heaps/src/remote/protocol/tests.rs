@@ -115,6 +115,7 @@ fn a_heap_is_told_whole() {
         cached: Some(true),
         protected: true,
         importable: false,
+        vmap: false,
         zeroed: false,
         largest: Some(8 << 20),
         total: None,

@@ -7,7 +7,7 @@ use dmaflow_core::stage::DeviceKey;
 
 use super::super::graph::Graph;
 use super::stated::Stated;
-use crate::solver::rules::{self, Rule};
+use crate::solver::rules::{self, Holds, Rule};
 use crate::solver::{Alternative, Unsolvable};
 
 /// What a port can do by its driver's word, without what the driver would do wrong.
@@ -43,10 +43,13 @@ pub(super) fn explain(unsolvable: &mut Unsolvable, graph: &Graph, stated: &State
         .ports
         .iter()
         .filter_map(|port| stated.stage(*port));
+    let mapped_wrongly = (stated.problem.heaps_for(&unsolvable.ports).iter()).any(|it| !it.vmap);
     for key in known.filter_map(|stage| graph.nodes.get(stage)?.stage.key()) {
         let iommu = is_behind_iommu(&key);
         for rule in rules::of(&key.driver) {
-            let matters = concerns(rule, unsolvable.properties) && !(rule.without_iommu && iommu);
+            let matters = concerns(rule, unsolvable.properties)
+                && !(rule.without_iommu && iommu)
+                && (rule.holds != Holds::Mapped || mapped_wrongly);
             if matters && !told.iter().any(|known| std::ptr::eq(*known, rule)) {
                 told.push(rule);
             }

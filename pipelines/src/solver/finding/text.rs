@@ -1,9 +1,9 @@
 //! A finding in words.
 
-use dmaflow_core::caps::{Cap, Property, Set};
+use dmaflow_core::caps::{Cap, MemoryNeeds, Property, Set};
 
 use super::Finding;
-use crate::solver::{Direction, PortId, Problem};
+use crate::solver::{Direction, HeapFacts, PortId, Problem};
 
 impl Finding {
     /// In words: who offers and takes what, and what is missing.
@@ -76,21 +76,7 @@ impl Finding {
             return "nothing can be agreed on".to_owned();
         }
         if self.properties.contains(Property::Memory) {
-            let heaps: Vec<_> = (problem.heaps.iter())
-                .map(|heap| {
-                    let room = heap.room.map(|room| format!(", {} KiB", room >> 10));
-                    format!(
-                        "`{}` ({}{})",
-                        heap.name,
-                        heap.contiguity,
-                        room.unwrap_or_default()
-                    )
-                })
-                .collect();
-            return match heaps.as_slice() {
-                [] => "there is no heap".to_owned(),
-                heaps => format!("no heap will do; there are {}", heaps.join(", ")),
-            };
+            return self.no_heap(problem);
         }
         let names: Vec<_> = self
             .properties
@@ -99,6 +85,35 @@ impl Finding {
             .collect();
         format!("no {} in common", names.join(" and "))
     }
+
+    /// That no heap will do, of those that were asked for if any were.
+    fn no_heap(&self, problem: &Problem) -> String {
+        let caps = self.ports.iter().flat_map(|&port| problem.caps(port));
+        let needs: Vec<_> = caps.map(|cap| cap.memory).collect();
+        let meant = problem.heaps_for(&self.ports);
+        let some = match meant.len() < problem.heaps.len() {
+            true => "no heap that may be taken will do:",
+            false => "no heap will do; there are",
+        };
+        let heaps: Vec<_> = meant.into_iter().map(|it| heap(it, &needs)).collect();
+        match heaps.as_slice() {
+            [] => "there is no heap".to_owned(),
+            heaps => format!("{some} {}", heaps.join(", ")),
+        }
+    }
+}
+
+/// A heap, and why it will not do as far as that is known.
+fn heap(heap: &HeapFacts, needs: &[MemoryNeeds]) -> String {
+    let room = heap.room.map(|room| format!(", {} KiB", room >> 10));
+    let why = needs.iter().find_map(|needs| heap.unfit(*needs, 0));
+    format!(
+        "`{}` ({}{}{})",
+        heap.name,
+        heap.contiguity,
+        room.unwrap_or_default(),
+        why.map(|why| format!(": {why}")).unwrap_or_default()
+    )
 }
 
 fn list_of_refusals(refusals: &[String]) -> String {

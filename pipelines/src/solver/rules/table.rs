@@ -38,7 +38,14 @@ impl Rule {
 
 const NOT_IN_ONE_PIECE: &str =
     "QBUF or PRIME gives EFAULT or EINVAL, and the kernel's log says that a chunk is too small";
+const WRONG_PAGES: &str = "before Linux 6.16 it is refused udmabufs of huge pages, or reads and \
+                           writes the wrong ones (drivers/dma-buf/udmabuf.c: vmap_udmabuf)";
 const BOUNCED: &str = "the kernel copies through SWIOTLB, unseen but for its debugfs";
+
+/// What a driver does with the CPU, by way of `dma_buf_vmap`.
+const fn by_cpu(driver: &'static str, source: &'static str) -> Rule {
+    rule(driver, Property::Memory, Holds::Mapped).told(WRONG_PAGES, source)
+}
 
 /// The names of the default CMA's heap: with `CONFIG_DMABUF_HEAPS_CMA_LEGACY` several at once.
 const DEFAULT_CMA: &[&str] = &[
@@ -190,5 +197,60 @@ pub static RULES: &[Rule] = &[
         "frames seem to be as old as the machine slept",
         "drivers/media/platform/rockchip/rkisp1/rkisp1-capture.c: ktime_get_boottime_ns, \
          V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC",
+    ),
+    // Cameras and converters without DMA into frames.
+    by_cpu(
+        "uvcvideo",
+        "drivers/media/usb/uvc/uvc_queue.c: vb2_plane_vaddr",
+    ),
+    by_cpu(
+        "vivid",
+        "drivers/media/test-drivers/vivid/vivid-kthread-cap.c: vb2_plane_vaddr",
+    ),
+    by_cpu(
+        "vim2m",
+        "drivers/media/test-drivers/vim2m.c: vb2_plane_vaddr",
+    ),
+    by_cpu(
+        "vimc",
+        "drivers/media/test-drivers/vimc/vimc-capture.c: vb2_plane_vaddr",
+    ),
+    by_cpu(
+        "vicodec",
+        "drivers/media/test-drivers/vicodec/vicodec-core.c: vb2_plane_vaddr",
+    ),
+    // Displays that are drawn by the CPU.
+    by_cpu("vkms", "drivers/gpu/drm/vkms/vkms_plane.c: drm_gem_fb_vmap"),
+    by_cpu(
+        "bochs-drm",
+        "drivers/gpu/drm/tiny/bochs.c: DRM_GEM_SHADOW_PLANE_HELPER_FUNCS",
+    ),
+    by_cpu(
+        "cirrus",
+        "drivers/gpu/drm/tiny/cirrus.c of 6.12: DRM_GEM_SHADOW_PLANE_HELPER_FUNCS",
+    ),
+    by_cpu(
+        "cirrus-qemu",
+        "drivers/gpu/drm/tiny/cirrus-qemu.c: DRM_GEM_SHADOW_PLANE_HELPER_FUNCS",
+    ),
+    by_cpu(
+        "simpledrm",
+        "drivers/gpu/drm/sysfb/drm_sysfb_modeset.c: drm_gem_begin_shadow_fb_access",
+    ),
+    by_cpu(
+        "gud",
+        "drivers/gpu/drm/gud/gud_drv.c: DRM_GEM_SHADOW_PLANE_HELPER_FUNCS",
+    ),
+    by_cpu(
+        "udl",
+        "drivers/gpu/drm/udl/udl_modeset.c: DRM_GEM_SHADOW_PLANE_HELPER_FUNCS",
+    ),
+    by_cpu(
+        "ast",
+        "drivers/gpu/drm/ast/ast_mode.c: DRM_GEM_SHADOW_PLANE_HELPER_FUNCS",
+    ),
+    by_cpu(
+        "mgag200",
+        "drivers/gpu/drm/mgag200/mgag200_drv.h: DRM_GEM_SHADOW_PLANE_HELPER_FUNCS",
     ),
 ];

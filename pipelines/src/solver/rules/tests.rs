@@ -83,6 +83,18 @@ fn capture_of_ti_pads_by_itself() {
 }
 
 #[test]
+fn drivers_without_dma_map_what_they_are_given() {
+    for driver in ["vivid", "uvcvideo", "vkms", "bochs-drm", "cirrus"] {
+        let caps = apply(driver, true, &port("YUYV"));
+        assert!(
+            mapping(driver).is_some() && caps.0[0].memory.vmap,
+            "{driver}"
+        );
+    }
+    assert!(mapping("tidss").is_none() && mapping("j721e-csi2rx").is_none());
+}
+
+#[test]
 fn formats_stay_in_order_and_keep_their_own_rules() {
     let caps = apply("wave5-dec", true, &port("NV12 NV21 H264 HEVC YUYV"));
     let formats: Vec<_> = caps.0.iter().map(|cap| cap.formats.to_string()).collect();
