@@ -4,8 +4,10 @@
 //! test is about, it prints a line that begins with `SKIP` and returns; the test runner counts
 //! those lines, and on the board a skip that no kernel version explains is a failure.
 
+pub mod bars;
 mod board;
 mod buffers;
+mod cameras;
 pub mod conformance;
 mod faults;
 pub mod hostile;
@@ -22,6 +24,7 @@ mod timeline;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
+pub use cameras::Cameras;
 pub use faults::Faults;
 pub use huge_pages::HugePages;
 pub use modules::Modules;

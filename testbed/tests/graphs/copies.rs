@@ -157,7 +157,7 @@ fn the_cpu_converts_where_a_pipeline_allows_it_and_no_device_does() {
         let (screen, shown) = recorded(KmsSink::open(config).unwrap());
         let (aside, of_camera) = recorded(NullSink::default());
         let mut graph = Builder::new();
-        let camera = graph.add("camera", vivid(CAMERA.parse().unwrap(), 2));
+        let camera = graph.add("camera", vivid(CAMERA.parse().unwrap(), (640, 480), 2));
         let screen = graph.add("screen", screen);
         let aside = graph.add("aside", aside);
         graph.connect(camera, screen, QueuePolicy::FIFO);
