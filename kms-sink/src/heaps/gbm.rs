@@ -1,20 +1,21 @@
 //! GBM: memory that Mesa allocates on a card, laid out for its GPU and its display.
 
+mod sys;
 mod tries;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::gbm::{BufferObject, BufferObjectFlags as Use, Device};
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::DmaBuf;
 use dmaflow_core::heap::{ExportError, Exporter, HeapInfo, Request, memory_total};
 use dmaflow_core::layout::{Layout, Modifier, PlaneLayout};
-use drm::buffer::{DrmModifier, Handle, PlanarBuffer as _};
+use drm::buffer::{DrmModifier, Handle};
+use drm::control::from_u32;
 
 use super::card::HeapCard;
 use super::picture::{Picture, PictureError, PictureRequest, PictureSource, len};
-use crate::card::errno;
 use crate::error::KmsSinkError;
+use sys::{Device, Missing, Object, usage};
 use tries::{SIDE, Try, What, bytes_sheet, sheets, tries};
 
 /// Memory of a card through Mesa's libgbm. Clones are the same card.
@@ -31,13 +32,13 @@ use tries::{SIDE, Try, What, bytes_sheet, sheets, tries};
 ///
 /// The last three only where linear is among the modifiers, or no list was given.
 ///
-/// Mesa is loaded at the first allocation, which takes tens of megabytes and milliseconds, and
+/// libgbm and Mesa are loaded at the first allocation, which takes tens of megabytes and milliseconds, and
 /// it writes to standard error where it finds no driver for a card and draws in software, as
 /// for vkms and bochs; what such cards then give are dumb buffers with rows padded for the
 /// drawing.
 ///
-/// *Needs:* permission for the card's primary node, and Mesa's drivers (Debian:
-/// `libgl1-mesa-dri`). No DRM master. A GPU's driver may want the descriptor authenticated,
+/// *Needs:* permission for the card's primary node, libgbm and Mesa's drivers (Debian:
+/// `libgbm1`, `libgl1-mesa-dri`). No DRM master. A GPU's driver may want the descriptor authenticated,
 /// which it is if nobody controlled the card when the heap was opened.
 #[derive(Clone, Debug)]
 pub struct Gbm {
@@ -77,10 +78,10 @@ impl Gbm {
     fn first<T>(
         &self,
         tries: impl IntoIterator<Item = Try>,
-        take: impl Fn(&Try, &BufferObject<()>) -> Result<T, PictureError>,
+        take: impl Fn(&Try, &Object<'_>) -> Result<T, PictureError>,
     ) -> Result<T, PictureError> {
         let mut device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
-        let device = match &*device {
+        let device = match &mut *device {
             Some(device) => device,
             None => device.insert(self.load()?),
         };
@@ -115,11 +116,19 @@ impl Gbm {
 
     #[doc(alias = "gbm_create_device")]
     fn load(&self) -> Result<Device<Arc<HeapCard>>, PictureError> {
-        Device::new(Arc::clone(&self.card)).map_err(|error| {
-            let errno = if self.card.is_gone() {
-                Errno::ENODEV
-            } else {
-                errno(&error)
+        Device::new(Arc::clone(&self.card)).map_err(|missing| {
+            let errno = match missing {
+                _ if self.card.is_gone() => Errno::ENODEV,
+                Missing::Device(errno) => errno,
+                Missing::Library(why) => {
+                    return self.refused(ExportError::Refused {
+                        errno: Errno::ENOENT,
+                        reason: format!(
+                            "libgbm cannot be loaded ({why}); install it (libgbm1), or use dumb \
+                             buffers"
+                        ),
+                    });
+                }
             };
             self.refused(match errno {
                 Errno::ENODEV => self.card.failed("gbm_create_device", "Mesa", errno),
@@ -143,7 +152,14 @@ impl Gbm {
         }
     }
 
-    fn exported(&self, handle: Handle) -> Result<DmaBuf, PictureError> {
+    fn exported(&self, gem: u32) -> Result<DmaBuf, PictureError> {
+        let Some(handle) = from_u32::<Handle>(gem) else {
+            return Err(self.refused(self.card.failed(
+                "gbm_bo_get_handle",
+                "memory",
+                Errno::EINVAL,
+            )));
+        };
         let exported = self.card.export(handle).and_then(|buffer| {
             self.card.clear(&buffer)?;
             Ok(buffer)
@@ -156,33 +172,30 @@ impl Gbm {
         &self,
         request: &PictureRequest,
         attempt: &Try,
-        object: &BufferObject<()>,
+        object: &Object<'_>,
     ) -> Result<Picture, PictureError> {
-        let modifier = match object.modifier() {
+        let modifier = match object.modifier().into() {
             // Drivers that know no modifiers say nothing, and linear was what was asked for.
             DrmModifier::Invalid if attempt.modifiers.is_empty() => Modifier::LINEAR,
             modifier => Modifier(modifier.into()),
         };
-        let count = usize::try_from(object.plane_count()).unwrap_or(usize::MAX);
-        let mut handles = Vec::<Handle>::new();
+        let mut handles = Vec::new();
         let mut buffers = Vec::new();
         let mut planes = Vec::new();
-        let strides = object.pitches();
-        let offsets = object.offsets();
-        for (index, handle) in object.handles().iter().take(count).enumerate() {
-            let Some(handle) = *handle else { break };
-            let buffer = match handles.iter().position(|known| *known == handle) {
+        for plane in object.planes() {
+            let known = handles.iter().position(|known| *known == plane.handle);
+            let buffer = match known {
                 Some(buffer) => buffer,
                 None => {
-                    handles.push(handle);
-                    buffers.push(self.exported(handle)?);
+                    handles.push(plane.handle);
+                    buffers.push(self.exported(plane.handle)?);
                     buffers.len() - 1
                 }
             };
             planes.push(PlaneLayout {
                 buffer,
-                offset: offsets[index],
-                stride: strides[index],
+                offset: plane.offset,
+                stride: plane.stride,
             });
         }
         let lens: Vec<_> = buffers.iter().map(len).collect();
@@ -195,22 +208,23 @@ impl Gbm {
     fn as_sheet(
         &self,
         request: &PictureRequest,
-        object: &BufferObject<()>,
+        object: &Object<'_>,
     ) -> Result<Picture, PictureError> {
-        let handle = drm::buffer::Buffer::handle(object);
-        let stride = object.stride();
-        let layout = Layout::with_stride(request.format, request.width, request.height, stride)?;
-        Picture::whole(layout, self.exported(handle)?)
+        let sheet = object.first();
+        let (width, height) = (request.width, request.height);
+        let layout = Layout::with_stride(request.format, width, height, sheet.stride)?;
+        Picture::whole(layout, self.exported(sheet.handle)?)
     }
 }
 
 impl Exporter for Gbm {
     fn allocate(&self, request: &Request) -> Result<DmaBuf, ExportError> {
         let len = request.len.get() as u64;
-        let tries = sheets(bytes_sheet(len), &[Use::LINEAR, Use::LINEAR | Use::SCANOUT]);
-        let made = self.first(tries, |_try, object| {
-            self.exported(drm::buffer::Buffer::handle(object))
-        });
+        let tries = sheets(
+            bytes_sheet(len),
+            &[usage::LINEAR, usage::LINEAR | usage::SCANOUT],
+        );
+        let made = self.first(tries, |_try, object| self.exported(object.first().handle));
         made.map_err(|error| match error {
             PictureError::Export { source, .. } => source,
             other => ExportError::Refused {

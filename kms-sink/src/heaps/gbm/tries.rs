@@ -3,12 +3,11 @@
 use std::fmt;
 use std::os::fd::AsFd;
 
-use ::gbm::{BufferObject, BufferObjectFlags as Use, Device};
 use dmaflow_core::Errno;
 use dmaflow_core::layout::Modifier;
-use drm::buffer::{DrmFourcc, DrmModifier};
+use drm::buffer::DrmFourcc;
 
-use crate::card::errno;
+use super::sys::{Device, Object, usage};
 use crate::heaps::picture::{PictureError, PictureRequest, Sheet};
 
 /// The widest and highest picture that is asked for where bytes are: GPUs take so much.
@@ -28,27 +27,16 @@ pub(super) struct Try {
     format: DrmFourcc,
     width: u32,
     height: u32,
-    usage: Use,
-    pub(super) modifiers: Vec<DrmModifier>,
+    usage: u32,
+    pub(super) modifiers: Vec<Modifier>,
 }
 
 impl Try {
     #[doc(alias = "gbm_bo_create")]
-    pub(super) fn make(&self, device: &Device<impl AsFd>) -> Result<BufferObject<()>, Errno> {
-        // Mesa does not always say why: what an earlier call left there must not speak for it.
-        Errno::clear();
-        let (width, height, format) = (self.width, self.height, self.format);
-        let made = if self.modifiers.is_empty() {
-            device.create_buffer_object(width, height, format, self.usage)
-        } else {
-            let modifiers = self.modifiers.iter().copied();
-            device
-                .create_buffer_object_with_modifiers2(width, height, format, modifiers, self.usage)
-        };
-        made.map_err(|error| match errno(&error) {
-            Errno::UnknownErrno => Errno::EINVAL,
-            errno => errno,
-        })
+    pub(super) fn make<'d>(&self, device: &'d mut Device<impl AsFd>) -> Result<Object<'d>, Errno> {
+        let modifiers: Vec<_> = self.modifiers.iter().map(|modifier| modifier.0).collect();
+        let size = (self.width, self.height);
+        device.object(size, self.format as u32, &modifiers, self.usage)
     }
 }
 
@@ -56,10 +44,10 @@ impl fmt::Display for Try {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}×{}", self.format, self.width, self.height)?;
         for modifier in &self.modifiers {
-            write!(f, " {}", Modifier((*modifier).into()))?;
+            write!(f, " {modifier}")?;
         }
-        for (usage, word) in [(Use::LINEAR, " linear"), (Use::SCANOUT, " for scanout")] {
-            if self.usage.contains(usage) {
+        for (usage, word) in [(usage::LINEAR, " linear"), (usage::SCANOUT, " for scanout")] {
+            if self.usage & usage != 0 {
                 f.write_str(word)?;
             }
         }
@@ -75,11 +63,7 @@ pub(super) fn tries(request: &PictureRequest) -> Result<Vec<Try>, PictureError> 
         height,
         ..
     } = *request;
-    let scanout = if request.scanout {
-        Use::SCANOUT
-    } else {
-        Use::empty()
-    };
+    let scanout = if request.scanout { usage::SCANOUT } else { 0 };
     let sheet = Sheet::of(format, width, height)?;
     let mut tries = Vec::new();
     let code = format
@@ -96,20 +80,19 @@ pub(super) fn tries(request: &PictureRequest) -> Result<Vec<Try>, PictureError> 
     if let Some(code) = code
         && !request.modifiers.is_empty()
     {
-        let modifiers = request.modifiers.iter().map(|modifier| modifier.0.into());
-        tries.push(picture(code, scanout, modifiers.collect()));
+        tries.push(picture(code, scanout, request.modifiers.clone()));
     }
     if request.takes_linear() {
-        let linear = scanout | Use::LINEAR;
+        let linear = scanout | usage::LINEAR;
         tries.extend(code.map(|code| picture(code, linear, Vec::new())));
-        let usages = [linear, Use::LINEAR];
+        let usages = [linear, usage::LINEAR];
         tries.extend(sheets(sheet, &usages[..1 + usize::from(request.scanout)]));
     }
     Ok(tries)
 }
 
 /// The ways to ask for a sheet of bytes: R8, XRGB8888, then R8 with the other uses.
-pub(super) fn sheets(sheet: Sheet, usages: &[Use]) -> Vec<Try> {
+pub(super) fn sheets(sheet: Sheet, usages: &[u32]) -> Vec<Try> {
     let attempt = |format, width, usage| Try {
         what: What::Sheet,
         format,
