@@ -81,6 +81,43 @@ pub(crate) struct Cli {
     pub(crate) verbose: u8,
 }
 
+impl Cli {
+    /// The command line of this process; ends it with what is wrong, or the help asked for.
+    ///
+    /// That of a run is read by its own rules alone: to make those of all other commands takes
+    /// longer than everything up to the first device, and a display is waiting.
+    pub(crate) fn read() -> Self {
+        let is_run = std::env::args_os().nth(1).is_some_and(|word| word == "run");
+        let run = is_run.then(|| RunCli::try_parse().ok()).flatten();
+        run.map_or_else(Self::parse, Self::from)
+    }
+}
+
+/// The command line of `dmaflow run`.
+#[derive(Parser)]
+#[command(disable_help_subcommand = true)]
+struct RunCli {
+    #[command(subcommand)]
+    command: RunCommand,
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum RunCommand {
+    Run(RunArgs),
+}
+
+impl From<RunCli> for Cli {
+    fn from(RunCli { command, verbose }: RunCli) -> Self {
+        let RunCommand::Run(args) = command;
+        Self {
+            command: Command::Run(args),
+            verbose,
+        }
+    }
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run a pipeline and report what happened: frames, drops, latency

@@ -30,7 +30,7 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use dmaflow_core::time::Clock;
 
 use args::{Cli, Command};
@@ -38,7 +38,7 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let began = Clock::Monotonic.now();
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let outcome = log::start(cli.verbose).and_then(|()| command(cli.command, began));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

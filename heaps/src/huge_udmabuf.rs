@@ -53,7 +53,7 @@ impl HugeUdmabuf {
                 .into_iter()
                 .flatten()
                 .min(),
-            total: HugePages::now().map(|pages| pages.total * HUGE_PAGE),
+            total: HugePages::total().map(|pages| pages * HUGE_PAGE),
             ..HeapInfo::new(Self::NAME)
         }
     }
@@ -63,10 +63,11 @@ impl HugeUdmabuf {
     /// # Errors
     /// [`ExportError::Refused`], which says how to reserve some.
     pub fn reserved() -> Result<(), ExportError> {
-        match HugePages::now() {
-            Some(pages) if pages.total > 0 => Ok(()),
-            _ => hugepages::check(HUGE_PAGE),
+        let pages = HugePages::now().ok_or_else(hugepages::none)?;
+        if pages.total > 0 {
+            return Ok(());
         }
+        pages.check(HUGE_PAGE)
     }
 }
 

@@ -26,17 +26,38 @@ pub(crate) struct HugePages {
 impl HugePages {
     /// Reads what there is; `None` without huge pages of 2 MiB.
     pub(crate) fn now() -> Option<Self> {
-        let read = |name: &str| {
-            let text = std::fs::read_to_string(Path::new(POOL).join(name)).ok()?;
-            text.trim().parse::<u64>().ok()
-        };
+        let total = Self::total()?;
+        let overcommit = read("nr_overcommit_hugepages")?;
+        if total == 0 {
+            // Pages that are free, promised or surplus are among all there are.
+            return Some(Self {
+                total,
+                free: 0,
+                overcommit,
+            });
+        }
         let promised = read("resv_hugepages")?;
         let surplus = read("surplus_hugepages")?;
         Some(Self {
-            total: read("nr_hugepages")?,
+            total,
             free: read("free_hugepages")?.saturating_sub(promised),
-            overcommit: read("nr_overcommit_hugepages")?.saturating_sub(surplus),
+            overcommit: overcommit.saturating_sub(surplus),
         })
+    }
+
+    /// How many there are; `None` without huge pages of 2 MiB.
+    pub(crate) fn total() -> Option<u64> {
+        read("nr_hugepages")
+    }
+
+    /// Whether so many bytes of them are free or may be made.
+    pub(crate) fn check(self, bytes: u64) -> Result<(), ExportError> {
+        let wanted = bytes.div_ceil(HUGE_PAGE);
+        if wanted <= self.free.saturating_add(self.overcommit) {
+            Ok(())
+        } else {
+            Err(self.short(wanted))
+        }
     }
 
     /// Why so many pages cannot be had.
@@ -60,13 +81,13 @@ impl HugePages {
 /// [`short`] or [`none`]: filling a file until there is no page left would take long and leave
 /// others without.
 pub(crate) fn check(bytes: u64) -> Result<(), ExportError> {
-    let pages = HugePages::now().ok_or_else(none)?;
-    let wanted = bytes.div_ceil(HUGE_PAGE);
-    if wanted <= pages.free.saturating_add(pages.overcommit) {
-        Ok(())
-    } else {
-        Err(pages.short(wanted))
-    }
+    HugePages::now().ok_or_else(none)?.check(bytes)
+}
+
+/// A number of the kernel's pool.
+fn read(name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(Path::new(POOL).join(name)).ok()?;
+    text.trim().parse().ok()
 }
 
 /// Why so many bytes cannot be had now.

@@ -60,7 +60,7 @@ fn is_dma_heap(node: &FileStat) -> bool {
     }
     let (major, minor) = (major(node.st_rdev), minor(node.st_rdev));
     let class = format!("/sys/dev/char/{major}:{minor}/subsystem");
-    std::fs::canonicalize(class).is_ok_and(|class| class.ends_with("dma_heap"))
+    std::fs::read_link(class).is_ok_and(|class| class.ends_with("dma_heap"))
 }
 
 impl AsFd for KernelHeap {

@@ -12,6 +12,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use crate::error::KmsSinkError;
+use crate::props::Definitions;
 
 /// Where the kernel's device file system has display nodes.
 const NODES: &str = "/dev/dri";
@@ -26,6 +27,8 @@ pub(crate) struct Card {
     fd: OwnedFd,
     node: PathBuf,
     driver: String,
+    /// What its properties are.
+    pub(crate) definitions: Definitions,
 }
 
 impl AsFd for Card {
@@ -115,6 +118,7 @@ impl Opened {
             fd: self.fd,
             node: self.node,
             driver: self.driver,
+            definitions: Definitions::default(),
         })
     }
 }

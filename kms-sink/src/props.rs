@@ -1,10 +1,12 @@
 //! Properties of KMS objects, and commits that set them.
 
+use std::collections::HashMap;
+use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dmaflow_core::Errno;
-use drm::control::property::ValueType;
+use drm::control::property::{Handle, Info, ValueType};
 use drm::control::{Device, Mode, RawResourceHandle, ResourceHandle};
 use drm_ffi::mode;
 
@@ -35,17 +37,53 @@ impl Target {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Property {
+/// What a property is, which the kernel never changes.
+#[derive(Debug)]
+struct Definition {
     name: String,
-    id: u32,
-    value: u64,
     blob: bool,
     settable: bool,
     /// The names of the values, where they have names.
     values: Vec<(String, u64)>,
     /// The lowest and the highest value, where they are numbers.
     range: Option<(u64, u64)>,
+}
+
+impl Definition {
+    fn of(info: &Info) -> Self {
+        let kind = info.value_type();
+        Self {
+            name: info.name().to_string_lossy().into_owned(),
+            blob: matches!(kind, ValueType::Blob),
+            settable: info.mutable(),
+            values: names(&kind),
+            range: range(&kind),
+        }
+    }
+}
+
+/// A card's properties by number, each asked for once: the planes of a card have mostly the
+/// same ones, and a card has many planes.
+#[derive(Debug, Default)]
+pub(crate) struct Definitions(Mutex<HashMap<Handle, Arc<Definition>>>);
+
+impl Definitions {
+    fn get(&self, card: &Card, id: Handle) -> io::Result<Arc<Definition>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(definition) = known.get(&id) {
+            return Ok(Arc::clone(definition));
+        }
+        let definition = Arc::new(Definition::of(&card.get_property(id)?));
+        known.insert(id, Arc::clone(&definition));
+        Ok(definition)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Property {
+    id: u32,
+    value: u64,
+    definition: Arc<Definition>,
 }
 
 /// The properties of one object, with the values they had when they were read.
@@ -62,15 +100,11 @@ impl Properties {
         let list = set
             .iter()
             .map(|(&id, &value)| {
-                let info = card.asked(WHAT, card.get_property(id))?;
+                let definition = card.asked(WHAT, card.definitions.get(card, id))?;
                 Ok(Property {
-                    name: info.name().to_string_lossy().into_owned(),
                     id: id.into(),
                     value,
-                    blob: matches!(info.value_type(), ValueType::Blob),
-                    settable: info.mutable(),
-                    values: names(&info.value_type()),
-                    range: range(&info.value_type()),
+                    definition,
                 })
             })
             .collect::<Result<_, KmsSinkError>>()?;
@@ -87,7 +121,9 @@ impl Properties {
     }
 
     fn get(&self, name: &str) -> Option<&Property> {
-        self.list.iter().find(|property| property.name == name)
+        self.list
+            .iter()
+            .find(|property| property.definition.name == name)
     }
 
     /// The value read.
@@ -98,14 +134,16 @@ impl Properties {
     /// The bytes behind the value read, where it is a blob and there is one.
     pub(crate) fn blob(&self, card: &Card, name: &str) -> Option<Vec<u8>> {
         let property = self.get(name)?;
-        (property.blob && property.value != 0)
+        (property.definition.blob && property.value != 0)
             .then(|| card.get_property_blob(property.value).ok())
             .flatten()
     }
 
     /// Where to set a property that not every driver has.
     pub(crate) fn optional(&self, name: &str) -> Option<Target> {
-        let property = self.get(name).filter(|property| property.settable)?;
+        let property = self
+            .get(name)
+            .filter(|property| property.definition.settable)?;
         Some(Target {
             object: self.object,
             property: property.id,
@@ -122,12 +160,12 @@ impl Properties {
 
     /// Where to set a property that is a number, and within what.
     pub(crate) fn ranged(&self, name: &str) -> Option<(Target, (u64, u64))> {
-        Some((self.optional(name)?, self.get(name)?.range?))
+        Some((self.optional(name)?, self.get(name)?.definition.range?))
     }
 
     /// Where and what to set for a property to have a value of this name.
     pub(crate) fn named(&self, name: &str, value: &str) -> Option<(Target, u64)> {
-        let values = &self.get(name)?.values;
+        let values = &self.get(name)?.definition.values;
         let (_name, number) = values.iter().find(|(known, _number)| known == value)?;
         Some((self.optional(name)?, *number))
     }

@@ -18,7 +18,7 @@ use dmaflow_core::stage::{Controls, Counter, DeviceKey, Source, SourcePlan, Stag
 use dmaflow_core::time::{Clock, Rate};
 use dmaflow_v4l2::media::{MediaCamera, MediaConfig, MediaSetup};
 use dmaflow_v4l2::{
-    ControlValue, Dequeued, Direction, Feed, Function, V4l2Error, VideoDevice, is_short,
+    Candidate, ControlValue, Dequeued, Direction, Feed, Function, V4l2Error, VideoDevice, is_short,
 };
 
 use crate::error::V4l2SrcError;
@@ -83,6 +83,8 @@ pub struct V4l2Src {
     config: V4l2SrcConfig,
     /// What is behind the node, where it is not all of the camera.
     behind: Option<MediaCamera>,
+    /// Its formats that have pixels, as it listed them last; the driver has the last word.
+    usable: Vec<Candidate>,
     setup: Option<Setup>,
     /// Of an input whose signal has timings of its own.
     signal: Option<Signal>,
@@ -114,6 +116,7 @@ impl V4l2Src {
             config,
             behind,
             media: None,
+            usable: Vec::new(),
             setup: None,
             signal: None,
             feed: None,
@@ -179,7 +182,11 @@ impl Source for V4l2Src {
         if self.feed.is_none() {
             self.receive()?;
         }
-        let candidates = setup::candidates(&self.device, self.behind.as_ref(), &self.config)?;
+        let usable = setup::usable(&self.device)?;
+        let (behind, config) = (self.behind.as_ref(), &self.config);
+        let candidates = setup::candidates(&self.device, &usable, behind, config);
+        self.usable = usable;
+        let candidates = candidates?;
         Ok(candidates
             .iter()
             .map(|candidate| candidate.format)
@@ -205,17 +212,20 @@ impl Source for V4l2Src {
         self.receive()?;
         // What was there before it is what the next one finds.
         self.media = None;
-        let (media, choice) =
-            setup::media(&self.device, self.behind.as_ref(), &self.config, format)
-                .map_err(StageError::from)?
-                .unzip();
+        if self.usable.is_empty() {
+            self.usable = setup::usable(&self.device)?;
+        }
+        let candidate = setup::candidate(&self.device, &self.usable, format)?;
+        let (media, choice) = setup::media(self.behind.as_ref(), &self.config, candidate)
+            .map_err(StageError::from)?
+            .unzip();
         self.media = media;
         let timings = self.signal.as_ref().and_then(Signal::timings);
         let (setup, choices) = setup::configure(
             &self.device,
             self.media.as_mut(),
             &self.config,
-            format,
+            candidate,
             timings,
         )?;
         let choices = choice.into_iter().chain(choices).collect();

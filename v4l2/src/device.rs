@@ -2,6 +2,7 @@
 
 mod nodes;
 
+pub(crate) use nodes::numbered;
 pub use nodes::{Function, VideoNode, video_nodes};
 
 use std::fmt;

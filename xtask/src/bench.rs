@@ -78,6 +78,7 @@ fn on_pc(
         kernel: &kernel,
         profile: &profile,
         memory: None,
+        counted: false,
         results,
         environment: &[],
         time_limit,

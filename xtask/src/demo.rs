@@ -122,6 +122,7 @@ fn run_on_board(root: &Path, results: &Path) -> Result<()> {
         kernel: &kernel,
         profile: &profile,
         memory: None,
+        counted: false,
         results,
         environment: &[],
         time_limit: Duration::from_secs(120),

@@ -117,6 +117,9 @@ struct VmArgs {
     /// The board's memory in MiB; the profile's own if not given
     #[arg(long, value_name = "MIB")]
     memory: Option<u32>,
+    /// Have the board's clock count instructions: times do not tell how busy this machine is
+    #[arg(long)]
+    counted: bool,
     /// The guest's /results, also for the logs; target/vm/PROFILE if not given
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
@@ -176,6 +179,7 @@ fn vm(args: &VmArgs) -> Result<u8> {
         kernel: &kernel,
         profile: &profile,
         memory: args.memory,
+        counted: args.counted,
         results: &results,
         environment: &args.env,
         time_limit: args.timeout,

@@ -25,13 +25,7 @@ impl Purpose {
 
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Workspace => &[
-                "g++",
-                "gcc",
-                "libc6-dev",
-                "libclang-dev",
-                "pkg-config",
-            ],
+            Self::Workspace => &["g++", "gcc", "libc6-dev", "libclang-dev", "pkg-config"],
             Self::Board => &[
                 "busybox-static",
                 "cpio",

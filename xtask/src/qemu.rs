@@ -32,7 +32,13 @@ pub(crate) struct Machine<'a> {
 pub(crate) enum Accelerator {
     Kvm,
     Tcg,
+    /// As `Tcg`, with a clock that counts instructions and stands still while the emulator does:
+    /// times do not tell how busy this machine is, nor how long instructions took to emulate.
+    Counted,
 }
+
+/// Nanoseconds of the guest's an instruction, as a power of two: a slow processor's.
+const SHIFT: u32 = 2;
 
 impl Accelerator {
     /// KVM where it runs code: some machines have the node without a processor
@@ -46,6 +52,7 @@ impl Accelerator {
         match self {
             Self::Kvm => "kvm",
             Self::Tcg => "tcg",
+            Self::Counted => "tcg, instructions counted",
         }
     }
 }
@@ -62,6 +69,7 @@ impl Machine<'_> {
         let accelerator = match self.accelerator {
             Accelerator::Kvm => "kvm",
             Accelerator::Tcg => "tcg,thread=multi",
+            Accelerator::Counted => "tcg,thread=single",
         };
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "--", PROGRAM])
@@ -104,6 +112,9 @@ impl Machine<'_> {
                 &format!("local,id=results,path={results},security_model=none"),
             ])
             .args(["-device", "virtio-9p-pci,fsdev=results,mount_tag=results"]);
+        if self.accelerator == Accelerator::Counted {
+            qemu.args(["-icount", &format!("shift={SHIFT},sleep=off")]);
+        }
         for device in &self.devices {
             qemu.args(["-device", device]);
         }

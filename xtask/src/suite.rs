@@ -220,6 +220,7 @@ fn on_board(root: &Path, kernel: &Kernel, profile: &str, programs: &[PathBuf]) -
         kernel,
         profile: &profile,
         memory: None,
+        counted: false,
         results: &results,
         environment: &[],
         time_limit: TIME_LIMIT,

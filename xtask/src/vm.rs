@@ -38,6 +38,8 @@ pub(crate) struct Boot<'a> {
     pub(crate) profile: &'a Profile,
     /// MiB; the profile's own when absent.
     pub(crate) memory: Option<u32>,
+    /// Whether the board's clock counts instructions.
+    pub(crate) counted: bool,
     /// Where the guest's `/results` and the logs go.
     pub(crate) results: &'a Path,
     pub(crate) environment: &'a [(String, String)],
@@ -184,7 +186,10 @@ impl Boot<'_> {
         let (control, monitor) = (format!("{id}-control"), format!("{id}-monitor"));
         let control_listener = listen(&control)?;
         let monitor_listener = listen(&monitor)?;
-        let accelerator = Accelerator::probe(&scratch.0);
+        let accelerator = match self.counted {
+            true => Accelerator::Counted,
+            false => Accelerator::probe(&scratch.0),
+        };
         let machine = Machine {
             kernel: self.kernel,
             initramfs,

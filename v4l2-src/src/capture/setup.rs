@@ -32,7 +32,7 @@ pub(super) struct Setup {
 }
 
 /// The camera's formats that have pixels, best first.
-fn usable(device: &VideoDevice) -> Result<Vec<Candidate>, V4l2SrcError> {
+pub(super) fn usable(device: &VideoDevice) -> Result<Vec<Candidate>, V4l2SrcError> {
     let formats = device.formats(CAPTURE)?;
     let usable = ranked(&formats);
     if usable.is_empty() {
@@ -54,13 +54,26 @@ fn no_format(device: &VideoDevice, asked: Format, usable: &[Candidate]) -> V4l2S
     }
 }
 
-/// The formats that fit what was asked, best first.
+/// The one of `usable` with this format.
+pub(super) fn candidate(
+    device: &VideoDevice,
+    usable: &[Candidate],
+    format: Format,
+) -> Result<Candidate, V4l2SrcError> {
+    let found = usable.iter().find(|candidate| candidate.format == format);
+    found
+        .copied()
+        .ok_or_else(|| no_format(device, format, usable))
+}
+
+/// The formats of `usable` that fit what was asked, best first.
 pub(super) fn candidates(
     device: &VideoDevice,
+    usable: &[Candidate],
     behind: Option<&MediaCamera>,
     config: &V4l2SrcConfig,
 ) -> Result<Vec<Candidate>, V4l2SrcError> {
-    let mut fitting = usable(device)?;
+    let mut fitting = usable.to_vec();
     if let Some(behind) = behind {
         // A node lists what it could write, whatever its sensor gives.
         let delivered = behind.pixel_formats(config.size)?;
@@ -105,19 +118,13 @@ pub(super) fn candidates(
 /// Sets up what is between the sensor and the camera's node, where that is something, and says
 /// how.
 pub(super) fn media(
-    device: &VideoDevice,
     behind: Option<&MediaCamera>,
     config: &V4l2SrcConfig,
-    format: Format,
+    candidate: Candidate,
 ) -> Result<Option<(MediaSetup, Choice)>, V4l2SrcError> {
     let Some(behind) = behind else {
         return Ok(None);
     };
-    let usable = usable(device)?;
-    let candidate = usable
-        .iter()
-        .find(|candidate| candidate.format == format)
-        .ok_or_else(|| no_format(device, format, &usable))?;
     let plan = behind.plan(candidate.code, config.size)?;
     let setup = behind.apply(plan)?;
     let choice = Choice {
@@ -132,15 +139,9 @@ pub(super) fn configure(
     device: &VideoDevice,
     mut media: Option<&mut MediaSetup>,
     config: &V4l2SrcConfig,
-    format: Format,
+    candidate: Candidate,
     signal: Option<&Timings>,
 ) -> Result<(Setup, Vec<Choice>), V4l2SrcError> {
-    let usable = usable(device)?;
-    let candidate = usable
-        .iter()
-        .copied()
-        .find(|candidate| candidate.format == format)
-        .ok_or_else(|| no_format(device, format, &usable))?;
     let mut choices = Vec::new();
     let (size, reason) = match (config.size, signal, &media) {
         (Some(size), ..) => (size, None),

@@ -79,7 +79,7 @@ impl VideoDevice {
 /// Every video node of this machine, by number.
 #[must_use]
 pub fn video_nodes() -> Vec<VideoNode> {
-    paths_in(Path::new("/dev"))
+    paths()
         .into_iter()
         .map(|path| VideoNode {
             capabilities: VideoDevice::open(&path).map(|device| device.capabilities),
@@ -88,20 +88,35 @@ pub fn video_nodes() -> Vec<VideoNode> {
         .collect()
 }
 
-fn paths_in(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    let mut numbered: Vec<(u32, PathBuf)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name();
-            let number = name.to_str()?.strip_prefix("video")?.parse().ok()?;
-            Some((number, entry.path()))
-        })
+fn paths() -> Vec<PathBuf> {
+    numbered(Path::new("/sys/class/video4linux"), "video")
+}
+
+/// The nodes called `prefix` and a number, by number.
+///
+/// `/dev` has hundreds of others; what the kernel lists in `class` is a handful, and may be more
+/// than a container has. Where it lists nothing, as without sysfs, `/dev` tells.
+pub(crate) fn numbered(class: &Path, prefix: &str) -> Vec<PathBuf> {
+    let dev = Path::new("/dev");
+    let mut nodes = numbers_in(class, prefix);
+    if nodes.is_empty() {
+        nodes = numbers_in(dev, prefix);
+    }
+    let nodes = nodes
+        .iter()
+        .map(|number| dev.join(format!("{prefix}{number}")));
+    nodes.filter(|path| path.exists()).collect()
+}
+
+/// The numbers of entries called `prefix` and a number, in order.
+fn numbers_in(directory: &Path, prefix: &str) -> Vec<u32> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let number = |name: &str| name.strip_prefix(prefix)?.parse().ok();
+    let mut numbers: Vec<u32> = entries
+        .filter_map(|entry| number(entry.file_name().to_str()?))
         .collect();
-    numbered.sort();
-    numbered.into_iter().map(|(_number, path)| path).collect()
+    numbers.sort_unstable();
+    numbers
 }
 
 impl Capabilities {
@@ -130,7 +145,7 @@ impl VideoDevice {
                 return Ok(device);
             }
         }
-        for path in paths_in(Path::new("/dev")) {
+        for path in paths() {
             let opened = Self::open(&path).and_then(|device| Ok((device.function()?, device)));
             match opened {
                 Ok((function, device)) if function == Some(wanted) => {
@@ -227,12 +242,10 @@ mod tests {
         for name in ["video10", "video2", "videodev", "vbi0", "video"] {
             std::fs::write(directory.join(name), "").unwrap();
         }
-        let names: Vec<_> = paths_in(&directory)
-            .iter()
-            .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
-            .collect();
+        let numbers = numbers_in(&directory, "video");
         std::fs::remove_dir_all(&directory).unwrap();
-        assert_eq!(names, ["video2", "video10"]);
+        assert_eq!(numbers, [2, 10]);
+        assert!(numbers_in(&directory, "video").is_empty());
     }
 
     #[test]

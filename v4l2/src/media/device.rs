@@ -12,7 +12,7 @@ use super::error::MediaError;
 use super::topology::{
     Entity, EntityFunction, EntityId, Link, Node, NodeKind, Pad, PadDirection, PadId, Topology,
 };
-use crate::device::{Handle, VideoDevice};
+use crate::device::{Handle, VideoDevice, numbered};
 use crate::error::V4l2Error;
 use crate::sys::{self, media};
 
@@ -38,16 +38,7 @@ pub struct MediaDevice {
 /// The media devices' nodes, by number.
 #[must_use]
 pub fn media_nodes() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten();
-    let mut numbered: Vec<(u32, PathBuf)> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name();
-            let number = name.to_str()?.strip_prefix("media")?.parse().ok()?;
-            Some((number, entry.path()))
-        })
-        .collect();
-    numbered.sort();
-    numbered.into_iter().map(|(_number, path)| path).collect()
+    numbered(Path::new("/sys/bus/media/devices"), "media")
 }
 
 impl MediaDevice {
