@@ -1,8 +1,12 @@
 //! `cargo xtask bench`: dmaflow beside its limit and its alternative.
 
+mod calls;
 mod contender;
+mod first_flip;
 mod heaps;
+mod streams;
 mod table;
+mod tee;
 
 use std::fs;
 use std::path::Path;
@@ -31,6 +35,12 @@ const TIME_LIMIT: Duration = Duration::from_secs(20 * 60);
 pub(crate) enum Part {
     /// Camera to display beside a bare loop and GStreamer, on the board
     Pipeline,
+    /// From a program's start to the first picture, beside a bare loop, on the board
+    FirstFlip,
+    /// System calls of a tee beside those of its branches, on the board
+    Tee,
+    /// Sixteen streams in one process beside one, on the board
+    Streams,
     /// Heaps beside the raw ioctl, on the board
     Heaps,
     /// Micro-benchmarks, on this machine
@@ -44,6 +54,15 @@ pub(crate) fn bench(only: &[Part]) -> Result<()> {
     let wanted = |part| only.is_empty() || only.contains(&part);
     if wanted(Part::Pipeline) {
         compare(&root)?;
+    }
+    if wanted(Part::FirstFlip) {
+        first_flip::measure(&root)?;
+    }
+    if wanted(Part::Tee) {
+        tee::measure(&root)?;
+    }
+    if wanted(Part::Streams) {
+        streams::measure(&root)?;
     }
     if wanted(Part::Heaps) {
         heaps::measure(&root)?;
@@ -63,12 +82,22 @@ fn micro(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the board's clock goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// This machine's.
+    Real,
+    /// The instructions that the board has done: the same however busy this machine is.
+    Counted,
+}
+
 /// Boots the board once, and runs a script there to its end. Returns the kernel that it ran on.
 fn on_pc(
     root: &Path,
     results: &Path,
     time_limit: Duration,
     script: String,
+    clock: Clock,
     output: Output,
 ) -> Result<Kernel> {
     let kernel = Choice::Built.kernel(root)?;
@@ -78,7 +107,7 @@ fn on_pc(
         kernel: &kernel,
         profile: &profile,
         memory: None,
-        counted: false,
+        counted: clock == Clock::Counted,
         results,
         environment: &[],
         time_limit,
@@ -89,19 +118,26 @@ fn on_pc(
     Ok(kernel)
 }
 
+/// Builds the program and the bare loop as users do.
+fn build(root: &Path) -> Result<()> {
+    ensure_installed(&[Purpose::Bench])?;
+    let packages = ["dmaflow", "dmaflow-testbed"];
+    let packages = packages.iter().flat_map(|name| ["--package", name]);
+    let words: Vec<_> = std::iter::once("--release").chain(packages).collect();
+    cargo::build(root, &words)
+}
+
+/// Shows what came out, and leaves it in the results.
+fn kept(results: &Path, text: &str) -> Result<()> {
+    let file = results.join("results.md");
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("\n{text}\nkept in {}", file.display());
+    Ok(())
+}
+
 fn compare(root: &Path) -> Result<()> {
     vm::ensure_possible()?;
-    ensure_installed(&[Purpose::Bench])?;
-    cargo::build(
-        root,
-        &[
-            "--release",
-            "--package",
-            "dmaflow",
-            "--package",
-            "dmaflow-testbed",
-        ],
-    )?;
+    build(root)?;
     let results = workspace::target(root).join("bench");
     let _held = workspace::claim(&results)?;
     let xtask = std::env::current_exe().context("cannot tell this program's path")?;
@@ -111,6 +147,7 @@ fn compare(root: &Path) -> Result<()> {
         &results,
         TIME_LIMIT,
         contender::script(&xtask),
+        Clock::Real,
         output,
     )?;
 
@@ -128,12 +165,7 @@ fn compare(root: &Path) -> Result<()> {
          and context switches: a run of {LONG} frames less one of {SHORT}.\n\n",
         kernel.release
     );
-    fs::write(results.join("results.md"), format!("{how}{text}"))?;
     let value = json!({ "kernel": kernel.release, "profile": PROFILE, "rows": rows });
     fs::write(results.join("results.json"), format!("{value:#}\n"))?;
-    println!(
-        "\n{how}{text}\nkept in {}",
-        results.join("results.md").display()
-    );
-    Ok(())
+    kept(&results, &(how + &text))
 }

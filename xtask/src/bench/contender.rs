@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::calls;
 use crate::job::quote;
 use crate::measure::Cost;
 use crate::report::Report;
@@ -35,7 +36,7 @@ impl Contender {
     pub(super) const ALL: [Self; 3] = [Self::Bare, Self::Dmaflow, Self::Gstreamer];
 
     /// Its command in the guest's shell.
-    fn command(self, (width, height): (u32, u32), frames: i64) -> String {
+    pub(super) fn command(self, (width, height): (u32, u32), frames: i64) -> String {
         match self {
             Self::Bare => format!(
                 "bare-loop --camera vivid --card vkms --size {width}x{height} --frames {frames}"
@@ -153,8 +154,7 @@ impl Run {
             let path = results.join(format!("{name}.{ending}"));
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let system_calls = total_calls(&read("calls")?)
-            .with_context(|| format!("strace left no total for {name}"))?;
+        let system_calls = calls::of(results, &name)?;
         let mut rounds = rounds(contender, frames)
             .map(|round| -> Result<(u32, Cost)> {
                 Ok((
@@ -183,26 +183,9 @@ impl Run {
     }
 }
 
-/// The last line of `strace -c -U calls,name` is the sum.
-fn total_calls(table: &str) -> Option<i64> {
-    let total = table
-        .lines()
-        .rev()
-        .find(|line| line.trim_end().ends_with("total"))?;
-    total.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn strace_s_total_is_found() {
-        let table = "    calls syscall\n--------- ----------------\n       90 ioctl\n        2 read\n\
-                     --------- ----------------\n       92 total\n";
-        assert_eq!(total_calls(table), Some(92));
-        assert_eq!(total_calls(""), None);
-    }
 
     #[test]
     fn every_run_has_its_own_files() {

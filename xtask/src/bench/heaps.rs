@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::on_pc;
+use super::{Clock, on_pc};
 use crate::cargo;
 use crate::output::Tee;
 use crate::vm;
@@ -36,7 +36,8 @@ pub(super) fn measure(root: &Path) -> Result<()> {
     let text = results.join("heaps.txt");
     let kept = File::create(&text).with_context(|| format!("cannot write {}", text.display()))?;
     let output = Box::new(Tee(std::io::stdout(), kept));
-    on_pc(root, &results, TIME_LIMIT, SCRIPT.to_owned(), output)?;
+    let script = SCRIPT.to_owned();
+    on_pc(root, &results, TIME_LIMIT, script, Clock::Real, output)?;
     println!("\nkept in {}", text.display());
     Ok(())
 }

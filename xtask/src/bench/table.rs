@@ -55,7 +55,7 @@ impl Row {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn ratio(of: i64, to: i64) -> f64 {
+pub(super) fn ratio(of: i64, to: i64) -> f64 {
     of as f64 / to as f64
 }
 
