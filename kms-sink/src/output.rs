@@ -168,12 +168,21 @@ impl Output {
     }
 }
 
-/// All connectors, looked at afresh where we control the card.
+/// All connectors; those for screens are looked at afresh where we control the card, which may
+/// take a while.
 pub(crate) fn connectors(
     card: &Card,
     resources: &ResourceHandles,
 ) -> Result<Vec<Info>, KmsSinkError> {
-    let ask = |&handle| card.asked("a connector", card.get_connector(handle, true));
+    let ask = |&handle| {
+        let look = |afresh| card.asked("a connector", card.get_connector(handle, afresh));
+        let known = look(false)?;
+        if is_screen(&known) {
+            look(true)
+        } else {
+            Ok(known)
+        }
+    };
     resources.connectors().iter().map(ask).collect()
 }
 

@@ -76,19 +76,25 @@ impl fmt::Display for Start {
     }
 }
 
-/// Has programs, and the libraries they load, lie in memory.
+/// Has programs, the libraries they load and the description lie in memory: while the board waits
+/// for its disk, nothing counts, and its clock goes to whatever is to happen next.
 const IN_MEMORY: &str = "\
 mkdir /tmp/bin /tmp/lib
+cp -r examples /tmp/examples || exit 1
 for program in bare-loop dmaflow; do
     from=$(command -v $program) && cp \"$from\" /tmp/bin/ || exit 1
     for library in $(ldd \"$from\" | grep -o '/[^ ]*'); do cp -Lu $library /tmp/lib/; done
 done
 export PATH=/tmp/bin:$PATH LD_LIBRARY_PATH=/tmp/lib
+cd /tmp || exit 1
 ";
 
 fn script(xtask: &Path) -> String {
     let xtask = quote(&xtask.to_string_lossy());
-    let mut script = format!("{IN_MEMORY}cp {xtask} /tmp/bin/xtask || exit 1\n");
+    let mut script = format!(
+        "{IN_MEMORY}cp {xtask} /tmp/bin/xtask || exit 1\n\
+         out() {{ cp /tmp/$1.cost /tmp/$1.out /results/; }}\n"
+    );
     // Once before it counts, so that answers are known.
     for round in 0..=ROUNDS {
         for size in SIZES {
@@ -97,8 +103,10 @@ fn script(xtask: &Path) -> String {
                 let name = name(start, size, round);
                 script += &format!(
                     "{answers}\n\
-                     xtask measure --report /results/{name}.cost -- {command} \
-                     >/results/{name}.out || exit 1\n"
+                     sleep 1 # until the kernel has cleared up after the one before\n\
+                     xtask measure --report /tmp/{name}.cost -- {command} \
+                     >/tmp/{name}.out || exit 1\n\
+                     out {name}\n"
                 );
             }
         }
