@@ -38,13 +38,19 @@ const TARGET: f64 = 1.1;
 /// streams.
 fn prepare() -> String {
     let most = STREAMS[STREAMS.len() - 1];
+    // What the driver takes is a list, a value a camera.
+    let each = |value: &str| (0..most).map(|_| value).collect::<Vec<_>>().join(",");
     let mut script = format!(
         "set -e\n\
          modprobe -r vivid\n\
-         modprobe vivid n_devs={most} node_types=0x1 num_inputs=1 input_types=0x0 multiplanar=1\n\
+         modprobe vivid n_devs={most} node_types={} num_inputs={} input_types={} multiplanar={}\n\
          mount -t cgroup2 none /sys/fs/cgroup\n\
          nodes=$(grep -l vivid /sys/class/video4linux/*/name | cut -d/ -f5 | sort -V)\n\
-         test $(echo \"$nodes\" | wc -l) = {most}\n"
+         test $(echo \"$nodes\" | wc -l) = {most}\n",
+        each("0x1"),
+        each("1"),
+        each("0x0"),
+        each("1"),
     );
     for streams in STREAMS {
         script += &format!(
