@@ -33,7 +33,8 @@ pub(crate) enum Accelerator {
     Kvm,
     Tcg,
     /// As `Tcg`, with a clock that counts instructions and stands still while the emulator does:
-    /// times do not tell how busy this machine is, nor how long instructions took to emulate.
+    /// times do not tell how busy this machine is, nor how long instructions took to emulate. Of
+    /// one processor: several would take turns, and wait for each other's turns by counting.
     Counted,
 }
 
@@ -66,15 +67,15 @@ impl Machine<'_> {
     /// however it ends: call it from the main thread.
     pub(crate) fn start(&self) -> Result<Child> {
         let results = escape(self.results);
-        let accelerator = match self.accelerator {
-            Accelerator::Kvm => "kvm",
-            Accelerator::Tcg => "tcg,thread=multi",
-            Accelerator::Counted => "tcg,thread=single",
+        let (accelerator, processors) = match self.accelerator {
+            Accelerator::Kvm => ("kvm", "2"),
+            Accelerator::Tcg => ("tcg,thread=multi", "2"),
+            Accelerator::Counted => ("tcg,thread=single", "1"),
         };
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "--", PROGRAM])
             .args(["-nodefaults", "-no-user-config", "-no-reboot"])
-            .args(["-M", "q35", "-cpu", "max", "-smp", "2"])
+            .args(["-M", "q35", "-cpu", "max", "-smp", processors])
             .args(["-accel", accelerator, "-m", &self.memory.to_string()])
             .args(["-display", "none", "-vga", "none"])
             .arg("-kernel")

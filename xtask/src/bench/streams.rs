@@ -29,7 +29,7 @@ const LONG: i64 = 15;
 
 /// Seconds of a run whose time is measured, of which the first four are set-up.
 const MEASURED: i64 = 24;
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 5;
 
 /// At most so many times the cost of a stream alone.
 const TARGET: f64 = 1.1;
