@@ -225,15 +225,9 @@ mod tests {
     #[test]
     fn a_run_begins_with_its_answers_as_they_are_to_be() {
         let script = script(Path::new("/x"));
-        let (before, _) = script.split_once("cold-1").unwrap();
-        assert!(
-            before
-                .trim_end()
-                .lines()
-                .rev()
-                .nth(1)
-                .unwrap()
-                .contains("rm -rf")
-        );
+        let (before, _) = script.split_once("1280x720-cold-1").unwrap();
+        let (_, since) = before.rsplit_once("out ").unwrap();
+        assert!(since.contains("rm -rf $DMAFLOW_CACHE"), "{since}");
+        assert!(since.contains("DMAFLOW_CACHE=/tmp/cold"), "{since}");
     }
 }
