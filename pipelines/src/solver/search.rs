@@ -8,10 +8,12 @@
 //! A value strikes out the caps that it does not fit, all over its domain, and the choice that
 //! struck a cap is remembered. Where a choice has no value left, what was struck out tells which
 //! earlier choices are to blame: the latest of these is gone back to, and those between, which
-//! have nothing to do with it, are not tried through.
+//! have nothing to do with it, are not tried through. What led nowhere is remembered as a
+//! [nogood](nogoods).
 
 mod asking;
 mod choices;
+mod nogoods;
 mod pools;
 mod sizes;
 mod state;
@@ -27,8 +29,9 @@ use super::devices::Devices;
 use super::graph::Graph;
 use super::{DomainPlan, NodeId, Plan, PoolPlan, PortId, Problem, Rank};
 use choices::{Choice, Choices, Culprits};
+use nogoods::Nogoods;
 use state::State;
-use values::Values;
+use values::{Value, Values};
 
 /// How a search ended.
 #[derive(Debug)]
@@ -80,6 +83,7 @@ pub(super) struct Search<'p, 'd, 'a> {
     open: Vec<Open>,
     devices: &'d mut Devices<'a>,
     limits: Limits,
+    nogoods: Nogoods,
     /// Whether some width will do: by domain, format, modifier and the caps that are left.
     widths_known: HashMap<(usize, Format, Modifier, Vec<usize>), bool>,
 }
@@ -87,6 +91,8 @@ pub(super) struct Search<'p, 'd, 'a> {
 /// A choice's values, and who is to blame where none is left.
 struct Open {
     values: Values,
+    /// The one that is tried.
+    value: Option<Value>,
     blamed: Culprits,
 }
 
@@ -100,6 +106,7 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
         let choices = Choices::new(problem, graph);
         let open = (0..choices.len()).map(|_| Open {
             values: Values::default(),
+            value: None,
             blamed: choices.nobody(),
         });
         Self {
@@ -107,6 +114,7 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
             graph,
             state: State::new(problem, graph),
             open: open.collect(),
+            nogoods: Nogoods::new(choices.len()),
             choices,
             devices,
             limits,
@@ -122,9 +130,14 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
         self.begin(at);
         for _step in 0..self.limits.steps {
             let Some(value) = self.open[at].values.next() else {
-                let Some(back) = self.open[at].blamed.latest_before(at) else {
+                let (earlier, here) = (&self.open[..at], &self.open[at]);
+                let Some(back) = here.blamed.latest_before(at) else {
                     return Outcome::Unsolvable;
                 };
+                let value_of = |choice: usize| earlier[choice].value;
+                if let Some((choice, value)) = self.nogoods.note(at, &here.blamed, value_of) {
+                    self.bury(choice, value);
+                }
                 for choice in (back..at).rev() {
                     self.undo(choice);
                 }
@@ -133,6 +146,7 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
                 at = back;
                 continue;
             };
+            self.open[at].value = Some(value);
             let mut blamed = self.choices.nobody();
             if self.choose(at, &value, &mut blamed) {
                 at += 1;
@@ -150,9 +164,29 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
 
     /// Lists a choice's values, as all earlier choices leave them.
     fn begin(&mut self, at: usize) {
-        let mut blamed = self.choices.nobody();
-        let values = self.values_of(at, &mut blamed);
-        self.open[at] = Open { values, blamed };
+        let earlier = &self.open[..at];
+        let known = self.nogoods.find(at, |choice| earlier[choice].value);
+        let (values, blamed) = if let Some(blamed) = known {
+            (Values::default(), blamed.clone())
+        } else {
+            let mut blamed = self.choices.nobody();
+            (self.values_of(at, &mut blamed), blamed)
+        };
+        self.open[at] = Open {
+            values,
+            value: None,
+            blamed,
+        };
+    }
+
+    /// Leaves out a way that leads nowhere, whatever else is chosen; of a transform both its sides.
+    fn bury(&mut self, choice: usize, value: Value) {
+        let (Choice::Way(port), Value::Way(way)) = (self.choice(choice), value) else {
+            return;
+        };
+        for port in [Some(port), self.problem.mate(port)].into_iter().flatten() {
+            self.state.dead[port.0][way] = true;
+        }
     }
 
     fn domain_choices(&self, domain: usize) -> impl Iterator<Item = PortId> + '_ {

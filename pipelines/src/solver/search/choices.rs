@@ -144,7 +144,11 @@ impl Culprits {
 
     /// The latest of them before a choice.
     pub(super) fn latest_before(&self, choice: usize) -> Option<usize> {
-        let has = |earlier: &usize| self.0[earlier / 64] & (1 << (earlier % 64)) != 0;
-        (0..choice).rev().find(has)
+        self.before(choice).next_back()
+    }
+
+    /// Those of them before a choice.
+    pub(super) fn before(&self, choice: usize) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        (0..choice).filter(|earlier| self.0[earlier / 64] & (1 << (earlier % 64)) != 0)
     }
 }

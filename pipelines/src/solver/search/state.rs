@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) ways: Vec<Option<usize>>,
     /// For each port and cap, the choice that struck it out.
     pub(super) struck: Vec<Vec<Option<usize>>>,
+    /// The caps of ports that lead nowhere, whatever else is chosen.
+    pub(super) dead: Vec<Vec<bool>>,
     /// How many of a port's caps are left.
     pub(super) left: Vec<usize>,
     /// What was struck out, in order.
@@ -109,6 +111,7 @@ impl State {
         Self {
             ways: vec![None; problem.ports.len()],
             struck: ports.clone().map(|port| vec![None; caps(port)]).collect(),
+            dead: ports.clone().map(|port| vec![false; caps(port)]).collect(),
             left: ports.map(caps).collect(),
             trail: Vec::new(),
             terms: vec![Partial::default(); graph.domains.len()],
@@ -232,7 +235,12 @@ impl Search<'_, '_, '_> {
 
     /// Blames whoever struck out caps of a port.
     pub(super) fn blame_struck(&self, port: PortId, blamed: &mut Culprits) {
-        for &by in self.state.struck[port.0].iter().flatten() {
+        let caps = self.state.struck[port.0]
+            .iter()
+            .zip(&self.state.dead[port.0]);
+        // A cap that leads nowhere is missed by nobody.
+        let missed = caps.filter_map(|(by, dead)| by.filter(|_| !dead));
+        for by in missed {
             blamed.add(by);
             // Whether a size or a split fits depends on the format.
             if let Choice::Agreed(domain, property) = self.choice(by)

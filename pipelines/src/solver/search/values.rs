@@ -116,7 +116,7 @@ impl Search<'_, '_, '_> {
             let double = agreed
                 && self.problem.mate(port).is_none()
                 && known.any(|&other| alike(&caps[other], &caps[way]));
-            if !double {
+            if !double && !self.state.dead[port.0][way] {
                 ways.push(way);
             }
         }
