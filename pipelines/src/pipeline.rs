@@ -18,7 +18,6 @@ use std::sync::Arc;
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, DeviceKey, SourcePlan};
-use dmaflow_core::time::Rate;
 
 use crate::audit::BounceUse;
 use crate::control::{Control, Whose};
@@ -79,12 +78,6 @@ impl Agreement {
     #[must_use]
     pub fn pool(&self) -> &PoolAgreement {
         &self.pools[0]
-    }
-
-    /// How often a stage makes a frame, where it says.
-    fn rate_of(&self, stage: &str) -> Option<Rate> {
-        let pool = self.pools.iter().find(|pool| pool.stage == stage)?;
-        pool.plan.rate
     }
 }
 

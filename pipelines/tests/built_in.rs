@@ -221,6 +221,29 @@ fn a_source_that_has_ended_is_not_silent_while_its_frames_are_shown() {
     assert_eq!((report.captured, report.unaccounted()), (5, 0));
 }
 
+/// Takes its time with the first frame.
+struct SlowAtFirst(Duration);
+
+impl Filter for SlowAtFirst {
+    fn pass(&mut self, frame: Frame) -> Result<Option<Frame>, StageError> {
+        thread::sleep(std::mem::take(&mut self.0));
+        Ok(Some(frame))
+    }
+}
+
+#[test]
+fn a_source_whose_frames_others_keep_is_not_silent() {
+    let slow = SlowAtFirst(Duration::from_millis(4500));
+    let mut pipeline = Pipeline::link(("source", source(None)), ("sink", NullSink::default()))
+        .filter("slow", slow, QueuePolicy::FIFO)
+        .queue(QueuePolicy::FIFO)
+        .prepare(&dmaflow_heaps::registry())
+        .unwrap();
+    let watched = pipeline.run_watched(frames(20), |_progress| ControlFlow::Continue(()));
+    let report = watched.unwrap();
+    assert_eq!((report.captured, report.unaccounted()), (20, 0));
+}
+
 #[test]
 fn a_look_that_panics_ends_the_run_as_well() {
     let mut pipeline = Pipeline::link(

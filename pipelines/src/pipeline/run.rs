@@ -162,12 +162,7 @@ impl Pipeline {
         // What is left of a run before is of no interest, but for a wish to stop.
         let stop_first = events.take().stop;
         let _watching = events.watch();
-        let rates: Vec<_> = self
-            .graph
-            .nodes
-            .iter()
-            .map(|node| self.agreement.rate_of(&node.name))
-            .collect();
+        let pools: Vec<_> = self.agreement.pools.iter().zip(&self.pools).collect();
         let main = self.main_sink();
         let main = main.map(|stage| Arc::clone(&roster.stages[stage].meter));
         let mut nodes: Vec<Option<&mut Node>> = self.graph.nodes.iter_mut().map(Some).collect();
@@ -197,7 +192,9 @@ impl Pipeline {
                 let work: Work<'_> = match (&mut node.stage, input) {
                     (Stage::Source(source), _) => {
                         stoppers.push(StopAtEnd(source.start().map_err(failed)?));
-                        sources.push(Watched::new(name, Arc::clone(&meter), rates[stage]));
+                        let mut pools = pools.iter();
+                        let own = pools.find(|(agreed, _pool)| agreed.stage == name);
+                        sources.push(Watched::new(name, Arc::clone(&meter), own.copied()));
                         let output = ends.output();
                         Box::new(move || source.run(output, limits.frames, &meter))
                     }

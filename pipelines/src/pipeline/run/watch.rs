@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dmaflow_core::time::Rate;
+use dmaflow_core::frame::FramePool;
 
+use super::super::PoolAgreement;
 use super::events::{Events, News};
 use super::live::Live;
 use super::meters::Meter;
@@ -28,20 +29,33 @@ const SILENT_AT_LEAST: Duration = Duration::from_secs(3);
 pub(super) struct Watched<'r> {
     pub(super) name: &'r str,
     meter: Arc<Meter>,
+    /// Its frames, and how many it needs to go on.
+    pool: Option<(&'r FramePool, usize)>,
     /// How long it may deliver nothing.
     pub(super) silence: Duration,
 }
 
 impl<'r> Watched<'r> {
-    pub(super) fn new(name: &'r str, meter: Arc<Meter>, rate: Option<Rate>) -> Self {
+    pub(super) fn new(
+        name: &'r str,
+        meter: Arc<Meter>,
+        pool: Option<(&'r PoolAgreement, &'r FramePool)>,
+    ) -> Self {
+        let rate = pool.and_then(|(agreed, _pool)| agreed.plan.rate);
         let silence = rate.map_or(SILENT_AT_LEAST, |rate| {
             SILENT_AT_LEAST.max(rate.interval() * SILENT_FRAMES)
         });
         Self {
             name,
             meter,
+            pool: pool.map(|(agreed, pool)| (pool, agreed.plan.min_buffers.max(1))),
             silence,
         }
+    }
+
+    /// Whether others keep its frames, so that it has none to fill.
+    fn is_kept_waiting(&self) -> bool {
+        self.pool.is_some_and(|(pool, needs)| pool.free() < needs)
     }
 }
 
@@ -115,7 +129,7 @@ impl<'r> Watch<'r> {
             next_look = now + interval;
             for (source, (at, made)) in self.sources.iter().zip(&mut heard) {
                 let count = Meter::get(&source.meter.made);
-                if count > *made {
+                if count > *made || source.is_kept_waiting() {
                     (*at, *made) = (now, count);
                 } else if now - *at >= source.silence && !ending.get() {
                     silent = Some(source);
