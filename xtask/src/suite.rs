@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything, on this machine and on the board.
 
+mod aside;
 mod models;
 mod tally;
 
@@ -7,9 +8,10 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::cargo;
 use crate::job::quote;
@@ -49,18 +51,26 @@ pub(crate) fn test(quick: bool, kernels: &[Choice]) -> Result<bool> {
         group("checks", || Ok(checks(&root)))?,
         group("this machine", || host_tests(&root))?,
     ];
-    if !quick {
-        groups.push(group("loom", || models::loom(&root))?);
-        groups.push(group("miri", || models::miri(&root))?);
-    }
-    match board_programs(&root) {
-        Ok(programs) => {
-            for choice in kernels {
-                test_kernel(&root, choice, profiles, &programs, &mut groups)?;
+    let programs = board_programs(&root);
+    thread::scope(|scope| -> Result<()> {
+        // A board waits for its clock most of the time.
+        let aside = (!quick).then(|| scope.spawn(|| aside::run(&root, kernels)));
+        match programs {
+            Ok(programs) => {
+                for choice in kernels {
+                    test_kernel(&root, choice, profiles, &programs, &mut groups)?;
+                }
             }
+            Err(error) => groups.push(group("the board", || Err(error))?),
         }
-        Err(error) => groups.push(group("the board", || Err(error))?),
-    }
+        if let Some(aside) = aside {
+            let done = aside
+                .join()
+                .map_err(|_panic| anyhow!("what ran aside died"))?;
+            groups.extend(done.into_iter().map(aside::Done::told));
+        }
+        Ok(())
+    })?;
     summarize(&groups);
     Ok(groups.iter().all(|group| group.tally.failed.is_empty()))
 }

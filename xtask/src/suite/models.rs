@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
-use super::{counted, tally::Tally};
+use super::aside::counted;
+use super::tally::Tally;
 use crate::cargo;
 use crate::workspace;
 
@@ -39,8 +40,8 @@ const INTERPRETED: [(&str, &[&str]); 4] = [
 /// Random cases a test: interpreting is slow, and they run natively in their hundreds.
 const CASES: &str = "2";
 
-/// Tries the orders in which threads can meet.
-pub(super) fn loom(root: &Path) -> Result<Tally> {
+/// Tries the orders in which threads can meet, and adds what that printed.
+pub(super) fn loom(root: &Path, output: &mut String) -> Result<Tally> {
     let mut command = cargo::cargo(root, &["test", "--profile", "model", "--lib"]);
     command.args(MODELLED.iter().flat_map(|name| ["--package", name]));
     // A folder of its own: everything is compiled differently.
@@ -50,15 +51,15 @@ pub(super) fn loom(root: &Path) -> Result<Tally> {
     command.args(["--no-fail-fast", "loom"]);
     command.env("RUSTFLAGS", "--cfg loom");
     command.env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS);
-    let tally = counted(&mut command, "the models")?;
+    let tally = counted(&command, "the models", output)?;
     ensure!(tally.passed > 0 || !tally.failed.is_empty(), "no model ran");
     Ok(tally)
 }
 
 /// Interprets the unit tests that need no kernel, where there is an interpreter.
-pub(super) fn miri(root: &Path) -> Result<Tally> {
+pub(super) fn miri(root: &Path, output: &mut String) -> Result<Tally> {
     if let Err(reason) = ready(root) {
-        println!("SKIP miri: {reason}");
+        output.push_str(&format!("SKIP miri: {reason}\n"));
         return Ok(Tally::skip(format!("miri: {reason}")));
     }
     let mut all = Tally::default();
@@ -72,7 +73,7 @@ pub(super) fn miri(root: &Path) -> Result<Tally> {
         // The tests ask for the time and open files; libc's futex takes a number for a pointer.
         let flags = "-Zmiri-disable-isolation -Zmiri-permissive-provenance";
         command.env("MIRIFLAGS", flags).env("PROPTEST_CASES", CASES);
-        let tally = counted(&mut command, "miri")?;
+        let tally = counted(&command, "miri", output)?;
         ensure!(
             tally.passed > 0 || !tally.failed.is_empty(),
             "{package}: no test ran"
