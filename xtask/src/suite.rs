@@ -52,6 +52,10 @@ pub(crate) fn test(quick: bool, kernels: &[Choice]) -> Result<bool> {
         group("this machine", || host_tests(&root))?,
     ];
     let programs = board_programs(&root);
+    if let (Ok(_), Some(first)) = (&programs, kernels.first()) {
+        // Everybody waits for it; its turn tells what is wrong.
+        drop(first.kernel(&root));
+    }
     thread::scope(|scope| -> Result<()> {
         // A board waits for its clock most of the time.
         let aside = (!quick).then(|| scope.spawn(|| aside::run(&root, kernels)));
