@@ -36,9 +36,8 @@ use dmaflow_v4l2::{ControlKind, ControlValue, Function, VideoDevice};
 use dmaflow_v4l2_src::{Camera, V4l2Src, V4l2SrcConfig};
 use nix::sys::signal::Signal;
 
+/// `DMAFLOW_ROUNDS` asks for more, or fewer.
 const ROUNDS: u32 = 1000;
-/// On kernels whose vkms takes no part in it; `DMAFLOW_ROUNDS` asks for more, or fewer.
-const ROUNDS_WITHOUT_DISPLAY: u32 = 300;
 /// Frames of a round, over all its parts.
 const FRAMES: u64 = 8;
 /// The same where a signal changes: what is in the queue then still comes, until the change is
@@ -350,8 +349,6 @@ enum Outcome {
 struct Bench {
     heaps: HeapRegistry,
     dice: Dice,
-    /// Frames are shown in some of the rounds.
-    has_display: bool,
     /// Rounds, by what happened and how they ended.
     tally: BTreeMap<(Happening, bool, &'static str), u32>,
     lost: u64,
@@ -384,7 +381,7 @@ impl Bench {
         };
         self.prepare(happening);
         let before = Left::now();
-        let on_display = self.dice.below(4) == 0 && self.has_display;
+        let on_display = self.dice.below(4) == 0;
         let fate = Fate::of(deed(happening));
         let camera = RefCell::new(None);
         let stage = Stage {
@@ -604,21 +601,13 @@ fn a_thousand_rounds_end_as_documented_and_leave_nothing() {
         || u64::from(std::process::id()) ^ 0x9e37_79b9_7f4a_7c15,
         |text| text.parse().unwrap(),
     );
-    // Before its vblanks were the DRM core's, vkms cancelled its timer under the lock that the
-    // timer takes: once in some hundred modes the kernel stands still.
-    let has_display = board.kernel >= (7, 0);
-    let usual = match has_display {
-        true => ROUNDS,
-        false => ROUNDS_WITHOUT_DISPLAY,
-    };
-    let rounds = std::env::var("DMAFLOW_ROUNDS").map_or(usual, |text| text.parse().unwrap());
+    let rounds = std::env::var("DMAFLOW_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
     println!("DMAFLOW_SEED={seed}");
     modprobe(&["-r", "vivid"]);
     modprobe(&WITH_HDMI);
     let mut bench = Bench {
         heaps: dmaflow_heaps::registry(),
         dice: Dice(seed),
-        has_display,
         tally: BTreeMap::new(),
         lost: 0,
     };

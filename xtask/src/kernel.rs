@@ -10,7 +10,12 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 
+use crate::profile::version;
 use crate::workspace;
+
+/// Since its vblanks are the DRM core's, vkms no longer waits for its timer under the lock that
+/// the timer takes.
+const VKMS_WAITS_SAFELY: [u32; 2] = [7, 0];
 
 /// A directory with `bzImage` and `lib/modules/RELEASE`.
 #[derive(Debug)]
@@ -41,6 +46,15 @@ impl Kernel {
             bail!("{} has no bzImage", directory.display());
         }
         Ok(Self { directory, release })
+    }
+
+    /// How many processors its board has. Where two processors are needed for vkms to bring the
+    /// kernel to a stand, once in some hundred modes, it is one.
+    pub(crate) fn processors(&self) -> u32 {
+        match version(&self.release) >= VKMS_WAITS_SAFELY.to_vec() {
+            true => 2,
+            false => 1,
+        }
     }
 
     /// The image that QEMU loads.
@@ -110,6 +124,17 @@ fn is_version(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn old_kernels_have_one_processor() {
+        let processors = |release: &str| {
+            let (directory, release) = (PathBuf::new(), release.to_owned());
+            Kernel { directory, release }.processors()
+        };
+        assert_eq!(processors("6.12.117"), 1);
+        assert_eq!(processors("7.0.0"), 2);
+        assert_eq!(processors("7.3.4+deb13-amd64"), 2);
+    }
 
     #[test]
     fn choices_are_told_apart() {

@@ -67,15 +67,16 @@ impl Machine<'_> {
     /// however it ends: call it from the main thread.
     pub(crate) fn start(&self) -> Result<Child> {
         let results = escape(self.results);
+        let all = self.kernel.processors();
         let (accelerator, processors) = match self.accelerator {
-            Accelerator::Kvm => ("kvm", "2"),
-            Accelerator::Tcg => ("tcg,thread=multi", "2"),
-            Accelerator::Counted => ("tcg,thread=single", "1"),
+            Accelerator::Kvm => ("kvm", all),
+            Accelerator::Tcg => ("tcg,thread=multi", all),
+            Accelerator::Counted => ("tcg,thread=single", 1),
         };
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "--", PROGRAM])
             .args(["-nodefaults", "-no-user-config", "-no-reboot"])
-            .args(["-M", "q35", "-cpu", "max", "-smp", processors])
+            .args(["-M", "q35", "-cpu", "max", "-smp", &processors.to_string()])
             .args(["-accel", accelerator, "-m", &self.memory.to_string()])
             .args(["-display", "none", "-vga", "none"])
             .arg("-kernel")
