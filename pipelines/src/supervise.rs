@@ -10,6 +10,7 @@
 //! Between two parts everything is closed: no device holds a frame, the old pools are given
 //! back, displays are as they were found. What happens in which case is in `docs/failures.md`.
 
+mod again;
 mod backoff;
 mod described;
 mod halt;
@@ -26,20 +27,9 @@ use crate::control::{Control, Whose};
 use crate::description::RestartPolicy;
 use crate::error::{PipelineError, RunError, RunFailure};
 use crate::pipeline::{Agreement, Limits, Pipeline};
-use crate::report::{Interruption, Progress, Report};
+use crate::report::{Progress, Report};
+use again::Next;
 use backoff::Backoff;
-use halt::{Nodes, Woken};
-
-/// How often somebody looks at a wait.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// A signal that changed is often away for a moment, whatever the policy: so long it is waited
-/// for, in tries that begin this far apart.
-const SETTLING: RestartPolicy = RestartPolicy::OnFailure {
-    first: Duration::from_millis(50),
-    most: Duration::from_millis(200),
-    attempts: Some(5),
-};
 
 /// Makes a pipeline, again and again. A closure will do.
 pub trait Maker {
@@ -91,14 +81,6 @@ pub struct Supervisor<'m> {
     stages: Vec<String>,
     /// Whether each part of a run is proven.
     audited: bool,
-}
-
-/// What follows a part of a run.
-enum Next {
-    /// The pipeline was made anew.
-    Again,
-    /// A limit or a stop ended the wait.
-    End,
 }
 
 impl<'m> Supervisor<'m> {
@@ -272,130 +254,6 @@ impl<'m> Supervisor<'m> {
         }
         Ok(cause)
     }
-
-    /// Makes the pipeline anew after a failure or a change, if that is to be done.
-    fn go_on(
-        &mut self,
-        run: &mut Run,
-        cause: Box<RunFailure>,
-        look: &mut Option<Look<'_>>,
-    ) -> Result<Next, Box<RunFailure>> {
-        let (stopped, at) = (Instant::now(), run.started.elapsed());
-        let is_change = cause.is_change();
-        let stage = cause.stage().to_owned();
-        let reason = dmaflow_core::with_causes(&*cause);
-        let policy = self.policies.get(&stage).copied().unwrap_or_default();
-        let mut settling = Backoff::new(if is_change {
-            SETTLING
-        } else {
-            RestartPolicy::Never
-        });
-        // Before it is asked whether the device is there, so that its return is not missed.
-        let nodes = cause.is_gone().then(Nodes::watch).flatten();
-        let (mut tries, mut last) = (0, None);
-        let next = loop {
-            let backoff = run
-                .backoffs
-                .entry(stage.clone())
-                .or_insert_with(|| Backoff::new(policy));
-            let wait = if is_change && tries == 0 {
-                Duration::ZERO
-            } else if let Some(wait) = settling.next().or_else(|| backoff.next()) {
-                wait
-            } else {
-                return Err(match last {
-                    None => cause,
-                    Some(source) => Box::new(RunFailure::NotAgain {
-                        cause,
-                        tries,
-                        source: Box::new(source),
-                    }),
-                });
-            };
-            if tries == 0 {
-                tracing::warn!("{reason}; trying again in {wait:?}");
-            }
-            let waiting = Waiting {
-                stage: &stage,
-                reason: &reason,
-                nodes: nodes.as_ref(),
-                until: Instant::now() + wait,
-            };
-            if !self.wait(run, &waiting, look) {
-                break Next::End;
-            }
-            tries += 1;
-            match self.maker.make() {
-                Ok(pipeline) => {
-                    self.pipeline = Some(pipeline);
-                    break Next::Again;
-                }
-                Err(error) => {
-                    tracing::debug!(
-                        "try {tries} to go on: {}",
-                        dmaflow_core::with_causes(&error)
-                    );
-                    last = Some(error);
-                }
-            }
-        };
-        run.whole.interruptions.add(Interruption {
-            at,
-            stage,
-            reason,
-            is_change,
-            away: stopped.elapsed(),
-            tries,
-        });
-        Ok(next)
-    }
-
-    /// Waits for the next try; tells whether there is to be one.
-    fn wait(&mut self, run: &Run, waiting: &Waiting<'_>, look: &mut Option<Look<'_>>) -> bool {
-        let deadline = run.deadline();
-        loop {
-            if waiting.nodes.is_some() && self.maker.is_back() == Some(true) {
-                return !self.halt.is_stopped();
-            }
-            let now = Instant::now();
-            let end = deadline.map_or(waiting.until, |deadline| deadline.min(waiting.until));
-            let left = end.saturating_duration_since(now);
-            if let Some(look) = look
-                && !left.is_zero()
-            {
-                let situation = Situation::Waiting {
-                    stage: waiting.stage,
-                    reason: waiting.reason,
-                    left,
-                };
-                if look(&situation).is_break() {
-                    return false;
-                }
-            }
-            let time = if look.is_some() { left.min(LOOK) } else { left };
-            match self.halt.wait(waiting.nodes, time) {
-                Woken::Stopped => return false,
-                Woken::Nodes => {
-                    if let Some(nodes) = waiting.nodes {
-                        nodes.drain();
-                    }
-                }
-                Woken::Late if Instant::now() >= end => {
-                    return deadline.is_none_or(|deadline| deadline > end);
-                }
-                Woken::Late => {}
-            }
-        }
-    }
-}
-
-/// What the next try waits for.
-struct Waiting<'w> {
-    stage: &'w str,
-    reason: &'w str,
-    /// Of a device that went away.
-    nodes: Option<&'w Nodes>,
-    until: Instant,
 }
 
 /// A run, over all its parts.

@@ -18,6 +18,7 @@ mod node_mode;
 mod other_program;
 pub mod peer;
 mod program;
+pub mod rgb;
 mod serving;
 mod sys;
 mod timeline;

@@ -3,12 +3,10 @@
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::Frame;
-
-/// Red, green and blue.
-pub(crate) type Colour = [u8; 3];
+use dmaflow_testbed::rgb::{Rgb, of_rgb565, of_yuv};
 
 /// A colour a quarter, so that every way of turning the picture is told from every other.
-pub(crate) const QUARTERS: [Colour; 4] = [
+pub(crate) const QUARTERS: [Rgb; 4] = [
     [0xd0, 0x20, 0x30],
     [0x18, 0xc8, 0x40],
     [0x28, 0x38, 0xe0],
@@ -24,16 +22,8 @@ fn quarter(frame: &Frame, x: u32, y: u32) -> usize {
     usize::from(x >= layout.width() / 2) + 2 * usize::from(y >= layout.height() / 2)
 }
 
-fn word(bytes: &[u8]) -> u16 {
-    u16::from_le_bytes([bytes[0], bytes[1]])
-}
-
-fn byte(value: impl TryInto<u8>) -> u8 {
-    value.try_into().ok().expect("a byte")
-}
-
 /// The bytes of a pixel of a format that takes whole bytes.
-fn encode(format: Format, [r, g, b]: Colour) -> Vec<u8> {
+fn encode(format: Format, [r, g, b]: Rgb) -> Vec<u8> {
     match format.name() {
         "RGB565" => {
             let [r, g, b] = [r >> 3, g >> 2, b >> 3].map(u16::from);
@@ -47,42 +37,21 @@ fn encode(format: Format, [r, g, b]: Colour) -> Vec<u8> {
 }
 
 /// The colour of a pixel; that of YUYV by BT.601 in limited range.
-fn decode(format: Format, row: &[u8], x: usize) -> Colour {
+fn decode(format: Format, row: &[u8], x: usize) -> Rgb {
     match format.name() {
-        "RGB565" => {
-            let word = word(&row[2 * x..]);
-            let wide = |bits: u16, of: u32| byte(u32::from(bits) * 255 / ((1 << of) - 1));
-            [
-                wide(word >> 11, 5),
-                wide(word >> 5 & 0x3f, 6),
-                wide(word & 0x1f, 5),
-            ]
-        }
+        "RGB565" => of_rgb565([row[2 * x], row[2 * x + 1]]),
         "RGB888" => [row[3 * x + 2], row[3 * x + 1], row[3 * x]],
         "BGR888" => [row[3 * x], row[3 * x + 1], row[3 * x + 2]],
         "YUYV" => {
             let pair = &row[4 * (x / 2)..][..4];
-            let y = (f32::from(pair[2 * (x % 2)]) - 16.0) * 255.0 / 219.0;
-            let chroma = |byte: u8| (f32::from(byte) - 128.0) * 255.0 / 224.0;
-            let (u, v) = (chroma(pair[1]), chroma(pair[3]));
-            let colour = [
-                y + 1.402 * v,
-                y - 0.344_136 * u - 0.714_136 * v,
-                y + 1.772 * u,
-            ];
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "the value was clamped to a byte"
-            )]
-            colour.map(|value| value.round().clamp(0.0, 255.0) as u8)
+            of_yuv(pair[2 * (x % 2)], pair[1], pair[3])
         }
         other => unreachable!("no test judges {other}"),
     }
 }
 
 /// Draws a colour into each quarter.
-pub(crate) fn draw(frame: &Frame, quarters: [Colour; 4]) {
+pub(crate) fn draw(frame: &Frame, quarters: [Rgb; 4]) {
     let layout = frame.layout();
     let (format, plane) = (layout.format(), layout.planes()[0]);
     let mut bytes = frame.buffers()[0].write(CpuUse::Draw).expect("memory");
@@ -99,7 +68,7 @@ pub(crate) fn draw(frame: &Frame, quarters: [Colour; 4]) {
 }
 
 /// Looks at every pixel: each quarter has its colour.
-pub(crate) fn assert_drawn(frame: &Frame, quarters: [Colour; 4]) {
+pub(crate) fn assert_drawn(frame: &Frame, quarters: [Rgb; 4]) {
     let layout = frame.layout();
     let (format, plane) = (layout.format(), layout.planes()[0]);
     let bytes = frame.buffers()[0].read(CpuUse::Inspect).expect("memory");
