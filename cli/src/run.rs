@@ -8,7 +8,7 @@ use dmaflow_core::time::Timestamp;
 use dmaflow_pipelines::control::server::Server;
 use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::probe::Answers;
-use dmaflow_pipelines::{Control, Described, Limits, Supervisor};
+use dmaflow_pipelines::{AuditReport, Control, Described, Limits, Supervisor};
 
 use crate::args::RunArgs;
 use crate::audit;
@@ -72,11 +72,22 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     drop(socket);
     drop(supervisor);
     tell_leaks(&registry);
-    // Whether or not anybody reads the report, the run's failure comes first.
-    failure.map_or(written, Err)?;
-    match &report.audit {
-        Some(audited) if !audited.is_kept() => Err(Failure::Found),
-        _ => Ok(()),
+    judged(failure, report.audit.as_deref(), written)
+}
+
+/// What the run came to. Whether or not anybody reads the report, the run's failure comes first,
+/// then what an audit found, as long as the report says it or nobody reads it.
+fn judged(
+    failure: Option<Failure>,
+    audit: Option<&AuditReport>,
+    written: Result<(), Failure>,
+) -> Result<(), Failure> {
+    match (failure, written) {
+        (Some(failure), _) => Err(failure),
+        (None, Ok(()) | Err(Failure::Reader)) if audit.is_some_and(|audit| !audit.is_kept()) => {
+            Err(Failure::Found)
+        }
+        (None, written) => written,
     }
 }
 
@@ -136,4 +147,39 @@ fn supervise(description: Description, registry: &HeapRegistry) -> Result<Superv
         .collect();
     let described = Described::new(description, registry, Answers::of_user);
     Ok(Supervisor::new(described, policies)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use dmaflow_pipelines::audit::{Finding, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn a_broken_audit_fails_the_run_whether_or_not_anybody_reads_on() {
+        let audit = |verdict| AuditReport {
+            findings: vec![Finding {
+                what: "mappings".to_owned(),
+                promised: "0".to_owned(),
+                found: "1".to_owned(),
+                verdict,
+            }],
+            ..AuditReport::default()
+        };
+        let (broken, kept) = (audit(Verdict::Broken), audit(Verdict::Kept));
+        let failed = || Some(Failure::Pipeline("the camera is gone".to_owned()));
+        let found = |judged| matches!(judged, Err(Failure::Found));
+        assert!(found(judged(None, Some(&broken), Ok(()))));
+        assert!(found(judged(None, Some(&broken), Err(Failure::Reader))));
+        let full = Err(Failure::Pipeline("no space".to_owned()));
+        assert!(!found(judged(None, Some(&broken), full)));
+        assert!(!found(judged(
+            failed(),
+            Some(&broken),
+            Err(Failure::Reader)
+        )));
+        assert!(judged(None, Some(&kept), Ok(())).is_ok());
+        let reader = judged(None, None, Err(Failure::Reader));
+        assert!(matches!(reader, Err(Failure::Reader)));
+    }
 }
