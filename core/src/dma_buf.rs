@@ -5,6 +5,7 @@
 
 mod access;
 mod holders;
+pub mod listings;
 
 pub(crate) use access::Lent;
 pub use access::{CpuCounts, CpuRead, CpuUse, CpuWrite};

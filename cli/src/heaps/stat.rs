@@ -1,6 +1,5 @@
 //! `dmaflow heaps stat`: which dma-bufs there are, as far as the kernel tells this user.
 
-mod listings;
 mod report;
 mod served;
 mod snapshot;

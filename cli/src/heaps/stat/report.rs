@@ -174,10 +174,10 @@ pub(super) fn json(snapshot: &Snapshot) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listings::Told;
     use super::super::snapshot::Holder;
     use super::*;
     use crate::memory::Memory;
+    use dmaflow_core::dma_buf::listings::Told;
 
     fn snapshot() -> Snapshot {
         let buffer = |inode, exporter: &str, name: Option<&str>, holders: &[i32]| Buffer {

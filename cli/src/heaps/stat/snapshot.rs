@@ -1,5 +1,6 @@
 //! What can be seen of the dma-bufs now, put together from all that tells of them.
 
+use dmaflow_core::dma_buf::listings::{Told, bufinfo, fdinfo};
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +9,6 @@ use std::path::Path;
 
 use procfs::process::{MMapPath, Process, all_processes};
 
-use super::listings::{Told, bufinfo, fdinfo};
 use crate::memory::Memory;
 
 const BUFINFO: &str = "/sys/kernel/debug/dma_buf/bufinfo";
@@ -155,8 +155,9 @@ fn of_descriptor(process: i32, descriptor: &Path) -> Option<Told> {
 
 /// Every buffer there is, where the kernel lists them for this user.
 fn listed() -> (Source, Vec<Told>) {
-    if let Ok(text) = fs::read_to_string(BUFINFO) {
-        return (Source::Debugfs, bufinfo(&text));
+    // Names may be of any bytes.
+    if let Ok(text) = fs::read(BUFINFO) {
+        return (Source::Debugfs, bufinfo(&String::from_utf8_lossy(&text)));
     }
     let Ok(entries) = fs::read_dir(STATS) else {
         return (Source::Processes, Vec::new());

@@ -1,24 +1,28 @@
-//! The kernel's listings of dma-bufs, read.
+//! The kernel's listings of dma-bufs, as texts: what they say.
 //!
 //! `dma_buf_show_fdinfo` and `dma_buf_debug_show` of `drivers/dma-buf/dma-buf.c` write them.
 
 /// What the kernel says of a buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) inode: u64,
+pub struct Told {
+    /// Its inode; 0 where that is not told.
+    pub inode: u64,
     /// Its length in bytes.
-    pub(super) len: Option<u64>,
-    pub(super) exporter: Option<String>,
-    pub(super) name: Option<String>,
+    pub len: Option<u64>,
+    /// Who gave it.
+    pub exporter: Option<String>,
+    /// What it was named.
+    pub name: Option<String>,
     /// References to it: descriptors, mappings, importers.
-    pub(super) references: Option<u64>,
+    pub references: Option<u64>,
     /// The devices that are attached, where that is told.
-    pub(super) devices: Option<Vec<String>>,
+    pub devices: Option<Vec<String>>,
 }
 
 /// A descriptor's file in `/proc/PID/fdinfo`, where it is of a dma-buf. (The inode is there
 /// since Linux 5.14; 0 where it is not.)
-pub(super) fn fdinfo(text: &str) -> Option<Told> {
+#[must_use]
+pub fn fdinfo(text: &str) -> Option<Told> {
     let value = |key: &str| {
         let mut lines = text.lines();
         lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(":\t"))
@@ -35,7 +39,8 @@ pub(super) fn fdinfo(text: &str) -> Option<Told> {
 }
 
 /// `/sys/kernel/debug/dma_buf/bufinfo`: a line a buffer, its fences, its devices.
-pub(super) fn bufinfo(text: &str) -> Vec<Told> {
+#[must_use]
+pub fn bufinfo(text: &str) -> Vec<Told> {
     let mut buffers: Vec<Told> = Vec::new();
     let mut among_devices = false;
     for line in text.lines() {
