@@ -190,6 +190,10 @@ impl Stage {
             Self::Source(source) => (source.imports(), CpuUse::Draw),
             Self::Sink(sink) => (sink.imports(), CpuUse::Copy),
             Self::Mixer(mixer) => (mixer.imports(), CpuUse::Copy),
+            // A chart of what was measured; what carries pixels over is a copy, and no nature.
+            Self::Transform(transform) if transform.copies().is_none() => {
+                (transform.imports(), CpuUse::Draw)
+            }
             Self::Transform(_) | Self::Filter(_) | Self::Router(_) => return None,
         };
         (!imports).then_some(used)

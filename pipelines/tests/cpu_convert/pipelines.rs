@@ -10,6 +10,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, Counter, Sink, SourcePlan, StageError, Stopper, Transform};
 use dmaflow_core::time::{Clock, Timestamp};
 use dmaflow_kms_sink::NullSink;
+use dmaflow_pipelines::audit::Verdict;
 use dmaflow_pipelines::{
     AnyStage, Builder, Limits, Pipeline, PipelineError, QueuePolicy, ZeroCopy,
 };
@@ -277,8 +278,14 @@ fn a_stage_that_says_it_copies_is_refused_by_name() {
     let report = allowed.run(Limits::default()).unwrap();
     assert_eq!((report.captured, report.unaccounted()), (FRAMES, 0));
     assert!(report.cpu.copied > 0);
-    // Who does not carry pixels over is not refused.
-    with_stage(own(None), ZeroCopy::Require).unwrap();
+    // Who does not carry pixels over is not refused, and held to that by an audit.
+    let mut unrefused = with_stage(own(None), ZeroCopy::Require).unwrap();
+    unrefused.set_audited(true);
+    let audit = unrefused.run(Limits::default()).unwrap().audit.unwrap();
+    let findings = audit.findings.iter();
+    let broken = findings.filter(|finding| finding.verdict == Verdict::Broken);
+    let broken: Vec<_> = broken.map(|finding| finding.what.as_str()).collect();
+    assert_eq!(broken, ["bytes copied"], "{:#?}", audit.findings);
     // A stage on the CPU that says nothing copies.
     let converter = AnyStage::transform(CpuConverter::new());
     assert!(matches!(
