@@ -128,7 +128,8 @@ fn end(end: &EndAudit) -> Value {
         "seen": end.seen,
         "filled": end.filled,
         "whole": end.whole,
-        "imported": end.imported,
+        "imported": end.imported.as_ref().and_then(|told| told.as_ref().ok()),
+        "untold": end.imported.as_ref().and_then(|told| told.as_ref().err()).map(ToString::to_string),
     })
 }
 
@@ -136,6 +137,7 @@ fn stage(stage: &StageAudit) -> Value {
     json!({
         "stage": stage.stage,
         "by_cpu": stage.by_cpu.is_some(),
+        "added": stage.added,
         "threads": stage.threads,
         "cpu": cpu(stage.cpu),
         "minor_faults": stage.minor_faults,

@@ -63,6 +63,16 @@ pub struct ImportRefused {
     pub remedy: String,
 }
 
+/// Why it is not told what a device has imported, and what to do about it, for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Untold(pub Cow<'static, str>);
+
+impl Untold {
+    /// Of a stage that has no way to ask.
+    pub const NOT_ASKED: Self = Self(Cow::Borrowed("the stage does not ask its device"));
+}
+
 /// Why a stage cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::{Frame, FramePool, PoolId};
-use dmaflow_core::stage::StageError;
+use dmaflow_core::stage::{StageError, Untold};
 
 use crate::card::Card;
 use crate::error::KmsSinkError;
@@ -85,9 +85,28 @@ impl Pools {
     }
 }
 
-/// What the kernel tells of imports, for audits; what it does not tell is logged.
-pub(crate) fn told(inodes: Result<Vec<u64>, Errno>) -> Option<Vec<u64>> {
-    inodes
-        .inspect_err(|errno| tracing::debug!(%errno, "the kernel does not tell what is imported"))
-        .ok()
+/// Why the kernel does not tell of imports, for audits.
+pub(crate) fn untold(errno: Errno) -> Untold {
+    Untold(match errno {
+        Errno::EACCES => "only who controls the card is told (EACCES): let no other program take \
+                          it, or run as root"
+            .into(),
+        Errno::EINVAL => "the kernel cannot be asked (EINVAL): Linux 5.7 and later can".into(),
+        Errno::ENODEV => "the card is gone (ENODEV)".into(),
+        errno => format!("the kernel does not tell ({errno})").into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_apart_with_what_to_do() {
+        let told = |errno| untold(errno).to_string();
+        assert!(told(Errno::EACCES).ends_with("or run as root"));
+        assert!(told(Errno::EINVAL).contains("Linux 5.7"));
+        assert!(told(Errno::ENODEV).contains("gone"));
+        assert!(told(Errno::EMFILE).contains("EMFILE"));
+    }
 }

@@ -14,12 +14,12 @@ use std::time::Duration;
 use dmaflow_core::caps::Caps;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::stage::{Choice, Counter, DeviceKey, Mixer, StageError};
+use dmaflow_core::stage::{Choice, Counter, DeviceKey, Mixer, StageError, Untold};
 use dmaflow_core::time::{Clock, Timestamp};
 
 use crate::attach::{caps, formats};
 use crate::error::KmsSinkError;
-use crate::imported::{Pools, told};
+use crate::imported::{Pools, untold};
 use crate::output::Wanted;
 use crate::props::Request;
 use crate::screen::{OnPlane, Screen};
@@ -313,10 +313,10 @@ impl Mixer for KmsMixer {
         self.screen.flips(flipped)
     }
 
-    fn imported(&self) -> Option<Vec<u64>> {
+    fn imported(&self) -> Result<Vec<u64>, Untold> {
         let inputs = self.inputs.iter().flatten();
         let each: Result<Vec<_>, _> = inputs.map(|input| input.pools.inodes()).collect();
-        told(each.map(|found| found.concat()))
+        each.map(|found| found.concat()).map_err(untold)
     }
 
     fn stop(&mut self) -> Result<(), StageError> {

@@ -6,13 +6,13 @@ use std::{mem, slice};
 use dmaflow_core::caps::Caps;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
+use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError, Untold};
 use dmaflow_core::time::Timestamp;
 
 use crate::attach::{Attached, caps, formats};
 use crate::config::KmsSinkConfig;
 use crate::error::KmsSinkError;
-use crate::imported::told;
+use crate::imported::untold;
 use crate::output::Wanted;
 use crate::props::Request;
 use crate::screen::{OnPlane, Screen};
@@ -203,9 +203,10 @@ impl Sink for KmsSink {
         self.screen.flips(flipped)
     }
 
-    fn imported(&self) -> Option<Vec<u64>> {
-        let attached = self.attached.as_ref()?;
-        told(attached.pools.inodes())
+    fn imported(&self) -> Result<Vec<u64>, Untold> {
+        let attached = self.attached.as_ref();
+        let inodes = attached.map(|attached| attached.pools.inodes());
+        inodes.unwrap_or_else(|| Ok(Vec::new())).map_err(untold)
     }
 
     fn stop(&mut self) -> Result<(), StageError> {

@@ -3,17 +3,26 @@
 //!
 //! | promised | told by |
 //! |--|--|
-//! | displays see the buffers that cameras filled, and no others | inodes of what passed each link |
+//! | displays see the buffers that cameras filled, and no others | our own record of what passed each link, by inode |
 //! | a display has imported those | the card, of its framebuffers |
-//! | no CPU opens or maps frames | counters of the buffers, `/proc/self/maps` |
-//! | nothing is copied by us | counters of the buffers |
+//! | all buffers of a pool are attached to the same devices | debugfs, `dma_buf/bufinfo` |
+//! | no CPU opens or maps frames | counters of the buffers and of the threads, `/proc/self/maps` |
+//! | nothing is copied by us | counters of the buffers and of the threads |
 //! | nor by the kernel, for devices that do not reach memory | debugfs, `swiotlb` |
-//! | no stage meets as many new pages as a frame has | minor faults of the threads |
+//! | no stage meets as many new pages as a frame has, and 256 at least | minor faults of the threads |
 //!
-//! A source that draws and a sink that writes a file do so by their nature: that is known
-//! beforehand, and told. A conversion by the CPU is a copy. Whoever copies by other means than
-//! the guards of `DmaBuf` is seen by a mapping that is left; one that is gone again before the
-//! run has ended is not.
+//! Of what a camera filled there is our own record only: the kernel's word on a camera is the
+//! list of devices that are attached to its buffers, where its driver attaches.
+//!
+//! A stage that draws and a sink that writes a file do so by their nature: that is known
+//! beforehand, and told. Whatever else opens a buffer in a stage's thread is held against the
+//! stage, whosever the buffer is. A conversion by the CPU is a copy. Whoever copies by other
+//! means than the guards of `DmaBuf` is seen by a mapping that is there when the run has ended;
+//! one that is gone again by then is not. Nor is a copy of frames of fewer than 256 pages (1 MiB)
+//! told from what a thread meets by itself.
+//!
+//! Stages that come while a run goes on, and pictures of it, are not looked at, which is told.
+//! What cannot be told is [`Verdict::Unknown`], and breaks no promise.
 
 mod findings;
 mod join;
@@ -22,6 +31,7 @@ pub(crate) mod kernel;
 use std::fmt;
 
 use dmaflow_core::dma_buf::{CpuCounts, CpuUse};
+use dmaflow_core::stage::Untold;
 
 pub(crate) use findings::findings;
 
@@ -36,14 +46,16 @@ pub struct AuditReport {
     pub ends: Vec<EndAudit>,
     /// What each stage's thread did.
     pub stages: Vec<StageAudit>,
-    /// The kernel's bounce buffers before the pipeline was made.
+    /// The kernel's bounce buffers before the pipeline was made; where it was made anew, before
+    /// the part of the run that had the worst of it.
     pub bounce_before: BounceUse,
     /// The same after it.
     pub bounce_after: BounceUse,
     /// Pages of the smallest frame.
     pub frame_pages: u64,
-    /// Buffers that the program has mapped since the run began, by other means than guards.
-    pub mapped_unseen: usize,
+    /// How often the program has the pools' buffers mapped after the run, beyond what their own
+    /// guards mapped; `None` where the kernel does not tell.
+    pub mapped_unseen: Option<usize>,
     /// All of it, judged.
     pub findings: Vec<Finding>,
 }
@@ -117,10 +129,9 @@ pub struct EndAudit {
     pub buffers: Vec<u64>,
     /// Whether every frame that was made came here.
     pub whole: bool,
-    /// Whether a device of a display imports the frames.
-    pub imports: bool,
-    /// What that has imported, by the kernel's word.
-    pub imported: Option<Vec<u64>>,
+    /// What the device of a display has imported, by the kernel's word, or why that is not
+    /// told; `None` where no such device imports the frames.
+    pub imported: Option<Result<Vec<u64>, Untold>>,
 }
 
 /// What a stage's thread did in a run.
@@ -131,11 +142,14 @@ pub struct StageAudit {
     /// What it does with pixels by its nature, as was known beforehand: a test picture is
     /// drawn, a file is written. No other stage may, and nothing on the way may copy.
     pub by_cpu: Option<CpuUse>,
+    /// Whether it came while the run went on, so that nothing was promised of it.
+    pub added: bool,
     /// How many threads it had, one after the other.
     pub threads: u64,
     /// What it opened of buffers, whosever they are.
     pub cpu: CpuCounts,
-    /// Pages that it met for the first time (minor faults), where the kernel tells.
+    /// Pages that it met for the first time (minor faults), where the kernel tells: the most
+    /// that one of its threads met.
     pub minor_faults: Option<u64>,
 }
 
@@ -170,15 +184,15 @@ impl fmt::Display for BounceUse {
     }
 }
 
-/// What came of a promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What came of a promise, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// It was kept.
     Kept,
-    /// It was not.
-    Broken,
     /// It cannot be told here.
     Unknown,
+    /// It was not kept.
+    Broken,
 }
 
 impl Verdict {

@@ -2,10 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
 
-use dmaflow_core::dma_buf::CpuUse;
+use dmaflow_core::dma_buf::{CpuUse, DmaBuf};
+use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
-use dmaflow_core::stage::{Filter, StageError};
+use dmaflow_core::stage::{Choice, Counter, Filter, Sink, StageError};
+use dmaflow_core::time::{Rate, Timestamp};
 use dmaflow_kms_sink::NullSink;
 use dmaflow_pipelines::audit::Verdict;
 use dmaflow_pipelines::{AnyStage, AuditReport, Builder, Limits, Pipeline, QueuePolicy};
@@ -13,13 +17,18 @@ use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
 
 /// A camera, a filter, and an end that looks at nothing, audited twice.
 fn audited(filter: impl Filter + 'static) -> [AuditReport; 2] {
+    audited_with(filter, NullSink::default())
+}
+
+/// The same, with another end.
+fn audited_with(filter: impl Filter + 'static, end: impl Sink + 'static) -> [AuditReport; 2] {
     let source = TestSrc::new(TestSrcConfig {
         width: 80,
         height: 16,
         rate: None,
         ..TestSrcConfig::default()
     });
-    let mut pipeline = Pipeline::link(("camera", source), ("end", NullSink::default()))
+    let mut pipeline = Pipeline::link(("camera", source), ("end", end))
         .filter("between", filter, QueuePolicy::FIFO)
         .queue(QueuePolicy::FIFO)
         .prepare(&dmaflow_heaps::registry())
@@ -132,21 +141,166 @@ fn frames_of_other_memory_are_found() {
     }
 }
 
+/// A second `DmaBuf` over the same memory, which the pool does not know of.
+fn second(buffer: &DmaBuf) -> DmaBuf {
+    let fd = buffer.as_fd().try_clone_to_owned().unwrap();
+    DmaBuf::from_memory(fd).unwrap()
+}
+
 #[test]
 fn a_mapping_by_other_means_is_found() {
-    // A second `DmaBuf` over the same memory, which the pool does not know of.
-    let mut second = Vec::new();
+    let mut others = Vec::new();
     let mapper = With(move |frame: Frame| {
-        if second.is_empty() {
-            let fd = frame.buffers()[0].as_fd().try_clone_to_owned().unwrap();
-            let other = dmaflow_core::dma_buf::DmaBuf::from_memory(fd).unwrap();
+        if others.is_empty() {
+            let other = second(&frame.buffers()[0]);
             assert!(!other.read(CpuUse::Inspect).unwrap().is_empty());
-            second.push(other);
+            others.push(other);
         }
         frame
     });
-    let [first, _again] = audited(mapper);
-    assert_eq!(broken(&first), ["mappings"], "{:#?}", first.findings);
+    let [first, again] = audited(mapper);
+    let expected = ["accesses by the CPU", "mappings"];
+    assert_eq!(broken(&first), expected, "{:#?}", first.findings);
+    // It is there still, and could be read without a guard.
+    assert_eq!(broken(&again), ["mappings"], "{:#?}", again.findings);
+    assert_eq!(again.mapped_unseen, Some(1));
+}
+
+#[test]
+fn a_copy_through_other_guards_is_found_though_they_are_gone() {
+    let mut kept = Vec::new();
+    let copier = With(move |frame: Frame| {
+        let other = second(&frame.buffers()[0]);
+        kept.clear();
+        kept.extend_from_slice(&other.read(CpuUse::Copy).unwrap());
+        frame
+    });
+    for audit in audited(copier) {
+        assert_eq!(
+            (audit.mapped_unseen, audit.pools[0].cpu.copied),
+            (Some(0), 0)
+        );
+        let expected = ["accesses by the CPU", "mappings", "bytes copied"];
+        assert_eq!(broken(&audit), expected, "{:#?}", audit.findings);
+        let mut findings = audit.findings.iter();
+        let copied = findings.find(|finding| finding.what == "bytes copied");
+        assert!(copied.unwrap().found.ends_with("by `between`"));
+    }
+}
+
+/// Maps the pool behind its back, as soon as it has it.
+#[derive(Default)]
+struct MapsEarly(NullSink, Vec<DmaBuf>);
+
+impl Sink for MapsEarly {
+    fn device(&self) -> String {
+        "maps early".to_owned()
+    }
+    fn imports(&self) -> bool {
+        false
+    }
+    fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
+        self.0.formats()
+    }
+    fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        let other = second(&pool.buffers().next().unwrap()[0]);
+        drop(other.read(CpuUse::Inspect).unwrap());
+        self.1.push(other);
+        Ok(Vec::new())
+    }
+    fn detach(&mut self) {
+        self.1.clear();
+    }
+    fn frames_held(&self) -> usize {
+        0
+    }
+    fn ready(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError> {
+        self.0.show(frame)
+    }
+    fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
+        self.0.flips(flipped)
+    }
+    fn stop(&mut self) -> Result<(), StageError> {
+        self.0.stop()
+    }
+    fn counters(&self) -> Vec<Counter> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_mapping_from_before_the_run_is_found() {
+    for audit in audited_with(With(|frame| frame), MapsEarly::default()) {
+        assert_eq!(broken(&audit), ["mappings"], "{:#?}", audit.findings);
+    }
+}
+
+/// Passes nothing on.
+struct Nothing;
+
+impl Filter for Nothing {
+    fn pass(&mut self, _frame: Frame) -> Result<Option<Frame>, StageError> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn where_no_frame_came_nothing_is_told_and_nothing_broken() {
+    for audit in audited(Nothing) {
+        assert!(audit.is_kept(), "{:#?}", audit.findings);
+        assert!(audit.ends[0].seen.is_empty() && !audit.ends[0].filled.is_empty());
+        let mut findings = audit.findings.iter();
+        let end = findings.find(|finding| finding.what == "buffers at `end`");
+        assert_eq!(end.unwrap().verdict, Verdict::Unknown);
+    }
+}
+
+#[test]
+fn a_picture_that_was_asked_for_is_told_and_not_held_against_the_run() {
+    let name = format!("audit-{}.png", std::process::id());
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let source = TestSrc::new(TestSrcConfig {
+        width: 80,
+        height: 16,
+        rate: Rate::new(200, 1),
+        ..TestSrcConfig::default()
+    });
+    let mut graph = Builder::new();
+    let camera = graph.add("camera", AnyStage::source(source));
+    let end = graph.add("end", AnyStage::sink(NullSink::default()));
+    graph.connect(camera, end, QueuePolicy::FIFO);
+    graph.set_spare(4);
+    let mut pipeline = graph.prepare(&dmaflow_heaps::registry()).unwrap();
+    pipeline.set_audited(true);
+    let control = pipeline.control_handle();
+    let report = thread::scope(|scope| {
+        scope.spawn(|| {
+            while control.state().is_err() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let taken = control.snapshot("camera", &path);
+            control.stop();
+            taken.unwrap();
+        });
+        pipeline.run(Limits::default()).unwrap()
+    });
+    std::fs::remove_file(&path).unwrap();
+    let audit = report.audit.unwrap();
+    assert!(audit.is_kept(), "{:#?}", audit.findings);
+    assert!(report.cpu.copied > 0);
+    let findings = audit.findings.iter();
+    let unknown = findings.filter(|finding| finding.verdict == Verdict::Unknown);
+    let unknown: Vec<_> = unknown.map(|finding| finding.what.as_str()).collect();
+    for what in [
+        "buffers at `snapshot`",
+        "bytes copied",
+        "accesses by the CPU",
+    ] {
+        assert!(unknown.contains(&what), "{what} in {unknown:?}");
+    }
 }
 
 #[test]

@@ -5,10 +5,11 @@
 
 use std::fs;
 
+use dmaflow_pipelines::audit::BounceUse;
+
 use super::{Finding, Verdict};
 
 const ABOUT: &str = "hidden copies";
-const DEBUGFS: &str = "/sys/kernel/debug/swiotlb";
 
 /// What the kernel's command line can hold that has transfers copied: an option, one of its
 /// words, and what that does.
@@ -28,11 +29,7 @@ pub(super) fn look() -> Finding {
             format!("boot without `{word}`"),
         );
     }
-    let number = |file: &str| {
-        let text = fs::read_to_string(format!("{DEBUGFS}/{file}")).ok()?;
-        text.trim().parse::<u64>().ok()
-    };
-    used(number("io_tlb_used"), number("io_tlb_used_hiwater"))
+    used(BounceUse::now())
 }
 
 fn forced(command_line: &str) -> Option<(&str, &'static str)> {
@@ -53,21 +50,21 @@ fn forced(command_line: &str) -> Option<(&str, &'static str)> {
 }
 
 /// By how many slots (of 2 KiB) are in use, and were at most.
-fn used(now: Option<u64>, most: Option<u64>) -> Finding {
+fn used(found: BounceUse) -> Finding {
     const SLOT_KIB: u64 = 2;
-    let Some(now) = now else {
-        return if fs::metadata("/sys/kernel/debug").is_ok()
-            && fs::read_dir("/sys/kernel/debug").is_ok()
-        {
-            Finding::ok(ABOUT, "the kernel keeps no bounce buffers (SWIOTLB)")
-        } else {
-            Finding::bad(
+    let (now, most) = match found {
+        BounceUse::Slots { now, most } => (now, most),
+        BounceUse::Absent => {
+            return Finding::ok(ABOUT, "the kernel keeps no bounce buffers (SWIOTLB)");
+        }
+        BounceUse::Unreadable => {
+            return Finding::bad(
                 ABOUT,
                 Verdict::Unknown,
                 "whether SWIOTLB is in use is told to root only",
                 "run `sudo dmaflow doctor`",
-            )
-        };
+            );
+        }
     };
     if now == 0 {
         let most = most.filter(|&most| most > 0);
@@ -114,10 +111,11 @@ mod tests {
 
     #[test]
     fn slots_in_use_are_copies() {
-        let finding = used(Some(3), Some(9));
+        let slots = |now| BounceUse::Slots { now, most: Some(9) };
+        let finding = used(slots(3));
         assert_eq!(finding.verdict, Verdict::Warning);
         assert!(finding.found.starts_with("6 KiB"), "{finding:?}");
-        let finding = used(Some(0), Some(9));
+        let finding = used(slots(0));
         assert_eq!(finding.verdict, Verdict::Ok);
         assert!(finding.found.contains("18 KiB"), "{finding:?}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Choice, Counter, DeviceKey, StageError};
+use super::{Choice, Counter, DeviceKey, StageError, Untold};
 use crate::caps::{Cap, Caps, MemoryNeeds, Set};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
@@ -98,8 +98,11 @@ pub trait Mixer: Send {
     fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError>;
 
     /// As [`Sink::imported`](super::Sink::imported), of all inputs.
-    fn imported(&self) -> Option<Vec<u64>> {
-        None
+    ///
+    /// # Errors
+    /// As there.
+    fn imported(&self) -> Result<Vec<u64>, Untold> {
+        Err(Untold::NOT_ASKED)
     }
 
     /// As [`Sink::stop`](super::Sink::stop).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Choice, Counter, DeviceKey, StageError};
+use super::{Choice, Counter, DeviceKey, StageError, Untold};
 use crate::caps::{Cap, Caps, MemoryNeeds, Set};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
@@ -92,12 +92,15 @@ pub trait Sink: Send {
     fn flips(&mut self, flipped: &mut Vec<Timestamp>) -> Result<(), StageError>;
 
     /// The inodes ([`BufferId::inode`]) of the buffers that its device has imported, by the
-    /// kernel's word and not by what we gave it; `None` where the kernel does not tell. For
-    /// audits: a stage that shows frames may be slowed by it.
+    /// kernel's word and not by what we gave it. For audits: a stage that shows frames may be
+    /// slowed by it.
+    ///
+    /// # Errors
+    /// [`Untold`] where the kernel does not tell, or the stage does not ask.
     ///
     /// [`BufferId::inode`]: crate::dma_buf::BufferId::inode
-    fn imported(&self) -> Option<Vec<u64>> {
-        None
+    fn imported(&self) -> Result<Vec<u64>, Untold> {
+        Err(Untold::NOT_ASKED)
     }
 
     /// Lets go of every frame and leaves the device as it was found. May be started again by

@@ -4,7 +4,12 @@ mod cpu;
 
 use std::collections::BTreeSet;
 
-use super::{AuditReport, BounceUse, EndAudit, Finding, PoolAudit, Verdict};
+use dmaflow_core::heap::page_size;
+
+use super::{AuditReport, BounceUse, EndAudit, Finding, PoolAudit, StageAudit, Verdict};
+
+/// Bytes of a slot of bounce buffers (`IO_TLB_SHIFT` in the kernel).
+const SLOT: u64 = 2048;
 
 /// Every promise, with what an audit found of it.
 pub(crate) fn findings(audit: &AuditReport) -> Vec<Finding> {
@@ -13,10 +18,16 @@ pub(crate) fn findings(audit: &AuditReport) -> Vec<Finding> {
         findings.push(seen(end));
         findings.extend(imported(end));
     }
+    findings.extend(audit.stages.iter().filter_map(added));
     findings.extend(cpu::findings(audit));
     findings.extend(audit.pools.iter().filter_map(listed));
-    findings.push(bounced(audit.bounce_before, audit.bounce_after));
+    findings.push(bounced(audit));
     findings
+}
+
+/// What the buffers at an end are called.
+pub(super) fn at(stage: &str) -> String {
+    format!("buffers at `{stage}`")
 }
 
 fn finding(what: &str, promised: String, found: String, kept: bool) -> Finding {
@@ -48,7 +59,7 @@ fn strangers(audit: &AuditReport) -> Finding {
 }
 
 fn seen(end: &EndAudit) -> Finding {
-    let what = format!("buffers at `{}`", end.stage);
+    let what = at(&end.stage);
     let promised = if end.whole {
         format!("the {} that were filled", end.filled.len())
     } else {
@@ -62,8 +73,18 @@ fn seen(end: &EndAudit) -> Finding {
         .collect();
     let missing = filled.len() - (end.seen.len() - others.len());
     if end.seen.is_empty() {
-        // Of what nobody saw nothing is proven.
-        return finding(&what, promised, "none at all".to_owned(), false);
+        // Of what nobody saw nothing is proven. A stage before may let all frames go, but a run
+        // without any has shown nothing.
+        return Finding {
+            what,
+            promised,
+            found: "none at all".to_owned(),
+            verdict: if filled.is_empty() {
+                Verdict::Broken
+            } else {
+                Verdict::Unknown
+            },
+        };
     }
     let mut found = format!("inodes {}", list(&end.seen));
     if !others.is_empty() {
@@ -74,21 +95,30 @@ fn seen(end: &EndAudit) -> Finding {
 }
 
 fn imported(end: &EndAudit) -> Option<Finding> {
-    if !end.imports {
-        return None;
-    }
     let what = format!("imported by `{}`", end.stage);
     let promised = "the pools' buffers, by the display's word".to_owned();
-    let Some(imported) = &end.imported else {
-        return Some(Finding {
+    Some(match end.imported.as_ref()? {
+        Ok(imported) => {
+            let found = format!("inodes {}", list(imported));
+            finding(&what, promised, found, *imported == end.buffers)
+        }
+        Err(untold) => Finding {
             what,
             promised,
-            found: "its driver does not tell".to_owned(),
+            found: untold.to_string(),
             verdict: Verdict::Unknown,
-        });
-    };
-    let found = format!("inodes {}", list(imported));
-    Some(finding(&what, promised, found, *imported == end.buffers))
+        },
+    })
+}
+
+/// Stages that came while the run went on.
+fn added(stage: &StageAudit) -> Option<Finding> {
+    stage.added.then(|| Finding {
+        what: at(&stage.stage),
+        promised: "nothing: it came while the run went on".to_owned(),
+        found: "not looked at".to_owned(),
+        verdict: Verdict::Unknown,
+    })
 }
 
 fn listed(pool: &PoolAudit) -> Option<Finding> {
@@ -117,11 +147,20 @@ fn listed(pool: &PoolAudit) -> Option<Finding> {
         found.push_str(&format!("; some also to {}", listed.some.join(", ")));
     }
     let kept = listed.buffers == pool.buffers.len() && listed.some.is_empty();
-    Some(finding(&what, promised, found, kept))
+    let mut finding = finding(&what, promised, found, kept);
+    if kept && listed.devices.is_empty() {
+        // Drivers that take pages or a mapping attach nothing: nobody's word is there.
+        finding.verdict = Verdict::Unknown;
+    }
+    Some(finding)
 }
 
-fn bounced(before: BounceUse, after: BounceUse) -> Finding {
-    let found = match (before, after) {
+/// Other devices of the system use the same bounce buffers. What stays in use and would hold a
+/// frame is held against the run; of less, and of what was in use for a moment only, nobody can
+/// tell whose it was.
+pub(super) fn bounced(audit: &AuditReport) -> Finding {
+    let (before, after) = (audit.bounce_before, audit.bounce_after);
+    let mut found = match (before, after) {
         (before, after) if before == after => before.to_string(),
         (before, after) => format!("{before}; afterwards {after}"),
     };
@@ -134,10 +173,15 @@ fn bounced(before: BounceUse, after: BounceUse) -> Finding {
                 most: most_after,
             },
         ) => {
-            if now_after <= now && most_after <= most {
+            let frame = audit.frame_pages * page_size() as u64 / SLOT;
+            let more = now_after.saturating_sub(now);
+            if more == 0 && most_after <= most {
                 Verdict::Kept
-            } else {
+            } else if more >= frame.max(1) {
                 Verdict::Broken
+            } else {
+                found.push_str(", of whatever device");
+                Verdict::Unknown
             }
         }
         _ => Verdict::Unknown,
@@ -162,6 +206,9 @@ fn list(inodes: &[u64]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dmaflow_core::stage::Untold;
+
+    use super::super::Listed;
     use super::*;
 
     fn end(seen: &[u64], whole: bool) -> EndAudit {
@@ -171,8 +218,7 @@ mod tests {
             filled: vec![1, 2, 3],
             buffers: vec![1, 2, 3, 4],
             whole,
-            imports: true,
-            imported: Some(vec![1, 2, 3, 4]),
+            imported: Some(Ok(vec![1, 2, 3, 4])),
         }
     }
 
@@ -183,49 +229,82 @@ mod tests {
         assert_eq!(verdict(&[1, 3], false), Verdict::Kept);
         assert_eq!(verdict(&[1, 3], true), Verdict::Broken);
         assert_eq!(verdict(&[1, 2, 3, 4], false), Verdict::Broken);
-        assert_eq!(verdict(&[], false), Verdict::Broken);
+    }
+
+    #[test]
+    fn of_an_end_that_took_no_frame_nothing_is_told() {
+        // A stage before it let all of them go.
+        assert_eq!(seen(&end(&[], false)).verdict, Verdict::Unknown);
+        // There were none to begin with.
+        let none = EndAudit {
+            filled: Vec::new(),
+            ..end(&[], true)
+        };
+        assert_eq!(seen(&none).verdict, Verdict::Broken);
     }
 
     #[test]
     fn a_display_has_imported_the_pools_buffers_and_no_others() {
-        let verdict = |imported: Option<Vec<u64>>| {
+        let verdict = |imported| {
             let end = EndAudit {
-                imported,
+                imported: Some(imported),
                 ..end(&[1], false)
             };
             super::imported(&end).unwrap().verdict
         };
-        assert_eq!(verdict(Some(vec![1, 2, 3, 4])), Verdict::Kept);
-        assert_eq!(verdict(Some(vec![1, 2, 3, 9])), Verdict::Broken);
-        assert_eq!(verdict(Some(vec![1, 2])), Verdict::Broken);
-        assert_eq!(verdict(None), Verdict::Unknown);
+        assert_eq!(verdict(Ok(vec![1, 2, 3, 4])), Verdict::Kept);
+        assert_eq!(verdict(Ok(vec![1, 2, 3, 9])), Verdict::Broken);
+        assert_eq!(verdict(Ok(vec![1, 2])), Verdict::Broken);
+        assert_eq!(verdict(Err(Untold("no".into()))), Verdict::Unknown);
+        let untold = EndAudit {
+            imported: Some(Err(Untold("the card is gone".into()))),
+            ..end(&[1], false)
+        };
+        assert_eq!(imported(&untold).unwrap().found, "the card is gone");
+        let no_display = EndAudit {
+            imported: None,
+            ..end(&[1], false)
+        };
+        assert_eq!(imported(&no_display), None);
     }
 
     #[test]
-    fn bounce_buffers_may_not_be_used_more_than_before() {
+    fn bounce_buffers_that_would_hold_a_frame_are_held_against_the_run() {
         let slots = |now, most| BounceUse::Slots { now, most };
-        let verdict = |before, after| bounced(before, after).verdict;
-        assert_eq!(verdict(slots(0, Some(3)), slots(0, Some(3))), Verdict::Kept);
-        assert_eq!(
-            verdict(slots(0, Some(3)), slots(0, Some(9))),
-            Verdict::Broken
-        );
-        assert_eq!(verdict(slots(0, None), slots(2, None)), Verdict::Broken);
-        assert_eq!(
-            verdict(BounceUse::Unreadable, BounceUse::Unreadable),
-            Verdict::Unknown
-        );
+        let verdict = |before, after| {
+            let audit = AuditReport {
+                bounce_before: before,
+                bounce_after: after,
+                frame_pages: 3,
+                ..AuditReport::default()
+            };
+            bounced(&audit).verdict
+        };
+        let frame = 3 * page_size() as u64 / SLOT;
+        let few = slots(2, Some(9));
+        assert_eq!(verdict(few, few), Verdict::Kept);
+        assert_eq!(verdict(few, slots(1, Some(9))), Verdict::Kept);
+        let of_a_frame = slots(2 + frame, Some(99));
+        assert_eq!(verdict(few, of_a_frame), Verdict::Broken);
+        // Anybody's.
+        let less = slots(1 + frame, Some(99));
+        assert_eq!(verdict(few, less), Verdict::Unknown);
+        assert_eq!(verdict(few, slots(2, Some(99))), Verdict::Unknown);
+        let unknown = BounceUse::Unreadable;
+        assert_eq!(verdict(unknown, unknown), Verdict::Unknown);
+        assert_eq!(verdict(few, unknown), Verdict::Unknown);
     }
 
     #[test]
     fn a_pool_in_part_attached_is_found() {
-        let pool = |buffers, some: &[&str]| PoolAudit {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let pool = |buffers, some| PoolAudit {
             buffers: vec![1, 2],
             importable: true,
             listed: Some(Listed {
                 buffers,
-                devices: vec!["vkms".to_owned()],
-                some: some.iter().map(ToString::to_string).collect(),
+                devices: names(&["vkms"]),
+                some: names(some),
             }),
             ..PoolAudit::default()
         };
@@ -233,7 +312,13 @@ mod tests {
         assert_eq!(verdict(pool(2, &[])), Verdict::Kept);
         assert_eq!(verdict(pool(1, &[])), Verdict::Broken);
         assert_eq!(verdict(pool(2, &["isp"])), Verdict::Broken);
+        let nobody = PoolAudit {
+            listed: Some(Listed {
+                buffers: 2,
+                ..Listed::default()
+            }),
+            ..pool(2, &[])
+        };
+        assert_eq!(verdict(nobody), Verdict::Unknown);
     }
-
-    use super::super::Listed;
 }

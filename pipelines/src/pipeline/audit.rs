@@ -1,7 +1,8 @@
 //! Gathering what an audit judges.
 
+mod witness;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dmaflow_core::dma_buf::CpuCounts;
 use dmaflow_core::frame::FramePool;
@@ -13,6 +14,8 @@ use crate::audit::{
     AuditReport, BounceUse, EndAudit, LinkAudit, Listed, PoolAudit, StageAudit, findings, kernel,
 };
 use crate::link::Noted;
+
+pub(super) use witness::{Witness, Witnesses};
 
 /// What was noted of a link.
 pub(super) struct AuditedLink<'r> {
@@ -30,8 +33,6 @@ pub(super) struct Audit {
     witnesses: Witnesses,
     /// By pool.
     cpu: Vec<CpuCounts>,
-    /// Mappings of the program, by inode.
-    mapped: BTreeMap<u64, usize>,
     bounce: BounceUse,
 }
 
@@ -40,7 +41,6 @@ impl Audit {
         Self {
             witnesses: Witnesses::default(),
             cpu: pipeline.pools.iter().map(FramePool::cpu_counts).collect(),
-            mapped: kernel::mapped(),
             bounce: bounce_before(pipeline),
         }
     }
@@ -51,17 +51,8 @@ impl Audit {
     }
 
     pub(super) fn end(self, pipeline: &Pipeline, links: &[AuditedLink<'_>]) -> AuditReport {
-        let bounce_after = kernel::bounce_use();
+        let bounce_after = kernel::least_bounce_use();
         let pools = self.pools(pipeline, links);
-        let mapped = kernel::mapped();
-        let buffers: BTreeSet<u64> = pools.iter().flat_map(|pool| pool.buffers.clone()).collect();
-        let more = |inode: &u64| {
-            let times = |mapped: &BTreeMap<u64, usize>| mapped.get(inode).copied();
-            let before = times(&self.mapped).unwrap_or_default();
-            times(&mapped).unwrap_or_default().saturating_sub(before)
-        };
-        let new: usize = buffers.iter().map(more).sum();
-        let by_guards: u64 = pools.iter().map(|pool| pool.cpu.mapped).sum();
         let mut audit = AuditReport {
             links: links.iter().map(|link| of_link(pipeline, link)).collect(),
             ends: ends(pipeline, links, &pools),
@@ -70,7 +61,7 @@ impl Audit {
             bounce_before: self.bounce,
             bounce_after,
             frame_pages: frame_pages(pipeline),
-            mapped_unseen: new.saturating_sub(usize::try_from(by_guards).unwrap_or(usize::MAX)),
+            mapped_unseen: mapped_unseen(pipeline),
             findings: Vec::new(),
         };
         audit.findings = findings(&audit);
@@ -110,6 +101,7 @@ impl Audit {
         for stage in &mut told {
             let mut nodes = pipeline.graph.nodes.iter();
             let node = nodes.find(|node| node.name == stage.stage);
+            stage.added = node.is_none();
             stage.by_cpu = node.and_then(|node| node.stage.cpu_use());
         }
         // As they come to their ends no order is theirs; branches that were added come last.
@@ -120,14 +112,33 @@ impl Audit {
 }
 
 /// How many bounce buffers there were before devices imported anything, and how many there were
-/// at most before the run: heaps that were only tried may have needed some.
+/// at most before the run: heaps that were only tried may have needed some. What is in use now
+/// includes ours already; where it is less, others had more for a moment.
 fn bounce_before(pipeline: &Pipeline) -> BounceUse {
-    match (pipeline.bounce_before, kernel::bounce_use()) {
-        (BounceUse::Slots { now, .. }, BounceUse::Slots { most, .. }) => {
-            BounceUse::Slots { now, most }
-        }
-        (before, _) => before,
+    match pipeline.bounce_before {
+        before @ BounceUse::Slots { .. } => before.least_of(kernel::least_bounce_use()),
+        before => before,
     }
+}
+
+/// How often the program has the pools' buffers mapped, beyond what their own guards mapped;
+/// `None` where it cannot be read. All that there is counts, whenever it was made: stages are
+/// given their pools long before a run.
+fn mapped_unseen(pipeline: &Pipeline) -> Option<usize> {
+    let mapped = kernel::mapped()?;
+    let mut by_guards: BTreeMap<kernel::Mapped, usize> = BTreeMap::new();
+    for buffer in pipeline.pools.iter().flat_map(FramePool::buffers).flatten() {
+        let mapped = kernel::Mapped {
+            is_dma_buf: buffer.is_importable(),
+            inode: buffer.id().inode(),
+        };
+        *by_guards.entry(mapped).or_default() += usize::from(buffer.cpu_counts().mapped > 0);
+    }
+    let unseen = by_guards.iter().map(|(buffer, by_guards)| {
+        let times = mapped.get(buffer).copied().unwrap_or_default();
+        times.saturating_sub(*by_guards)
+    });
+    Some(unseen.sum())
 }
 
 /// Pages of the smallest frame; what is smaller than a page counts as one.
@@ -186,10 +197,10 @@ fn of_link(pipeline: &Pipeline, link: &AuditedLink<'_>) -> LinkAudit {
 fn ends(pipeline: &Pipeline, links: &[AuditedLink<'_>], pools: &[PoolAudit]) -> Vec<EndAudit> {
     let stages = pipeline.order.iter().filter_map(|&stage| {
         let node = &pipeline.graph.nodes[stage];
-        let (imports, imported) = match &node.stage {
-            Stage::Sink(sink) => (sink.imports(), sink.imported()),
-            Stage::Mixer(mixer) => (mixer.imports(), mixer.imported()),
-            Stage::Transform(_) => (false, None),
+        let imported = match &node.stage {
+            Stage::Sink(sink) => sink.imports().then(|| sink.imported()),
+            Stage::Mixer(mixer) => mixer.imports().then(|| mixer.imported()),
+            Stage::Transform(_) => None,
             Stage::Source(_) | Stage::Filter(_) | Stage::Router(_) => return None,
         };
         let into: Vec<_> = links.iter().filter(|link| link.to == stage).collect();
@@ -223,76 +234,11 @@ fn ends(pipeline: &Pipeline, links: &[AuditedLink<'_>], pools: &[PoolAudit]) -> 
             buffers: of_makers(|pool| &pool.buffers),
             whole: into.iter().map(|link| link.taken).sum::<u64>()
                 == makers.iter().map(made).sum::<u64>(),
-            imports,
-            imported: imported.map(|inodes| {
-                let each: BTreeSet<u64> = inodes.into_iter().collect();
-                each.into_iter().collect()
+            imported: imported.map(|told| {
+                let each: BTreeSet<u64> = told?.into_iter().collect();
+                Ok(each.into_iter().collect())
             }),
         })
     });
     stages.collect()
-}
-
-/// Where the stages' threads leave what they did, at their ends. Clones are the same place.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Witnesses(Arc<Mutex<Vec<StageAudit>>>);
-
-impl Witnesses {
-    /// Who looks at the thread of a stage.
-    pub(super) fn of(&self, stage: &str) -> Witness {
-        Witness {
-            told: self.clone(),
-            stage: stage.to_owned(),
-        }
-    }
-
-    fn told(&self) -> Vec<StageAudit> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<StageAudit>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Who is going to look at a thread.
-pub(super) struct Witness {
-    told: Witnesses,
-    stage: String,
-}
-
-impl Witness {
-    /// Looks from now on, in the thread that is meant, until what is returned is dropped there.
-    pub(super) fn begin(self) -> Watched {
-        Watched {
-            witness: self,
-            cpu: CpuCounts::of_this_thread(),
-            minor_faults: kernel::minor_faults(),
-        }
-    }
-}
-
-/// What a thread had done before.
-pub(super) struct Watched {
-    witness: Witness,
-    cpu: CpuCounts,
-    minor_faults: Option<u64>,
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let faults = kernel::minor_faults().zip(self.minor_faults);
-        let told = StageAudit {
-            stage: std::mem::take(&mut self.witness.stage),
-            by_cpu: None,
-            threads: 1,
-            cpu: CpuCounts::of_this_thread().since(self.cpu),
-            minor_faults: faults.map(|(now, before)| now.saturating_sub(before)),
-        };
-        let mut all = self.witness.told.lock();
-        match all.iter_mut().find(|known| known.stage == told.stage) {
-            Some(known) => known.join(told),
-            None => all.push(told),
-        }
-    }
 }

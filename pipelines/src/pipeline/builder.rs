@@ -10,7 +10,7 @@ use super::copies::ZeroCopy;
 use super::graph::{AnyStage, Edge, Graph, InputId, Node, OutputId, Stage, StageId};
 use super::negotiation::{self, PoolRequest};
 use super::run::stages::{RunSink, RunSource};
-use crate::audit::kernel;
+use crate::audit::BounceUse;
 use crate::error::PipelineError;
 use crate::link::QueuePolicy;
 use crate::probe::Answers;
@@ -192,7 +192,7 @@ impl Builder {
         explanation: &mut Explanation,
     ) -> Result<Pipeline, PipelineError> {
         // Devices may take bounce buffers as soon as they import.
-        let bounce_before = kernel::bounce_use();
+        let bounce_before = BounceUse::now();
         let mut pipeline = negotiation::negotiate(self, heaps, explanation)?;
         pipeline.bounce_before = bounce_before;
         Ok(pipeline)

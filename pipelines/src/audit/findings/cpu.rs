@@ -3,92 +3,139 @@
 use dmaflow_core::dma_buf::{CpuCounts, CpuUse};
 
 use super::super::{AuditReport, Finding, StageAudit, Verdict};
-use super::finding;
 
 /// New pages that a stage's thread may meet before that tells of pixels: its stack, what it sets
 /// up, the program's own.
 const PAGES_OF_A_THREAD: u64 = 256;
 
-/// One of the counts.
-type Counted = fn(&CpuCounts) -> u64;
+/// One of the counts, what is counted, and who may do that by its nature.
+struct Counted {
+    what: &'static str,
+    of: fn(&CpuCounts) -> u64,
+    may: fn(&StageAudit) -> bool,
+}
 
 /// What was promised of the CPU: that it does not see frames, but where they are made or used up
 /// by it, and copies none on their way.
 pub(super) fn findings(audit: &AuditReport) -> [Finding; 4] {
-    let by_nature = |stage: &StageAudit| stage.by_cpu.is_some();
-    // What is drawn did not exist before, and is no copy.
-    let writes_files = |stage: &StageAudit| stage.by_cpu == Some(CpuUse::Copy);
-    let unseen = audit.mapped_unseen as u64;
-    let opened: Counted = |counts| counts.opened;
+    let opened = Counted {
+        what: "accesses by the CPU",
+        of: |counts| counts.opened,
+        may: |stage| stage.by_cpu.is_some(),
+    };
+    let mapped = Counted {
+        what: "mappings",
+        of: |counts| counts.mapped,
+        may: |stage| stage.by_cpu.is_some(),
+    };
+    let copied = Counted {
+        what: "bytes copied",
+        of: |counts| counts.copied,
+        // What is drawn did not exist before, and is no copy.
+        may: |stage| stage.by_cpu == Some(CpuUse::Copy),
+    };
     [
-        by_cpu(audit, "accesses by the CPU", (opened, by_nature), 0),
+        by_cpu(audit, &opened, Some(0)),
         by_cpu(
             audit,
-            "mappings",
-            (|counts| counts.mapped, by_nature),
-            unseen,
+            &mapped,
+            audit.mapped_unseen.map(|times| times as u64),
         ),
-        by_cpu(
-            audit,
-            "bytes copied",
-            (|counts| counts.copied, writes_files),
-            0,
-        ),
+        by_cpu(audit, &copied, Some(0)),
         faults(audit),
     ]
 }
 
 /// What the CPU had of frames, but for stages that are known to need it, and `unseen` of which
-/// nobody knows whose they are.
-fn by_cpu(
-    audit: &AuditReport,
-    what: &str,
-    (of, may): (Counted, fn(&StageAudit) -> bool),
-    unseen: u64,
-) -> Finding {
+/// nobody knows whose they are; `None` where those could not be looked for.
+///
+/// The pools' counters know all that their own guards did, and not who did it. The threads'
+/// know who, and of other guards on the same memory too, but not of other threads. So either
+/// may tell of what the other does not.
+fn by_cpu(audit: &AuditReport, counted: &Counted, unseen: Option<u64>) -> Finding {
+    let (of, may) = (counted.of, counted.may);
     let all: u64 = audit.pools.iter().map(|pool| of(&pool.cpu)).sum();
-    let known = || audit.stages.iter().filter(|stage| may(stage));
-    let allowed: u64 = known().map(|stage| of(&stage.cpu)).sum();
-    let names: Vec<_> = known().map(|stage| format!("`{}`", stage.stage)).collect();
-    let promised = if names.is_empty() {
+    let sum = |which: &dyn Fn(&StageAudit) -> bool| -> u64 {
+        let stages = audit.stages.iter().filter(|stage| which(stage));
+        stages.map(|stage| of(&stage.cpu)).sum()
+    };
+    let allowed = sum(&|stage| !stage.added && may(stage));
+    let others = sum(&|stage| !stage.added && !may(stage));
+    let added = sum(&|stage| stage.added);
+    let counted_unseen = unseen.unwrap_or_default();
+    let wrong = all.saturating_sub(allowed + added).max(others) + counted_unseen;
+
+    let mut found = all.max(allowed + others + added);
+    found = found.max(all + counted_unseen);
+    let mut found = found.to_string();
+    let told = |stage: &StageAudit| {
+        let came = if stage.added { ", which was added" } else { "" };
+        format!("{} by `{}`{came}", of(&stage.cpu), stage.stage)
+    };
+    let stages = audit.stages.iter().filter(|stage| of(&stage.cpu) > 0);
+    let stages: Vec<_> = stages.map(told).collect();
+    if !stages.is_empty() {
+        found.push_str(&format!(": {}", stages.join(", ")));
+    }
+    match unseen {
+        None => found.push_str(", as far as counters tell: /proc/self/maps cannot be read"),
+        Some(0) => {}
+        Some(unseen) => found.push_str(&format!(", {unseen} by other means than their guards")),
+    }
+    Finding {
+        what: counted.what.to_owned(),
+        promised: promised(audit, may),
+        found,
+        verdict: if wrong > 0 {
+            Verdict::Broken
+        } else if added > 0 || unseen.is_none() {
+            Verdict::Unknown
+        } else {
+            Verdict::Kept
+        },
+    }
+}
+
+fn promised(audit: &AuditReport, may: fn(&StageAudit) -> bool) -> String {
+    let known = audit.stages.iter().filter(|stage| may(stage));
+    let names: Vec<_> = known.map(|stage| format!("`{}`", stage.stage)).collect();
+    if names.is_empty() {
         "0".to_owned()
     } else {
         format!("0 but by {}", names.join(", "))
-    };
-    let wrong = all.saturating_sub(allowed) + unseen;
-    let mut found = (all + unseen).to_string();
-    let told = |stage: &StageAudit| format!("{} by `{}`", of(&stage.cpu), stage.stage);
-    let stages = audit.stages.iter().filter(|stage| of(&stage.cpu) > 0);
-    let stages: Vec<_> = stages.map(told).collect();
-    if all > 0 && !stages.is_empty() {
-        found.push_str(&format!(": {}", stages.join(", ")));
     }
-    if unseen > 0 {
-        found.push_str(&format!(", {unseen} by other means than guards"));
-    }
-    finding(what, promised, found, wrong == 0)
 }
 
 /// Whoever copies into memory of its own, or looks into a mapping, meets the pages of at least
-/// one frame; a thread that does neither meets those of its stack and of what it sets up.
+/// one frame; a thread that does neither meets those of its stack and of what it sets up. Where
+/// a frame has fewer pages than those, what was met may be either.
 fn faults(audit: &AuditReport) -> Finding {
     let most = audit.frame_pages.max(PAGES_OF_A_THREAD);
-    let stages = audit.stages.iter().filter(|stage| stage.by_cpu.is_none());
-    let told: Vec<_> = stages
-        .filter_map(|stage| Some((stage, stage.minor_faults? / stage.threads.max(1))))
-        .collect();
-    let promised = format!("fewer than {most} in each stage on the way");
-    let what = "minor faults";
-    let Some((worst, faults)) = told.iter().max_by_key(|(_, faults)| *faults) else {
-        return Finding {
-            what: what.to_owned(),
-            promised,
-            found: "no stage to look at".to_owned(),
-            verdict: Verdict::Unknown,
-        };
+    let stages = audit.stages.iter();
+    let on_the_way = stages.filter(|stage| stage.by_cpu.is_none() && !stage.added);
+    let told = on_the_way.filter_map(|stage| Some((stage, stage.minor_faults?)));
+    let worst = told.max_by_key(|(_, faults)| *faults);
+    let (found, verdict) = match worst {
+        None => ("no stage to look at".to_owned(), Verdict::Unknown),
+        Some((worst, faults)) => {
+            let mut found = format!("at most {faults}, by `{}`", worst.stage);
+            let verdict = if faults >= most {
+                Verdict::Broken
+            } else if faults >= audit.frame_pages {
+                found.push_str(&format!("; a frame has {}", audit.frame_pages));
+                Verdict::Unknown
+            } else {
+                Verdict::Kept
+            };
+            (found, verdict)
+        }
     };
-    let found = format!("at most {faults}, by `{}`", worst.stage);
-    finding(what, promised, found, *faults < most)
+    Finding {
+        what: "minor faults".to_owned(),
+        promised: format!("fewer than {most} in each stage on the way"),
+        found,
+        verdict,
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +155,7 @@ mod tests {
                 threads: 1,
                 cpu,
                 minor_faults: Some(3),
+                ..StageAudit::default()
             });
         AuditReport {
             stages: stages.collect(),
@@ -116,6 +164,7 @@ mod tests {
                 ..PoolAudit::default()
             }],
             frame_pages: 300,
+            mapped_unseen: Some(0),
             ..AuditReport::default()
         }
     }
@@ -176,29 +225,78 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_only_the_thread_counted_is_found() {
+        // Through guards on other descriptors of the same memory.
+        let draws = (Some(CpuUse::Draw), DRAWN);
+        let mut audit = audit([draws, (None, COPIED), (None, NONE)]);
+        audit.pools[0].cpu = DRAWN;
+        assert_eq!(verdicts(&audit), COPY);
+        assert_eq!(findings(&audit)[2].found, "4096: 4096 by `between`");
+        audit.pools[0].cpu = NONE;
+        assert_eq!(verdicts(&audit), COPY);
+    }
+
+    #[test]
+    fn what_one_opens_besides_frames_hides_nobody_elses_copy() {
+        let writes = (Some(CpuUse::Copy), COPIED);
+        let mut audit = audit([(None, NONE), (None, COPIED), writes]);
+        // The sink's were buffers of its own.
+        audit.pools[0].cpu = COPIED;
+        assert_eq!(verdicts(&audit), COPY);
+    }
+
+    #[test]
     fn a_mapping_that_no_guard_made_is_found() {
         let mut audit = audit([(None, NONE); 3]);
-        audit.mapped_unseen = 1;
+        audit.mapped_unseen = Some(1);
         let mappings = &findings(&audit)[1];
         assert_eq!(mappings.verdict, Verdict::Broken);
-        assert_eq!(mappings.found, "1, 1 by other means than guards");
+        assert_eq!(mappings.found, "1, 1 by other means than their guards");
+    }
+
+    #[test]
+    fn mappings_that_nobody_could_look_for_are_unknown() {
+        let mut audit = audit([(None, NONE); 3]);
+        audit.mapped_unseen = None;
+        assert_eq!(findings(&audit)[1].verdict, Verdict::Unknown);
+        audit.stages[1].cpu = COPIED;
+        assert_eq!(findings(&audit)[1].verdict, Verdict::Broken);
+    }
+
+    #[test]
+    fn what_came_while_the_run_went_on_is_told_and_not_judged() {
+        let mut snapshot = audit([(None, NONE), (None, NONE), (None, COPIED)]);
+        snapshot.stages[2].added = true;
+        snapshot.stages[2].minor_faults = Some(9000);
+        let unknown = Verdict::Unknown;
+        let expected = [unknown, unknown, unknown, Verdict::Kept];
+        assert_eq!(verdicts(&snapshot), expected);
+        let found = &findings(&snapshot)[2].found;
+        assert_eq!(found, "4096: 4096 by `sink`, which was added");
+        // It hides nobody.
+        snapshot.stages[1].cpu = COPIED;
+        snapshot.pools[0].cpu = [COPIED, COPIED].into_iter().sum();
+        assert_eq!(verdicts(&snapshot), COPY);
     }
 
     #[test]
     fn a_thread_that_meets_the_pages_of_a_frame_is_found() {
-        let faults = |faults, threads, by_cpu| {
+        let faults = |faults, pages, by_cpu| {
             let mut audit = audit([(None, NONE), (by_cpu, NONE), (None, NONE)]);
             audit.stages[1].minor_faults = faults;
-            audit.stages[1].threads = threads;
+            audit.frame_pages = pages;
             let [.., faults] = findings(&audit);
             (faults.verdict, faults.found)
         };
         let found = |count| format!("at most {count}, by `between`");
-        assert_eq!(faults(Some(299), 1, None), (Verdict::Kept, found(299)));
-        assert_eq!(faults(Some(300), 1, None), (Verdict::Broken, found(300)));
-        // A stage that was made anew has its stack anew.
-        assert_eq!(faults(Some(600), 3, None), (Verdict::Kept, found(200)));
-        assert_eq!(faults(Some(900), 1, Some(CpuUse::Copy)).0, Verdict::Kept);
+        assert_eq!(faults(Some(299), 300, None), (Verdict::Kept, found(299)));
+        assert_eq!(faults(Some(300), 300, None), (Verdict::Broken, found(300)));
+        assert_eq!(faults(Some(900), 300, Some(CpuUse::Copy)).0, Verdict::Kept);
+        // A thread may meet as many by itself.
+        assert_eq!(faults(Some(149), 150, None), (Verdict::Kept, found(149)));
+        let either = found(150) + "; a frame has 150";
+        assert_eq!(faults(Some(150), 150, None), (Verdict::Unknown, either));
+        assert_eq!(faults(Some(256), 150, None), (Verdict::Broken, found(256)));
         let mut none = audit([(None, NONE); 3]);
         none.stages.clear();
         assert_eq!(verdicts(&none)[3], Verdict::Unknown);
