@@ -112,11 +112,7 @@ impl<'s> Line<'s, '_> {
                     .label("no stage follows")
                     .help(EXAMPLE),
             ),
-            State::Reference(End(name)) => self.findings.push(
-                Finding::at(name.span(), "a branch without stages")
-                    .label("`!` and a stage are missing behind it")
-                    .help(format!("as in `{}. ! null-sink`", name.get_ref())),
-            ),
+            State::Reference(branch) => self.findings.push(goes_nowhere(&branch)),
             State::Begin if self.stages.is_empty() => self.findings.push(
                 Finding::at(end..end, "there are no stages")
                     .label("the line is empty")
@@ -143,6 +139,9 @@ impl<'s> Line<'s, '_> {
         }
         if let Some((key, value)) = word.key_value() {
             return self.key(&key, &value, state);
+        }
+        if let State::Reference(branch) = &state {
+            self.findings.push(goes_nowhere(branch));
         }
         if let Some((name, port)) = word.text.split_once('.') {
             let whole = if port.is_empty() { name } else { word.text };
@@ -217,9 +216,10 @@ impl<'s> Line<'s, '_> {
             }
             return State::Stage(End(name));
         }
-        match overrides::parse(value.text, value.at) {
-            Ok(value) => put(&mut stage.keys, key, value, self.findings),
-            Err(finding) => self.findings.push(finding),
+        let put = overrides::parse(value.text, value.at)
+            .and_then(|value| put(&mut stage.keys, key, value));
+        if let Err(finding) = put {
+            self.findings.push(finding);
         }
         State::Stage(end)
     }
@@ -272,7 +272,7 @@ impl<'s> Line<'s, '_> {
 }
 
 /// Puts a value where a key says, in tables within where it has points.
-fn put<'s>(keys: &mut DeTable<'s>, key: &Word<'s>, value: Value<'s>, findings: &mut Vec<Finding>) {
+fn put<'s>(keys: &mut DeTable<'s>, key: &Word<'s>, value: Value<'s>) -> Result<(), Finding> {
     let mut table = keys;
     let mut at = key.at;
     let mut parts = key.text.split('.').peekable();
@@ -281,20 +281,25 @@ fn put<'s>(keys: &mut DeTable<'s>, key: &Word<'s>, value: Value<'s>, findings: &
         at += part.len() + 1;
         if parts.peek().is_none() {
             if table.contains_key(part) {
-                findings.push(
+                return Err(
                     Finding::at(name.span(), format!("`{part}` stands here twice"))
                         .label("the second one")
                         .help("a key stands once in its stage"),
                 );
             }
             table.insert(name, value);
-            return;
+            break;
         }
-        let Some(inner) = overrides::child(table, name) else {
-            return;
-        };
-        table = inner;
+        table = overrides::table_within(table, name)?;
     }
+    Ok(())
+}
+
+/// The finding that nothing is linked to a stage that is named for that.
+fn goes_nowhere(End(name): &End<'_>) -> Finding {
+    Finding::at(name.span(), "a branch without stages")
+        .label("`!` and a stage are missing behind it")
+        .help(format!("as in `{}. ! null-sink`", name.get_ref()))
 }
 
 fn unknown_kind(word: &Word<'_>) -> Finding {

@@ -64,14 +64,17 @@ fn apply_one<'s>(description: &mut DeTable<'s>, source: &'s Source) -> Result<()
         }
         return Err(malformed());
     };
+    let is_variable = owner.get_ref() == "var";
     let Some(mut table) = owner_table(description, owner, &key)? else {
         return Ok(()); // What the file has there is no table, which is reported when it is read.
     };
     for inner in path {
-        let Some(entries) = child(table, key) else {
-            return Ok(());
-        };
-        (table, key) = (entries, inner);
+        let within = table_within(table, key);
+        table = within.map_err(|finding| match is_variable {
+            true => finding.help("a variable has one value, as in `--set var.width=640`"),
+            false => finding,
+        })?;
+        key = inner;
     }
     put(table, key, value);
     Ok(())
@@ -136,7 +139,7 @@ fn variables<'d, 's>(
 }
 
 /// A table in a table, made where it is missing; `None` where something else is there.
-pub(super) fn child<'d, 's>(
+fn child<'d, 's>(
     table: &'d mut DeTable<'s>,
     key: Spanned<Cow<'s, str>>,
 ) -> Option<&'d mut DeTable<'s>> {
@@ -148,6 +151,19 @@ pub(super) fn child<'d, 's>(
         DeValue::Table(entries) => Some(entries),
         _ => None,
     }
+}
+
+/// The table that a key is to have for what is set in it.
+pub(super) fn table_within<'d, 's>(
+    table: &'d mut DeTable<'s>,
+    key: Spanned<Cow<'s, str>>,
+) -> Result<&'d mut DeTable<'s>, Finding> {
+    let (span, name) = (key.span(), key.get_ref().clone());
+    child(table, key).ok_or_else(|| {
+        Finding::at(span, format!("`{name}` is no table here"))
+            .label("it has a plain value, so nothing can be set in it")
+            .help(format!("write all of it, as in `{name}={{ … }}`"))
+    })
 }
 
 /// Reads a value that begins at `at`.
