@@ -91,10 +91,16 @@ fn table(
     let ends: Vec<_> = ends
         .map(|(key, name)| {
             let (_, value) = reader.raw(key)?;
-            let (name, span) = parts(sources, value, &name?)
-                .next()
-                .map(|(name, span)| (name.to_owned(), span))?;
-            let found = End::find(&name, span, key == "to", nodes);
+            let name = name?;
+            let mut parts = parts(sources, value, &name);
+            let found = match (parts.next()?, parts.next()) {
+                ((name, span), None) => End::find(name, span, key == "to", nodes),
+                (_, Some(_)) => Err(
+                    Finding::at(value.span(), format!("`{key}` names one stage"))
+                        .label("this is a chain")
+                        .help(format!("`\"{name}\"` is a link of its own in `links`")),
+                ),
+            };
             found.map_err(|finding| reader.report(finding)).ok()
         })
         .collect();
