@@ -1,7 +1,7 @@
 //! Descriptions of several texts: includes, boards, variables; and those of one line.
 
 use std::fs;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use dmaflow_core::format::Format;
@@ -226,6 +226,23 @@ fn a_board_fills_what_stages_leave_out() {
         parse(TWO),
         parse(&format!("{TWO}[defaults.test-src]\nrate = 5"))
     );
+}
+
+#[test]
+fn keys_that_go_together_come_from_one_place() {
+    let queues = "[defaults.null-sink]\nqueue = \"fifo\"\ndepth = 2";
+    let queue = |sink: &str| {
+        let stages = "stage.a.kind = \"test-src\"\nstage.b.kind = \"null-sink\"";
+        parse(&format!("links = [\"a -> b\"]\n{stages}\n{sink}\n{queues}")).links[0].queue
+    };
+    let fifo = |depth| QueuePolicy::Fifo {
+        depth: NonZeroUsize::new(depth),
+    };
+    assert_eq!(queue(""), fifo(2));
+    assert_eq!(queue("stage.b.queue = \"latest\""), QueuePolicy::Latest);
+    assert_eq!(queue("stage.b.queue = \"fifo\""), QueuePolicy::FIFO);
+    // A depth alone says nothing against the order.
+    assert_eq!(queue("stage.b.depth = 3"), fifo(3));
 }
 
 #[test]

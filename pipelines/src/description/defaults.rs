@@ -10,6 +10,11 @@ use super::kinds::Kind;
 use super::reader::in_order;
 use super::value::wrong_type;
 
+/// Keys that a default does not fill in where a stage says the other itself: half of what it
+/// says would be the default's.
+const NOT_BESIDE: [(&str, &str); 3] =
+    [("width", "height"), ("height", "width"), ("depth", "queue")];
+
 /// Fills what stages leave out.
 pub(super) fn apply(description: &mut DeTable<'_>, findings: &mut Vec<Finding>) {
     let Some(defaults) = description.get("defaults") else {
@@ -33,12 +38,22 @@ pub(super) fn apply(description: &mut DeTable<'_>, findings: &mut Vec<Finding>) 
         let Some(of_kind) = kind.and_then(|kind| defaults.get(kind)) else {
             continue;
         };
-        for (key, value) in of_kind.get_ref().as_table().into_iter().flatten() {
-            if !stage.contains_key(key.get_ref().as_ref()) {
-                stage.insert(key.clone(), value.clone());
-            }
+        let of_kind = of_kind.get_ref().as_table().into_iter().flatten();
+        // All are chosen before the first is put in, which is no word of the stage's own.
+        let filled: Vec<_> = of_kind
+            .filter(|(key, _)| lacks(stage, key.get_ref()))
+            .collect();
+        for (key, value) in filled {
+            stage.insert(key.clone(), value.clone());
         }
     }
+}
+
+/// Whether a stage leaves a key to the defaults.
+fn lacks(stage: &DeTable<'_>, key: &str) -> bool {
+    let beside = NOT_BESIDE.iter().filter(|(default, _)| *default == key);
+    let mut said = beside.map(|(_, own)| *own).chain([key]);
+    !said.any(|own| stage.contains_key(own))
 }
 
 /// Reports kinds and keys that there are none of; values are looked at where they are used.
