@@ -138,6 +138,14 @@ impl Finding {
         self.help = help.into();
         self
     }
+
+    /// How to mend it, where nothing is said of that yet.
+    pub(super) fn or_help(self, help: impl FnOnce() -> String) -> Self {
+        match self.help.as_str() {
+            "" => self.help(help()),
+            _ => self,
+        }
+    }
 }
 
 /// The candidate that a mistyped word most likely means.

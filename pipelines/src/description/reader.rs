@@ -82,13 +82,23 @@ impl<'t, 'f> Reader<'t, 'f> {
 
     /// A value that may be left out.
     pub(super) fn optional<T: FromToml>(&mut self, key: &'static str) -> Option<T> {
+        self.read(key, || format!("leave `{key}` out to have one chosen"))
+    }
+
+    /// A value that is there; `mend` tells what to do where nothing is in it.
+    fn read<T: FromToml>(&mut self, key: &'static str, mend: impl FnOnce() -> String) -> Option<T> {
         let (_, value) = self.shaped(key, T::shape())?;
-        self.note(T::from_toml(key, value))
+        let is_empty = value.get_ref().as_str() == Some("");
+        let read = T::from_toml(key, value).map_err(|finding| match is_empty {
+            true => finding.or_help(mend),
+            false => finding,
+        });
+        self.note(read)
     }
 
     /// A value that must be there; `mend` tells what to do where it is not.
     pub(super) fn required<T: FromToml>(&mut self, key: &'static str, mend: &str) -> Option<T> {
-        let value = self.optional(key);
+        let value = self.read(key, || mend.to_owned());
         for asked in self.asked.iter_mut().filter(|asked| asked.name == key) {
             asked.is_required = true;
         }

@@ -132,7 +132,7 @@ pub(super) fn one_of<T: Copy>(
 impl FromToml for String {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
         match text(key, value, "a string")? {
-            "" => Err(empty(key, value).help(format!("leave `{key}` out to have one chosen"))),
+            "" => Err(empty(key, value)),
             text => Ok(text.to_owned()),
         }
     }
