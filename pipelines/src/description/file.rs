@@ -1,18 +1,23 @@
 //! Reading a description's files.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::Path;
 
 use super::diagnostic::{Diagnostics, Finding, nearest};
+use super::layers::by;
 use super::source::Sources;
 
 /// Why a file cannot be read.
 pub(super) struct Unreadable {
-    pub(super) message: String,
-    pub(super) label: &'static str,
-    pub(super) help: String,
+    message: String,
+    label: &'static str,
+    help: String,
+    /// There is no such file.
+    pub(super) is_missing: bool,
     /// Its text as far as that can be shown, and where it is at fault.
-    shown: Option<(String, std::ops::Range<usize>)>,
+    shown: Option<(String, Range<usize>)>,
 }
 
 impl Unreadable {
@@ -25,6 +30,30 @@ impl Unreadable {
         };
         Diagnostics::new(Sources::new(&name, text), vec![finding.help(self.help)])
     }
+
+    /// As what is wrong with a description that names the file there; `chain` tells which file
+    /// led to it, and may be empty.
+    pub(super) fn named_at(
+        self,
+        named: &Range<usize>,
+        path: &Path,
+        chain: String,
+        sources: &mut Sources,
+    ) -> Finding {
+        let place = match self.shown {
+            Some((text, span)) => {
+                let index = sources.add(&path.display().to_string(), text);
+                by(span, sources.all()[index].start)
+            }
+            None => named.clone(),
+        };
+        let help = [self.help, chain]
+            .into_iter()
+            .filter(|text| !text.is_empty());
+        Finding::at(place, self.message)
+            .label(self.label)
+            .help(help.collect::<Vec<_>>().join("\n"))
+    }
 }
 
 /// The text of a file.
@@ -33,6 +62,7 @@ pub(super) fn read(path: &Path) -> Result<String, Unreadable> {
         message: format!("cannot read {}: {error}", path.display()),
         label: "named here",
         help: similar_file(path),
+        is_missing: error.kind() == ErrorKind::NotFound,
         shown: None,
     })?;
     String::from_utf8(bytes).map_err(|error| {
@@ -43,6 +73,7 @@ pub(super) fn read(path: &Path) -> Result<String, Unreadable> {
             message: "the file is not UTF-8".to_owned(),
             label: "these bytes are no character",
             help: "TOML files are UTF-8: save the file in that encoding".to_owned(),
+            is_missing: false,
             shown: Some((lossy, replaced)),
         }
     })

@@ -177,12 +177,8 @@ impl Gatherer<'_> {
                 let names: Vec<_> = way.iter().map(|&at| self.name(at)).collect();
                 let missing = format!("`{}`", path.display());
                 let chain = format!("{} includes {missing}", names.join(" includes "));
-                let finding = Finding::at(span.clone(), failure.message).label(failure.label);
-                self.findings
-                    .push(finding.help(match failure.help.as_str() {
-                        "" => chain,
-                        help => format!("{help}\n{chain}"),
-                    }));
+                let finding = failure.named_at(span, &path, chain, self.sources);
+                self.findings.push(finding);
                 None
             }
         }
@@ -194,16 +190,17 @@ impl Gatherer<'_> {
 
     /// Reads a board's profile.
     fn profile(&mut self, (name, span): &(String, Range<usize>)) -> Option<usize> {
-        let (file, text) = boards::find(name, span)
+        let index = boards::find(name, span, self.sources)
             .map_err(|finding| self.findings.push(finding))
             .ok()?;
-        let index = self.sources.add(&file, text);
         let source = &self.sources.all()[index];
-        let (_, errors) = DeTable::parse_recoverable(&source.text);
+        let (table, errors) = DeTable::parse_recoverable(&source.text);
         let found = errors
             .iter()
             .map(|error| syntax(error, source.start, self.sources));
         self.findings.extend(found);
+        let table = moved_table(table.into_inner(), source.start);
+        self.findings.extend(boards::check(&table));
         Some(index)
     }
 }
