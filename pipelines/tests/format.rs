@@ -146,6 +146,23 @@ empty = []
 }
 
 #[test]
+fn what_speaks_to_editors_stays_at_the_top() {
+    const IN_ORDER: &str = "#:schema x.json\n\nboard = \"rk3588\"\nlinks = [\"a -> b\"]\n";
+    let moved = formatted("#:schema x.json\nlinks = [\"a -> b\"]\nboard = \"rk3588\"");
+    assert_eq!(moved, IN_ORDER);
+    assert_eq!(formatted(IN_ORDER), IN_ORDER);
+    let headed = formatted("\n#:schema x.json\n[run]\nframes = 1\n[vars]\na = 1");
+    assert_eq!(
+        headed,
+        "#:schema x.json\n\n[vars]\na = 1\n\n[run]\nframes = 1\n"
+    );
+    for about in ["# About.\n\n", "\n# About.\n\n", "\n# Of the links.\n"] {
+        let text = format!("#:schema x.json\n{about}links = [\"a -> b\"]\n");
+        assert_eq!(formatted(&text), text);
+    }
+}
+
+#[test]
 fn what_is_no_toml_is_left_alone() {
     let error = format("links = [", "test.toml").unwrap_err().to_string();
     assert!(error.contains("test.toml:1"), "{error}");

@@ -70,6 +70,9 @@ impl<'t> Sections<'t> {
         let mut head = Vec::new();
         let mut all = vec![Section::new(None)];
         for (at, mut line) in lines.into_iter().enumerate() {
+            if at == 0 {
+                head = directives(&mut line);
+            }
             let (Some(section), is_heading) = (
                 all.last_mut(),
                 matches!(line.statement, Statement::Heading { .. }),
@@ -82,7 +85,7 @@ impl<'t> Sections<'t> {
                 let above = line.above.split_off(blank + 1);
                 let before = std::mem::replace(&mut line.above, above);
                 match at {
-                    0 => head = tidy(&before),
+                    0 => head = tidy(&[head, before].concat()),
                     _ => section.end(&before),
                 }
             }
@@ -264,6 +267,17 @@ impl<'t> Section<'t> {
         }
         text
     }
+}
+
+/// Takes the comments that speak to editors, as `#:schema PATH`, off a file's first statement:
+/// they are the file's, and count at its top only.
+fn directives<'t>(first: &mut Line<'t>) -> Vec<Option<&'t str>> {
+    let blanks = first.above.iter().take_while(|above| above.is_none());
+    first.above.drain(..blanks.count());
+    let speaks = |comment: &Option<&str>| comment.is_some_and(|text| text.starts_with("#:"));
+    let those = first.above.iter().take_while(|above| speaks(above));
+    let rest = first.above.split_off(those.count());
+    std::mem::replace(&mut first.above, rest)
 }
 
 fn with_comment(statement: String, comment: Option<&str>) -> String {
