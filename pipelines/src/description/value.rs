@@ -2,7 +2,7 @@
 
 mod devices;
 
-pub(super) use devices::Codec;
+pub(super) use devices::{Codec, Input};
 
 use std::borrow::Cow;
 use std::fmt::Display;

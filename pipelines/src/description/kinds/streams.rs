@@ -3,7 +3,7 @@
 use super::read::{pool, size, source};
 use super::{Setup, StageKind};
 use crate::description::reader::Reader;
-use crate::description::value::Codec;
+use crate::description::value::{Codec, Input};
 use crate::description::{FileSrcRequest, SourceKind, TransformKind, V4l2DecodeRequest};
 
 pub(super) fn file_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
@@ -18,7 +18,7 @@ pub(super) fn file_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
         None,
         "pixels a row, goes with `height`; what the file says without them",
     );
-    let (path, Codec(codec)) = (path?, codec?);
+    let (Input(path), Codec(codec)) = (path?, codec?);
     let request = FileSrcRequest { path, codec, size };
     Some(source(SourceKind::File(request), read))
 }

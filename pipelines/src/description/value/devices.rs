@@ -88,7 +88,7 @@ impl FromToml for Format {
         if format.planes().is_empty() {
             return Err(
                 Finding::at(value.span(), format!("{format} is a compressed format"))
-                    .label("there is no decoder stage to make pixels of it")
+                    .label("a `file-src` has compressed streams, as its `codec`")
                     .help("take a raw format, as `YUYV` or `NV12`, or leave `format` out"),
             );
         }
@@ -191,6 +191,41 @@ impl FromToml for ControlValue {
     }
 }
 
+/// The directory of a file; `None` where a path names none.
+fn directory_of(path: &Path) -> Option<&Path> {
+    path.file_name()?;
+    match path.parent()? {
+        none if none == Path::new("") => Some(Path::new(".")),
+        directory => Some(directory),
+    }
+}
+
+/// A file that is read. That may come later than its description, so it need not be there yet.
+pub(in crate::description) struct Input(pub(in crate::description) PathBuf);
+
+impl FromToml for Input {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let path = PathBuf::from(String::from_toml(key, value)?);
+        let wrong =
+            |label: &str| Finding::at(value.span(), format!("`{key}` cannot be read")).label(label);
+        let Some(directory) = directory_of(&path) else {
+            return Err(wrong("this names no file").help("write a file's name, as `clip.h264`"));
+        };
+        if path.is_dir() {
+            Err(wrong("this is a directory").help("add a file's name, as `clip.h264`"))
+        } else if !directory.is_dir() {
+            let missing = format!("there is no directory `{}`", directory.display());
+            Err(wrong(&missing))
+        } else {
+            Ok(Self(path))
+        }
+    }
+
+    fn shape() -> Shape {
+        Shape::Text("path")
+    }
+}
+
 /// Where pictures go: the directory must be there.
 impl FromToml for PathBuf {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
@@ -198,14 +233,8 @@ impl FromToml for PathBuf {
         let wrong = |label: &str| {
             Finding::at(value.span(), format!("`{key}` cannot be written")).label(label)
         };
-        let (Some(directory), Some(_)) = (path.parent(), path.file_name()) else {
+        let Some(directory) = directory_of(&path) else {
             return Err(wrong("this names no file").help("write a file's name, as `frame.png`"));
-        };
-        let here = Path::new(".");
-        let directory = if directory == Path::new("") {
-            here
-        } else {
-            directory
         };
         if path.is_dir() {
             Err(wrong("this is a directory").help("add a file's name, as `frame.png`"))
