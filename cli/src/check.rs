@@ -30,15 +30,19 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     if args.explain && !args.json {
         output::result(explanation.to_string().as_bytes())?;
     }
-    let pipeline = output::failing(args.json, prepared)?;
     if !args.json {
-        return output::result(text(&pipeline).as_bytes());
+        return output::result(text(&prepared?).as_bytes());
     }
-    let mut value = json(pipeline.agreement());
+    let mut value = match &prepared {
+        Ok(pipeline) => json(pipeline.agreement()),
+        Err(failure) => failure.json(),
+    };
     if args.explain {
         value["tried"] = tried(&explanation);
     }
-    output::json(&value)
+    let written = output::json(&value);
+    // Whether or not anybody reads it, a failure is what counts.
+    prepared.and(written)
 }
 
 /// All that was tried, for programs.

@@ -22,8 +22,8 @@ pub(crate) struct DescriptionArgs {
 /// What takes the place of what a description says.
 #[derive(Args)]
 pub(crate) struct OverrideArgs {
-    /// Use this value instead of the description's: STAGE.KEY=VALUE, var.NAME=VALUE or
-    /// run.KEY=VALUE; may be repeated
+    /// Use this value instead of the description's: STAGE.KEY=VALUE, var.NAME=VALUE,
+    /// run.KEY=VALUE, zero-copy=VALUE or control=VALUE; may be repeated
     #[arg(long = "set", value_name = "STAGE.KEY=VALUE", value_parser = value_parser!(Override))]
     overrides: Vec<Override>,
 }

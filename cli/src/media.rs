@@ -58,6 +58,10 @@ pub(crate) fn media(args: &MediaArgs) -> Result<(), Failure> {
         None => look::all(),
     };
     if let Some(format) = format {
+        // A drawing has no place for them.
+        for refusal in &refused {
+            output::tell(&format!("not drawn: {refusal}"));
+        }
         return graph::write(&format(&draw::drawing(&looks)), path);
     }
     if args.json {

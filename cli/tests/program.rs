@@ -72,6 +72,7 @@ fn help_teaches() {
         "--for",
         "--frames",
         "--set",
+        "zero-copy=VALUE",
         "--audit",
         "--json",
         "Examples:",
@@ -282,6 +283,19 @@ fn every_shell_gets_completions() {
             "{shell}"
         );
     }
+}
+
+#[test]
+fn what_was_tried_is_told_of_what_cannot_be_made_too() {
+    let line = "test-src heap=nowhere ! null-sink";
+    let (status, stdout, stderr) = output(&["check", line, "--explain", "--json"]);
+    assert_eq!(status, 1, "{stderr}");
+    let told = json(&stdout);
+    let reason = told["error"].as_str().unwrap_or_default();
+    assert!(reason.contains("`nowhere`"), "{stdout}");
+    assert!(told["tried"].is_array(), "{stdout}");
+    let (_, stdout, _) = output(&["check", line, "--json"]);
+    assert!(json(&stdout).get("tried").is_none(), "{stdout}");
 }
 
 #[test]
