@@ -233,6 +233,11 @@ fn another_sensor_is_linked_and_let_go() {
                 .to_vec(),
             ..MediaConfig::default()
         },
+        // What else enters the scaler is switched off without being asked.
+        MediaConfig {
+            links: vec!["Debayer B:1 -> Scaler:0".parse::<LinkConfig>().unwrap()],
+            ..MediaConfig::default()
+        },
     ] {
         let explicit = !media.pads.is_empty();
         asked.media = Some(media);

@@ -61,6 +61,18 @@ pub enum MediaError {
         /// What was asked.
         enable: bool,
     },
+    /// A link was asked to be on, and another one into its pad must be on too.
+    #[error(
+        "{device}: the links {link} and {rival} lead to one pad, which takes one of them: leave one out, or ask for it with ` off`"
+    )]
+    Rivals {
+        /// The media device.
+        device: String,
+        /// The link.
+        link: String,
+        /// The other one.
+        rival: String,
+    },
     /// The entity has no such pad.
     #[error(
         "{device}: {asked} names a pad that is not there; the entity has {pads} pads, counted from 0"

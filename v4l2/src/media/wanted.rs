@@ -1,20 +1,21 @@
 //! A graph as a configuration wants it.
 
+use std::fmt::Display;
+
 use super::config::MediaConfig;
-use super::device::MediaDevice;
 use super::error::MediaError;
 use super::plan::LinkChange;
 use super::topology::{EntityId, Link, PadId, Topology};
 
 /// The graph as a configuration wants it: what it says of links is as if it could not be
-/// changed.
+/// changed. What else enters the pad that a link is asked to lead to is switched off.
 pub(super) fn configured(
-    device: &MediaDevice,
+    device: &impl Display,
     topology: &Topology,
     config: &MediaConfig,
 ) -> Result<(Topology, Vec<LinkChange>), MediaError> {
     let mut wanted = topology.clone();
-    let mut changes: Vec<LinkChange> = Vec::new();
+    let (mut changes, mut asked_on) = (Vec::new(), Vec::new());
     for asked in &config.links {
         let find = |name: &str| entity_named(device, topology, name);
         let source = PadId {
@@ -52,6 +53,31 @@ pub(super) fn configured(
         }
         wanted.links[index].enabled = asked.enable;
         wanted.links[index].immutable = true;
+        // One that cannot be off asks for nothing.
+        if asked.enable && !link.immutable {
+            asked_on.push(index);
+        }
+    }
+    for index in asked_on {
+        let link = topology.links[index];
+        for rival in topology.links_into(link.sink.entity) {
+            let other = &mut wanted.links[rival];
+            if rival == index || other.sink != link.sink || !other.enabled {
+                continue;
+            }
+            if other.immutable {
+                return Err(MediaError::Rivals {
+                    device: device.to_string(),
+                    link: topology.link_name(&link),
+                    rival: topology.link_name(other),
+                });
+            }
+            (other.enabled, other.immutable) = (false, true);
+            changes.push(LinkChange {
+                link: rival,
+                enable: false,
+            });
+        }
     }
     // Off before on: a sink takes one at a time.
     changes.sort_by_key(|change| change.enable);
@@ -59,7 +85,7 @@ pub(super) fn configured(
 }
 
 pub(super) fn entity_named(
-    device: &MediaDevice,
+    device: &impl Display,
     topology: &Topology,
     name: &str,
 ) -> Result<EntityId, MediaError> {

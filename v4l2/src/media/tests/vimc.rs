@@ -4,7 +4,8 @@
 
 use super::fixture::{Fixture, Pads, code, codes, format, up_to};
 use crate::media::topology::EntityFunction;
-use crate::media::{MbusCode, PadFormat, PadId, PadWish, Setting, Wish, chains};
+use crate::media::wanted::configured;
+use crate::media::{MbusCode, MediaConfig, PadFormat, PadId, PadWish, Setting, Wish, chains};
 
 const MAX: (u32, u32) = (4096, 4096);
 const BAYER: [&str; 4] = ["SBGGR8_1X8", "SGBRG8_1X8", "SGRBG8_1X8", "SRGGB8_1X8"];
@@ -187,6 +188,46 @@ fn a_link_in_the_way_is_disabled_first() {
     // Straight into the scaler comes RGB only.
     let plan = super::vimc::vimc().plan(Some("RGB/YUV Input"), "RGB/YUV Capture", "BGR3", None);
     assert_eq!(plan.unwrap().settings.len(), 3);
+}
+
+#[test]
+fn a_link_that_is_asked_for_switches_its_rival_off() {
+    let vimc = vimc();
+    let wanted = |links: &[&str]| {
+        let config = MediaConfig {
+            links: links.iter().map(|link| link.parse().unwrap()).collect(),
+            ..MediaConfig::default()
+        };
+        configured(&"vimc", &vimc.topology, &config)
+    };
+    let (a, b) = ("Debayer A:1 -> Scaler:0", "Debayer B:1 -> Scaler:0");
+    let (topology, changes) = wanted(&[b]).unwrap();
+    let changes: Vec<_> = changes
+        .iter()
+        .map(|change| {
+            let link = topology.links[change.link];
+            (topology.link_name(&link), change.enable)
+        })
+        .collect();
+    let expected = [
+        ("Debayer A:1 → Scaler:0".to_owned(), false),
+        ("Debayer B:1 → Scaler:0".to_owned(), true),
+    ];
+    assert_eq!(changes, expected);
+    let node = topology.find("RGB/YUV Capture").unwrap().id;
+    let chains = chains(&topology, None, Some(node));
+    let sensors = chains.iter().map(|chain| chain.sensor(&topology));
+    let names: Vec<_> = sensors.map(|sensor| topology.name(sensor)).collect();
+    assert_eq!(names, ["Sensor B"]);
+
+    // Said in full it is the same, and what is on already asks for nothing.
+    let off = format!("{a} off");
+    assert_eq!(wanted(&[b, &off]).unwrap(), wanted(&[b]).unwrap());
+    assert_eq!(wanted(&[a]).unwrap().1, []);
+    let error = wanted(&[a, b]).unwrap_err().to_string();
+    for name in ["Debayer A:1 → Scaler:0", "Debayer B:1 → Scaler:0"] {
+        assert!(error.contains(name), "{error}");
+    }
 }
 
 #[test]
