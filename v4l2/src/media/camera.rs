@@ -11,6 +11,7 @@ use super::devices::Devices;
 use super::error::MediaError;
 use super::plan::{LinkChange, PadWish, Plan, Wish, plan, plans};
 use super::setup::MediaSetup;
+use super::subdevice::Subdevice;
 use super::topology::{EntityFunction, EntityId, PadId, Topology};
 use super::wanted::{configured, entity_named};
 use crate::device::VideoDevice;
@@ -50,7 +51,7 @@ impl MediaCamera {
         let must = config.is_some() || video.capabilities().needs_media_controller();
         let unasked = MediaConfig::default();
         match Self::new(video, config.unwrap_or(&unasked)) {
-            Ok(camera) if must || camera.has_subdevices() => Ok(Some(camera)),
+            Ok(camera) if must || camera.is_for_us() => Ok(Some(camera)),
             Ok(_node_alone) => Ok(None),
             Err(error) if must => Err(error),
             Err(error) => {
@@ -98,10 +99,21 @@ impl MediaCamera {
         })
     }
 
-    fn has_subdevices(&self) -> bool {
+    /// Whether it has sub-devices, and their driver leaves them to whoever opens them. A driver
+    /// that shows them read-only sets them itself, as its video node asks.
+    fn is_for_us(&self) -> bool {
         let entities = self.chain.entities(&self.wanted);
         let mut entities = entities.iter().filter_map(|id| self.wanted.entity(*id));
-        entities.any(super::topology::Entity::is_subdevice)
+        // It shows all of them so, or none.
+        let Some(first) = entities.find(|entity| entity.is_subdevice()) else {
+            return false;
+        };
+        let opened = self
+            .devices()
+            .subdevice(first.id)
+            .map(Subdevice::is_read_only);
+        // One that cannot be opened says why when it is asked for formats.
+        !opened.unwrap_or(false)
     }
 
     fn wish(&self, pixel_formats: Vec<FourCc>, size: Option<(u32, u32)>) -> Wish {

@@ -1,5 +1,7 @@
 //! Carrying a plan out, and back.
 
+mod rate;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub struct MediaSetup {
     plan: Plan,
     /// In the order in which it was changed.
     before: Vec<Before>,
+    /// The sensor's rate, which follows its format: it is put back when all else is.
+    rate_before: Option<(PadId, Rate)>,
 }
 
 /// What something was before it was changed.
@@ -33,7 +37,6 @@ enum Before {
     Link(LinkChange),
     Subdevice(EntityId, Vec<PadBefore>),
     Node(EntityId, RawFormat),
-    Rate(PadId, Rate),
 }
 
 #[derive(Debug)]
@@ -66,7 +69,10 @@ impl MediaSetup {
             devices,
             plan,
             before: Vec::new(),
+            rate_before: None,
         };
+        // Formats may change it.
+        setup.rate_before = setup.rate();
         // Until it is returned, dropping it undoes it.
         for change in setup.plan.links.clone() {
             setup.switch(change)?;
@@ -182,6 +188,9 @@ impl MediaSetup {
         // What enters decides about what leaves, so it is put back first.
         pads.sort_by_key(|pad| pad.direction == PadDirection::Source);
         let subdevice = self.devices.subdevice(id)?;
+        if subdevice.is_read_only() {
+            return Ok(()); // It will refuse the change.
+        }
         let mut before = Vec::new();
         for pad in pads {
             let Some(format) = routed(subdevice.get(pad.index, Which::Active))? else {
@@ -199,26 +208,6 @@ impl MediaSetup {
         }
         self.before.push(Before::Subdevice(id, before));
         Ok(())
-    }
-
-    /// Asks the sensor for a rate and returns the one that it chose; `None` where its rate is
-    /// not set so.
-    ///
-    /// # Errors
-    /// [`MediaError::Device`]; EBUSY while it streams.
-    pub fn set_rate(&mut self, rate: Rate) -> Result<Option<Rate>, MediaError> {
-        let first = self.plan.chain.links.first().copied();
-        let Some(link) = first.and_then(|index| self.link(index)) else {
-            return Ok(None);
-        };
-        let pad = link.source;
-        let sensor = self.devices.subdevice(pad.entity)?;
-        let Some(before) = sensor.rate(pad.index)? else {
-            return Ok(None);
-        };
-        let given = sensor.set_rate(pad.index, rate)?;
-        self.before.push(Before::Rate(pad, before));
-        Ok(given)
     }
 
     /// Sets a control on the device along the way that has it: the sensor, its lens and flash,
@@ -290,12 +279,6 @@ impl MediaSetup {
                     .map_err(video.failed("VIDIOC_S_FMT", "put its format back"))?;
                 Ok(())
             }
-            Before::Rate(pad, rate) => {
-                self.devices
-                    .subdevice(pad.entity)?
-                    .set_rate(pad.index, rate)?;
-                Ok(())
-            }
         }
     }
 }
@@ -308,6 +291,12 @@ impl Drop for MediaSetup {
                 Err(error) if error.is_gone() => return,
                 Err(error) => tracing::warn!(%error, "cannot put a media pipeline back"),
             }
+        }
+        if let Some((pad, rate)) = self.rate_before.take()
+            && let Err(error) = self.put_rate_back(pad, rate)
+            && !error.is_gone()
+        {
+            tracing::warn!(%error, "cannot put a sensor's rate back");
         }
     }
 }

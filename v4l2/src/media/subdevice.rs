@@ -51,6 +51,7 @@ impl Role {
 pub struct Subdevice {
     fd: OwnedFd,
     name: String,
+    is_read_only: bool,
 }
 
 impl Subdevice {
@@ -59,8 +60,7 @@ impl Subdevice {
     /// *Needs:* read and write permission for the node, which the group `video` has.
     ///
     /// # Errors
-    /// [`V4l2Error::Open`]; [`V4l2Error::Call`] with EROFS when its formats cannot be set from
-    /// user space.
+    /// [`V4l2Error::Open`].
     #[doc(alias = "VIDIOC_SUBDEV_QUERYCAP")]
     pub fn open(path: &Path, entity: &str) -> Result<Self, V4l2Error> {
         let fd = open(path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).map_err(|source| {
@@ -69,18 +69,28 @@ impl Subdevice {
                 source,
             }
         })?;
-        let subdevice = Self {
+        let read_only = |flags| flags & subdev::CAP_READ_ONLY != 0;
+        let is_read_only = subdev::query_cap(fd.as_fd()).is_ok_and(read_only);
+        Ok(Self {
             fd,
             name: format!("{entity} ({})", path.display()),
-        };
-        let read_only = |flags| flags & subdev::CAP_READ_ONLY != 0;
-        if subdev::query_cap(subdevice.fd()).is_ok_and(read_only) {
-            let doing = "set formats of a sub-device that is its driver's alone";
-            return Err(subdevice.failed("VIDIOC_SUBDEV_QUERYCAP", doing)(
-                Errno::EROFS,
-            ));
+            is_read_only,
+        })
+    }
+
+    /// Whether its formats and rate are its driver's alone, to be looked at and tried only.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// Refuses to set what is the driver's alone, as the kernel would with a bare EPERM.
+    fn may_set(&self, which: Which, call: &'static str) -> Result<(), V4l2Error> {
+        if self.is_read_only && which == Which::Active {
+            let doing = "set up a sub-device that is its driver's alone";
+            return Err(self.failed(call, doing)(Errno::EROFS));
         }
-        Ok(subdevice)
+        Ok(())
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -163,6 +173,7 @@ impl Subdevice {
         which: Which,
         format: BusFormat,
     ) -> Result<BusFormat, V4l2Error> {
+        self.may_set(which, "VIDIOC_SUBDEV_S_FMT")?;
         let doing = format!("set pad {pad} to {}", parse(format));
         subdev::set_fmt(self.fd(), pad, which, format)
             .map_err(self.failed("VIDIOC_SUBDEV_S_FMT", doing))
@@ -217,6 +228,7 @@ impl Subdevice {
         target: u32,
         rect: Rect,
     ) -> Result<(), V4l2Error> {
+        self.may_set(which, "VIDIOC_SUBDEV_S_SELECTION")?;
         let doing = format!("set a rectangle of pad {pad}");
         subdev::set_selection(self.fd(), pad, which, target, rect)
             .map_err(self.failed("VIDIOC_SUBDEV_S_SELECTION", doing))
@@ -241,9 +253,11 @@ impl Subdevice {
     /// Asks for a rate and returns the one that the driver chose; `None` where it has no say.
     ///
     /// # Errors
-    /// [`V4l2Error::Call`]; EBUSY while the device streams, ENODEV when it is gone.
+    /// [`V4l2Error::Call`]; EBUSY while the device streams, ENODEV when it is gone, EROFS when
+    /// its rate is its driver's alone.
     #[doc(alias = "VIDIOC_SUBDEV_S_FRAME_INTERVAL")]
     pub fn set_rate(&self, pad: u16, rate: Rate) -> Result<Option<Rate>, V4l2Error> {
+        self.may_set(Which::Active, "VIDIOC_SUBDEV_S_FRAME_INTERVAL")?;
         let interval = raw::v4l2_fract {
             numerator: rate.seconds(),
             denominator: rate.frames(),
