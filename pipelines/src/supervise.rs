@@ -39,8 +39,10 @@ pub trait Maker {
     /// [`PipelineError`].
     fn make(&mut self) -> Result<Pipeline, PipelineError>;
 
-    /// Whether every device that was there is there again; `None` where that cannot be told.
-    fn is_back(&mut self) -> Option<bool> {
+    /// Whether the device of a stage is there; `None` where that cannot be told. It is asked
+    /// while the pipeline waits because that device went away, and its return ends the wait.
+    fn is_back(&mut self, stage: &str) -> Option<bool> {
+        let _stage = stage;
         None
     }
 }

@@ -13,7 +13,9 @@ use dmaflow_core::stage::{Counter, Source, SourcePlan, StageError, Stopper};
 use dmaflow_kms_sink::NullSink;
 use dmaflow_pipelines::description::RestartPolicy;
 use dmaflow_pipelines::error::{PipelineError, RunFailure};
-use dmaflow_pipelines::{AnyStage, Builder, Limits, Pipeline, QueuePolicy, Situation, Supervisor};
+use dmaflow_pipelines::{
+    AnyStage, Builder, Limits, Maker, Pipeline, QueuePolicy, Situation, Supervisor,
+};
 use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
 
 /// What a source does in a part of the run.
@@ -284,6 +286,68 @@ fn a_stop_a_limit_and_a_look_end_the_wait_at_once() {
         assert_eq!(waits, 1);
         report
     });
+}
+
+/// Makes the parts of a script, and tells whether the camera is there as it is written.
+struct Plugged<'h> {
+    script: Script,
+    heaps: &'h HeapRegistry,
+    /// The last one holds from then on.
+    there: VecDeque<bool>,
+}
+
+impl Maker for Plugged<'_> {
+    fn make(&mut self) -> Result<Pipeline, PipelineError> {
+        make(&self.script, self.heaps, &mut 80)
+    }
+
+    fn is_back(&mut self, stage: &str) -> Option<bool> {
+        assert_eq!(stage, "camera", "it alone went away");
+        if self.there.len() > 1 {
+            self.there.pop_front()
+        } else {
+            self.there.front().copied()
+        }
+    }
+}
+
+/// Has a camera go away that is there as it is told; how long that took.
+fn gone(acts: &[Act], there: &[bool], wait: Duration) -> Duration {
+    let heaps = dmaflow_heaps::registry();
+    let maker = Plugged {
+        script: script(acts),
+        heaps: &heaps,
+        there: there.iter().copied().collect(),
+    };
+    let policy = RestartPolicy::OnFailure {
+        first: wait,
+        most: wait,
+        attempts: None,
+    };
+    let mut supervisor = Supervisor::new(maker, [("camera".to_owned(), policy)]).unwrap();
+    let look = |_: &Situation<'_>| std::ops::ControlFlow::Continue(());
+    let report = supervisor.run_watched(frames(20), look).unwrap();
+    assert_eq!(report.interruptions.restarts, 1);
+    report.interruptions.away
+}
+
+#[test]
+fn a_device_that_is_back_and_cannot_be_used_is_waited_for_as_for_any_failure() {
+    let wait = Duration::from_millis(100);
+    let acts = [Act::Gone(3), Act::Missing, Act::Missing, Act::Missing];
+    let took = gone(&acts, &[true], wait);
+    assert!(took >= 3 * wait, "{took:?}: only the first wait is none");
+}
+
+#[test]
+fn the_return_of_a_device_ends_the_wait() {
+    let (wait, soon) = (Duration::from_secs(60), Duration::from_secs(30));
+    let took = gone(&[Act::Gone(3)], &[true], wait);
+    assert!(took < soon, "{took:?}: back before the first look");
+    let took = gone(&[Act::Gone(3)], &[false, true], wait);
+    assert!(took < soon, "{took:?}: back at the second look");
+    let took = gone(&[Act::Gone(3), Act::Missing], &[true, false, true], wait);
+    assert!(took < soon, "{took:?}: away and back after the first try");
 }
 
 #[test]

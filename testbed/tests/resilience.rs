@@ -293,7 +293,10 @@ impl Maker for Stage<'_> {
         Ok(pipeline)
     }
 
-    fn is_back(&mut self) -> Option<bool> {
+    fn is_back(&mut self, stage: &str) -> Option<bool> {
+        if stage != "camera" {
+            return None;
+        }
         let camera = self.camera.borrow();
         camera.as_ref().map(|camera| camera.find().is_some())
     }

@@ -47,7 +47,7 @@ impl Supervisor<'_> {
             RestartPolicy::Never
         });
         // Before it is asked whether the device is there, so that its return is not missed.
-        let nodes = cause.is_gone().then(Nodes::watch).flatten();
+        let mut away = cause.is_gone().then(Away::new);
         let (mut tries, mut last) = (0, None);
         let next = loop {
             let backoff = run
@@ -74,10 +74,9 @@ impl Supervisor<'_> {
             let waiting = Waiting {
                 stage: &stage,
                 reason: &reason,
-                nodes: nodes.as_ref(),
                 until: Instant::now() + wait,
             };
-            if !self.wait(run, &waiting, look) {
+            if !self.wait(run, &waiting, away.as_mut(), look) {
                 break Next::End;
             }
             tries += 1;
@@ -107,13 +106,21 @@ impl Supervisor<'_> {
     }
 
     /// Waits for the next try; tells whether there is to be one.
-    fn wait(&mut self, run: &Run, waiting: &Waiting<'_>, look: &mut Option<Look<'_>>) -> bool {
+    fn wait(
+        &mut self,
+        run: &Run,
+        waiting: &Waiting<'_>,
+        mut away: Option<&mut Away>,
+        look: &mut Option<Look<'_>>,
+    ) -> bool {
         let deadline = run.deadline();
         loop {
-            if waiting.nodes.is_some() && self.maker.is_back() == Some(true) {
-                return !self.halt.is_stopped();
-            }
             let now = Instant::now();
+            if let Some(away) = &mut away
+                && away.has_ended(self.maker.is_back(waiting.stage))
+            {
+                return !self.halt.is_stopped() && deadline.is_none_or(|deadline| deadline > now);
+            }
             let end = deadline.map_or(waiting.until, |deadline| deadline.min(waiting.until));
             let left = end.saturating_duration_since(now);
             if let Some(look) = look
@@ -129,10 +136,11 @@ impl Supervisor<'_> {
                 }
             }
             let time = if look.is_some() { left.min(LOOK) } else { left };
-            match self.halt.wait(waiting.nodes, time) {
+            let nodes = away.as_deref().and_then(|away| away.nodes.as_ref());
+            match self.halt.wait(nodes, time) {
                 Woken::Stopped => return false,
                 Woken::Nodes => {
-                    if let Some(nodes) = waiting.nodes {
+                    if let Some(nodes) = nodes {
                         nodes.drain();
                     }
                 }
@@ -149,7 +157,29 @@ impl Supervisor<'_> {
 struct Waiting<'w> {
     stage: &'w str,
     reason: &'w str,
-    /// Of a device that went away.
-    nodes: Option<&'w Nodes>,
     until: Instant,
+}
+
+/// A device that went away.
+struct Away {
+    /// Where its return is told; without, it is noticed when somebody looks, and at the next try.
+    nodes: Option<Nodes>,
+    /// It was not there when it was looked for last. Before the first time it counts as away.
+    is_away: bool,
+}
+
+impl Away {
+    fn new() -> Self {
+        Self {
+            nodes: Nodes::watch(),
+            is_away: true,
+        }
+    }
+
+    /// Whether it has come back since it was looked for last. One that is there and cannot be
+    /// used has not: then the wait lasts as long as it does for any other failure.
+    fn has_ended(&mut self, is_back: Option<bool>) -> bool {
+        let was_away = std::mem::replace(&mut self.is_away, is_back == Some(false));
+        was_away && is_back == Some(true)
+    }
 }

@@ -81,8 +81,8 @@ impl<A: FnMut() -> Answers> Maker for Described<'_, A> {
         Ok(pipeline)
     }
 
-    fn is_back(&mut self) -> Option<bool> {
-        let mut cameras = self.known.values();
-        (!self.known.is_empty()).then(|| cameras.all(|camera| camera.find().is_some()))
+    fn is_back(&mut self, stage: &str) -> Option<bool> {
+        let camera = self.known.get(stage)?;
+        Some(camera.find().is_some())
     }
 }

@@ -126,13 +126,13 @@ impl Halt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Woken {
     Stopped,
-    /// A node came, or its permissions changed.
+    /// A node came or went, or its permissions changed.
     Nodes,
     /// The time has passed.
     Late,
 }
 
-/// Tells of nodes that come and of permissions that change, in `/dev`.
+/// Tells of nodes that come and go and of permissions that change, in `/dev`.
 #[derive(Debug)]
 pub(super) struct Nodes(OwnedFd);
 
@@ -141,8 +141,10 @@ impl Nodes {
     pub(super) fn watch() -> Option<Self> {
         let watch = || {
             let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-            // udev gives a node to its group after it came.
-            inotify::add_watch(&fd, "/dev", WatchFlags::CREATE | WatchFlags::ATTRIB)?;
+            // udev gives a node to its group after it came. One that goes is looked for as well, so
+            // that it is known to be away when it comes.
+            let events = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::ATTRIB;
+            inotify::add_watch(&fd, "/dev", events)?;
             rustix::io::Result::Ok(Self(fd))
         };
         watch()
