@@ -12,7 +12,8 @@ use super::super::protocol::{Answer, LONGEST_LINE, Then, answer};
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// How long it may take to read an answer.
 const LONGEST_WRITE: Duration = Duration::from_secs(5);
-/// A client that asks again at once waits so long, so that nobody keeps a processor busy.
+/// A client that asks again at once, or says nothing at length, waits so long, so that nobody
+/// keeps a processor busy.
 const PACE: Duration = Duration::from_millis(1);
 
 /// Why there is no line.
@@ -41,14 +42,11 @@ impl Client {
     /// Answers until the client goes or is let go.
     pub(super) fn serve(&mut self, control: &Control) {
         loop {
-            let line = match self.line() {
+            let line = match self.line(Instant::now() + LONGEST_SILENCE) {
                 Ok(line) => line,
                 Err(NoLine::Gone) => return,
                 Err(NoLine::Refused(reason)) => return self.refuse(reason),
             };
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
             let (answer, then) = answer(control, &line);
             let told = self.tell(&answer);
             if then == Then::Stop {
@@ -78,11 +76,13 @@ impl Client {
         told.is_ok()
     }
 
-    /// The next line.
-    fn line(&mut self) -> Result<Vec<u8>, NoLine> {
-        let until = Instant::now() + LONGEST_SILENCE;
+    /// The next line that says something.
+    fn line(&mut self, until: Instant) -> Result<Vec<u8>, NoLine> {
         let mut looked_at = 0;
         loop {
+            if self.skip_blank_lines() {
+                looked_at = 0;
+            }
             if let Some(end) = self.read[looked_at..]
                 .iter()
                 .position(|byte| *byte == b'\n')
@@ -98,6 +98,21 @@ impl Client {
             }
             self.read_more(until)?;
         }
+    }
+
+    /// Passes over lines that say nothing; tells whether there were any.
+    fn skip_blank_lines(&mut self) -> bool {
+        let says = |byte: &u8| !byte.is_ascii_whitespace();
+        let begin = self.read.iter().position(says);
+        let blank = &self.read[..begin.unwrap_or(self.read.len())];
+        let Some(end) = blank.iter().rposition(|byte| *byte == b'\n') else {
+            return false;
+        };
+        self.read.drain(..=end);
+        if begin.is_none() {
+            thread::sleep(PACE);
+        }
+        true
     }
 
     fn read_more(&mut self, until: Instant) -> Result<(), NoLine> {
@@ -120,5 +135,43 @@ impl Client {
                 _ => Err(NoLine::Gone),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(100);
+    const FAR: Duration = Duration::from_secs(30);
+
+    fn connected() -> (Client, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Client::new(ours).unwrap(), theirs)
+    }
+
+    #[test]
+    fn blank_lines_are_passed_over() {
+        let (mut client, mut other) = connected();
+        other
+            .write_all(b"\n \r\n\n{\"one\"}\r\n\n\t {\"other\"}\n\n")
+            .unwrap();
+        for wanted in [&b"{\"one\"}\r\n"[..], b"\t {\"other\"}\n"] {
+            let line = client.line(Instant::now() + FAR);
+            assert_eq!(line.ok().as_deref(), Some(wanted));
+        }
+        drop(other);
+        let gone = client.line(Instant::now() + FAR);
+        assert!(matches!(gone, Err(NoLine::Gone)));
+    }
+
+    #[test]
+    fn who_says_nothing_at_length_is_let_go_as_the_silent_are() {
+        let (mut client, mut other) = connected();
+        let talking = thread::spawn(move || while other.write_all(b"\n\n\n\n").is_ok() {});
+        let line = client.line(Instant::now() + SOON);
+        assert!(matches!(line, Err(NoLine::Refused(_))));
+        drop(client);
+        talking.join().unwrap();
     }
 }
