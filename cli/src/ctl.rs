@@ -220,14 +220,23 @@ fn done(json: bool, told: &Json, text: &str) -> Result<(), Failure> {
 /// Rates need two looks, a second apart; or one more each second.
 fn stats(client: &mut Client, watch: bool, json: bool) -> Result<(), Failure> {
     let _first: Json = client.ask(&Request::Stats {})?;
+    let mut refused = false;
     loop {
         thread::sleep(LOOK);
         let seen: Json = match client.try_ask(&Request::Stats {}) {
             Ok(seen) => seen,
             // The run has ended.
-            Err(Lost::Gone | Lost::Refused(_)) if watch => return Ok(()),
+            Err(Lost::Gone) if watch => return Ok(()),
+            // It waits to be made anew.
+            Err(Lost::Refused(reason)) if watch => {
+                if !std::mem::replace(&mut refused, true) {
+                    output::tell(&reason);
+                }
+                continue;
+            }
             Err(lost) => return Err(lost.into()),
         };
+        refused = false;
         if json && watch {
             output::result(format!("{seen}\n").as_bytes())?;
         } else if json {

@@ -28,12 +28,17 @@ struct Run {
 impl Run {
     /// With more arguments of `dmaflow run`.
     fn new(name: &str, more: &[&str]) -> Self {
+        Self::of(name, PIPELINE, more)
+    }
+
+    /// Of another pipeline.
+    fn of(name: &str, pipeline: &str, more: &[&str]) -> Self {
         // Not below the target directory, which another user may not enter.
         let directory = std::env::temp_dir().join(format!("ctl-{name}-{}", std::process::id()));
         let mut builder = fs::DirBuilder::new();
         builder.mode(0o755).recursive(true);
         builder.create(&directory).expect("a directory");
-        let process = dmaflow(&[&["run", PIPELINE, "--quiet", "--json"], more].concat())
+        let process = dmaflow(&[&["run", pipeline, "--quiet", "--json"], more].concat())
             .env("XDG_RUNTIME_DIR", &directory)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -281,6 +286,50 @@ fn sinks_come_and_go_and_pictures_are_taken() {
     let report = run.stop();
     let stages = report["stages"].as_array().expect("a list");
     assert_eq!(stages.len(), 7, "{report}");
+}
+
+#[test]
+fn a_sink_is_added_where_one_of_its_kind_came_with_the_pipeline_and_was_dropped() {
+    let line = "test-src name=camera width=80 height=48 rate=200 ! null-sink \
+                camera. ! null-sink name=record";
+    let run = Run::of("kind", line, &[]);
+    let (status, _, refused) = run.ctl(&["drop", "camera->null-sink"]);
+    assert_eq!(status, 0, "{refused}");
+    let running = || {
+        let state = json(&run.ctl(&["--json", "state"]).1);
+        state["stages"][1]["running"].as_bool().expect("a stage")
+    };
+    until(|| !running(), "the branch ends");
+    let (status, told, refused) = run.ctl(&["add", "null-sink", "--from", "camera"]);
+    assert_eq!(
+        (status, told.as_str()),
+        (0, "added null-sink-2\n"),
+        "{refused}"
+    );
+    run.stop();
+}
+
+#[test]
+fn a_watch_goes_on_while_the_pipeline_is_made_anew() {
+    let path = std::env::temp_dir().join(format!("ctl-anew-{}.sock", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let waiting = r#"{"error":"it does not run at the moment"}"#;
+    let running = r#"{"ok":{"elapsed_s":1.0,"since_s":1.0,"stages":[],"links":[]}}"#;
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client");
+        let mut client = BufReader::new(stream);
+        for answer in [running, waiting, waiting, running] {
+            let mut request = String::new();
+            client.read_line(&mut request).expect("a request");
+            writeln!(client.get_mut(), "{answer}").expect("a client");
+        }
+    });
+    let socket = path.display().to_string();
+    let (status, told, said) = output(&["ctl", &socket, "--json", "stats", "--watch"]);
+    server.join().expect("every answer is asked for");
+    fs::remove_file(&path).expect("a socket");
+    assert_eq!((status, told.lines().count()), (0, 1), "{told}");
+    assert_eq!(said.matches("at the moment").count(), 1, "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::added::{self, Added};
 use super::names::queue;
-use super::{Control, LinkName};
+use super::{Control, LinkName, StageState};
 use crate::QueuePolicy;
 
 /// The longest line that is read, in bytes.
@@ -172,11 +172,13 @@ fn add(control: &Control, from: &str, sink: &str) -> Done {
         stage,
         queue,
     } = added::open(sink)?;
-    let taken = control.state()?.stages;
+    let stages = control.state()?.stages;
     let taken = |name: &str| {
-        taken
+        // The name of one that came with the pipeline stays its own.
+        let is_taken = |known: &StageState| known.running || !known.added;
+        stages
             .iter()
-            .any(|known| known.stage == name && known.running)
+            .any(|known| known.stage == name && is_taken(known))
     };
     let mut numbered = (2_u32..).map(|number| format!("{name}-{number}"));
     let free = if is_named || !taken(&name) {
