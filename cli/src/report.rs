@@ -248,6 +248,7 @@ fn link(link: &LinkReport) -> Value {
     json!({
         "from": link.from,
         "to": link.to,
+        "input": link.input,
         "queue": link.queue.to_string(),
         "sent": link.sent,
         "taken": link.taken,

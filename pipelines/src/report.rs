@@ -4,7 +4,7 @@ mod interruptions;
 mod join;
 
 pub use interruptions::{Interruption, Interruptions};
-pub(crate) use join::join_each;
+pub(crate) use join::{join_counters, join_each};
 
 use std::time::Duration;
 
@@ -127,6 +127,8 @@ pub struct LinkReport {
     pub from: String,
     /// The stage where it ends.
     pub to: String,
+    /// Into which of its inputs, counted from 0.
+    pub input: usize,
     /// Which frames are taken.
     pub queue: QueuePolicy,
     /// Frames that were sent.

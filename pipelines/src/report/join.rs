@@ -64,12 +64,27 @@ fn join_latencies(known: &mut Vec<(Step, Quantiles)>, parts: Vec<(Step, Quantile
 fn join_counter(known: &mut Vec<(String, Counter)>, stage: String, part: Counter) {
     let same = |(of, counter): &&mut (String, Counter)| *of == stage && counter.name == part.name;
     match known.iter_mut().find(same) {
-        Some((_, counter)) if part.name.ends_with("_max") => {
-            counter.count = counter.count.max(part.count);
-        }
-        Some((_, counter)) => counter.count += part.count,
+        Some((_, counter)) => join_count(counter, part),
         None => known.push((stage, part)),
     }
+}
+
+/// Adds what one stage counted after.
+pub(crate) fn join_counters(known: &mut Vec<Counter>, parts: Vec<Counter>) {
+    join_each(
+        known,
+        parts,
+        |one, other| one.name == other.name,
+        join_count,
+    );
+}
+
+fn join_count(known: &mut Counter, part: Counter) {
+    known.count = if part.name.ends_with("_max") {
+        known.count.max(part.count)
+    } else {
+        known.count + part.count
+    };
 }
 
 fn is_same_stage(one: &StageReport, other: &StageReport) -> bool {
@@ -88,7 +103,7 @@ fn join_stage(known: &mut StageReport, part: StageReport) {
 }
 
 fn is_same_link(one: &LinkReport, other: &LinkReport) -> bool {
-    one.from == other.from && one.to == other.to
+    (&one.from, &one.to, one.input) == (&other.from, &other.to, other.input)
 }
 
 fn join_link(known: &mut LinkReport, part: LinkReport) {
@@ -135,5 +150,24 @@ mod tests {
         assert_eq!(whole.counter("stamp_lead_us_max"), Some(900));
         let (_, took) = whole.latencies[0];
         assert_eq!((took.count, took.p99), (12, Duration::from_micros(900)));
+    }
+
+    #[test]
+    fn links_into_two_inputs_of_one_stage_stay_two() {
+        let link = |input, sent| LinkReport {
+            from: "router".to_owned(),
+            to: "mixer".to_owned(),
+            input,
+            sent,
+            ..LinkReport::default()
+        };
+        let part = || Report {
+            links: vec![link(0, 3), link(1, 5)],
+            ..Report::default()
+        };
+        let mut whole = part();
+        whole.join(part());
+        let sent: Vec<_> = whole.links.iter().map(|link| link.sent).collect();
+        assert_eq!(sent, [6, 10]);
     }
 }

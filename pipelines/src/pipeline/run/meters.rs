@@ -1,6 +1,5 @@
 //! What the stages' threads count while the watching one looks.
 
-use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::latency::Latencies;
@@ -10,6 +9,8 @@ use crate::latency::Latencies;
 pub(in crate::pipeline) struct Meter {
     /// Frames that it made.
     pub(super) made: AtomicU64,
+    /// Of a transform, those that it made and that are in the links behind it.
+    pub(super) sent: AtomicU64,
     /// Frames that it took.
     pub(super) taken: AtomicU64,
     /// Frames that it passed on.
@@ -55,21 +56,6 @@ impl Totals {
             shown: Meter::get(&meter.shown),
             filtered: Meter::get(&meter.filtered),
             unseen: Meter::get(&meter.unseen),
-        }
-    }
-}
-
-impl Add for Totals {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            made: self.made + other.made,
-            taken: self.taken + other.taken,
-            passed: self.passed + other.passed,
-            shown: self.shown + other.shown,
-            filtered: self.filtered + other.filtered,
-            unseen: self.unseen + other.unseen,
         }
     }
 }

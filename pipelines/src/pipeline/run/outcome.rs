@@ -1,5 +1,6 @@
 //! What a run came to.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::super::Pipeline;
@@ -64,7 +65,11 @@ impl Pipeline {
         let nodes = self.order.iter().map(|&stage| &self.graph.nodes[stage]);
         let made = nodes.map(|node| (&node.name, node.stage.counters()));
         let added = roster.stages.iter();
-        let added = added.filter_map(|stage| Some((&stage.name, stage.counters.get()?.clone())));
+        let added = added.map(|stage| {
+            let counters = stage.counters.lock();
+            let counters = counters.unwrap_or_else(PoisonError::into_inner);
+            (&stage.name, counters.clone())
+        });
         made.chain(added)
             .flat_map(|(name, counters)| {
                 let counters = counters.into_iter();
@@ -98,6 +103,7 @@ fn link_report(roster: &Roster, link: &LinkEntry) -> LinkReport {
     LinkReport {
         from: roster.stages[link.from.stage].name.clone(),
         to: roster.stages[link.to.stage].name.clone(),
+        input: link.to.port,
         queue: link.queue,
         sent: passed.sent,
         taken: passed.taken,

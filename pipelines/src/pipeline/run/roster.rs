@@ -1,7 +1,8 @@
 //! Who takes part in a run, and by what it can be changed. It grows with what is added, and
 //! forgets nothing that was counted.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex};
 
 use dmaflow_core::frame::FramePool;
 use dmaflow_core::stage::{Controls, Counter, Switch};
@@ -24,21 +25,20 @@ pub(super) struct StageEntry {
     pub(super) device: Option<String>,
     /// Frames that it keeps, of each of its inputs.
     pub(super) held: usize,
+    /// Of all that had its name, one after the other.
     pub(super) meter: Arc<Meter>,
-    /// What those counted that had its name before.
-    pub(super) before: Totals,
     pub(super) bell: Arc<Bell>,
     /// By output.
     pub(super) orders: Vec<Orders>,
     pub(super) aside: Aside,
     pub(super) origin: Origin,
-    /// Whether it came with the pipeline, and its thread has not ended.
+    /// Whether its thread has not ended.
     pub(super) running: bool,
     pub(super) failure: Option<String>,
     pub(super) controls: Option<Arc<dyn Controls>>,
     pub(super) switch: Option<Arc<dyn Switch>>,
-    /// What it counted besides, where it was added and has ended.
-    pub(super) counters: Arc<OnceLock<Vec<Counter>>>,
+    /// What it counted besides, where it was added and has ended; of all that had its name.
+    pub(super) counters: Arc<Mutex<Vec<Counter>>>,
 }
 
 /// How a stage or link came into a run.
@@ -124,6 +124,9 @@ impl LinkEntry {
             // Where both ends are gone, nothing is counted any more.
             let gone = Arc::strong_count(link) == 1;
             if gone {
+                // With the release of their drops: what they counted is seen. The count alone is
+                // read without any order.
+                fence(Ordering::Acquire);
                 *before = before.over(link);
             }
             !gone
@@ -172,7 +175,6 @@ impl Roster {
             device: node.stage.device(),
             held: node.stage.frames_held(),
             meter: Arc::default(),
-            before: Totals::default(),
             bell: Arc::clone(&wiring.bells[stage]),
             orders: wiring.orders[stage].clone(),
             aside: Aside::default(),
@@ -259,7 +261,7 @@ impl Roster {
 
 impl StageEntry {
     pub(super) fn totals(&self) -> Totals {
-        self.before + Totals::of(&self.meter)
+        Totals::of(&self.meter)
     }
 }
 

@@ -160,6 +160,7 @@ impl<T: Transform> RunTransform for T {
             self.transform(frame, &mut |frame| {
                 Meter::add(&meter.made);
                 wanted &= outputs.send(frame).is_ok();
+                Meter::add(&meter.sent);
             })?;
             unseen.frames = 0;
             Meter::add(&meter.passed);
@@ -179,7 +180,8 @@ impl<S: Sink> RunSink for S {
         let settles_within = self.settles_within().unwrap_or(Duration::MAX);
         let mut recorder = Recorder::new(&meter.latencies);
         let mut unseen = Unseen::new(meter);
-        let mut shown = 0;
+        // One that was added may go on for another of its name.
+        let mut shown = Meter::get(&meter.shown);
         // When the frame that was given last is in view for sure.
         let mut settled = Timestamp::default();
         loop {

@@ -1,11 +1,10 @@
 //! Branches that come and go while a run goes on.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError};
 
 use dmaflow_core::stage::StageError;
 
 use super::super::super::graph::{InputId, OutputId, Stage};
-use super::super::meters::{Meter, Totals};
 use super::super::roster::{LinkEntry, Origin, StageEntry};
 use super::super::stages::RunSink;
 use super::super::threads::Aside;
@@ -15,6 +14,7 @@ use crate::bell::Bell;
 use crate::control::{ControlError, LinkName, NewBranch, Role};
 use crate::error::RunFailure;
 use crate::link::{Input, Link, Noted, Order, Relay, noting_link};
+use crate::report::join_counters;
 
 impl Live<'_, '_, '_> {
     pub(super) fn drop_branch(&mut self, asked: &LinkName) -> Result<(), ControlError> {
@@ -111,8 +111,10 @@ impl Live<'_, '_, '_> {
         self.begin(stage, move || {
             let run = sink.run(input, &meter);
             let stopped = sink.stop();
-            // Whoever looks later finds what was counted; nobody else sets it.
-            counters.get_or_init(|| sink.counters());
+            // Whoever looks later finds what was counted.
+            let mut counted = counters.lock().unwrap_or_else(PoisonError::into_inner);
+            join_counters(&mut counted, sink.counters());
+            drop(counted);
             sink.detach();
             run.and(stopped)
         })
@@ -148,8 +150,8 @@ impl Live<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether every pool of a domain has frames for one more user.
-    fn check_room(
+    /// Whether every pool of a domain has so many frames to spare.
+    pub(super) fn check_room(
         &self,
         domain: Option<usize>,
         stage: &str,
@@ -196,11 +198,13 @@ impl Live<'_, '_, '_> {
         links.find(|link| link.from == output)?.domain
     }
 
-    /// Enters a stage; one of its name that has ended goes on counting.
+    /// Enters a stage; it goes on counting for one of its name that has ended.
     pub(super) fn enter(&mut self, new: NewStage) -> usize {
         let mut stages = self.roster.stages.iter();
         let known = stages.position(|stage| stage.name == new.name && stage.origin == new.origin);
-        let before = known.map(|known| self.roster.stages[known].totals());
+        let before = known.map(|known| &self.roster.stages[known]);
+        let before = before.map(|known| (Arc::clone(&known.meter), Arc::clone(&known.counters)));
+        let (meter, counters) = before.unwrap_or_default();
         let aside = Aside::default();
         aside.set(true);
         let entry = StageEntry {
@@ -208,8 +212,7 @@ impl Live<'_, '_, '_> {
             role: Role::Sink,
             device: new.device,
             held: new.held,
-            meter: Arc::new(Meter::default()),
-            before: before.unwrap_or_else(Totals::default),
+            meter,
             bell: Arc::new(Bell::default()),
             orders: Vec::new(),
             aside,
@@ -218,7 +221,7 @@ impl Live<'_, '_, '_> {
             failure: None,
             controls: None,
             switch: None,
-            counters: Arc::new(OnceLock::new()),
+            counters,
         };
         match known {
             Some(known) => {
