@@ -111,6 +111,7 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::NoLink`]; [`ControlError::SeveralLinks`]; [`ControlError::LinkEnded`];
+    /// [`ControlError::TooFewFrames`] where more would wait than there are to spare;
     /// [`ControlError::Waiting`].
     pub fn set_queue(&self, link: &LinkName, queue: QueuePolicy) -> Result<(), ControlError> {
         let link = link.clone();

@@ -386,6 +386,57 @@ fn who_would_hold_too_many_frames_is_not_let_in() {
 }
 
 #[test]
+fn a_link_is_not_made_deeper_than_there_are_frames_to_spare() {
+    let mut pipeline = branched(None);
+    let (report, ()) = controlled(&mut pipeline, |control| {
+        let screen = link("camera->screen");
+        let refused = control.set_queue(&screen, queue("fifo:6")).unwrap_err();
+        assert!(
+            matches!(refused, ControlError::TooFewFrames { needed: 5, .. }),
+            "{refused}"
+        );
+        control.set_queue(&screen, queue("fifo:5")).unwrap();
+        assert_eq!(control.state().unwrap().pools[0].spare, 0);
+        flows(control, "screen");
+        control.set_queue(&screen, queue("block:5")).unwrap();
+        control.set_queue(&screen, QueuePolicy::Latest).unwrap();
+        assert_eq!(control.state().unwrap().pools[0].spare, 4);
+    });
+    in_order(&pipeline, report);
+}
+
+#[test]
+fn a_sink_that_comes_again_goes_on_counting_all_it_counts() {
+    let folder = std::env::temp_dir().join(format!("again-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut pipeline = branched(Rate::new(500, 1));
+    let (report, ()) = controlled(&mut pipeline, |control| {
+        for _time in 0..2 {
+            let pictures = PictureSink::new(PictureSinkConfig {
+                path: folder.join("{n}.png"),
+                every: std::num::NonZeroU64::MIN,
+            });
+            let pictures = AnyStage::sink(pictures);
+            control
+                .add_branch("camera", "pictures", pictures, QueuePolicy::Latest)
+                .unwrap();
+            let before = taken(control, "pictures");
+            until(|| taken(control, "pictures") > before + 3, "pictures");
+            control.drop_branch(&link("camera->pictures")).unwrap();
+            let ended = || !control.state().unwrap().stages[3].running;
+            until(ended, "the branch ends");
+        }
+    });
+    let report = in_order(&pipeline, report);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(shown(&report, "pictures") > 6);
+    let counted = report.counter("pictures");
+    assert_eq!(counted, Some(shown(&report, "pictures")), "{report:?}");
+    let stage = &report.stages[3];
+    assert_eq!(stage.taken, stage.shown + stage.at_stop);
+}
+
+#[test]
 fn what_is_wrong_names_what_there_is() {
     let mut pipeline = branched(Rate::new(100, 1));
     let (report, ()) = controlled(&mut pipeline, |control| {

@@ -125,9 +125,9 @@ pub enum ControlError {
         /// What it takes.
         taken: Names,
     },
-    /// The stages would keep all frames of a pool between them.
+    /// The stages and links would keep all frames of a pool between them.
     #[error(
-        "there are too few frames for one more user: the pool of `{pool}` has {frames}; it keeps \
+        "there are too few frames to spare: the pool of `{pool}` has {frames}; it keeps \
          {device} to fill, {held} are held by stages or wait in links, and `{stage}` needs {needed} \
          more. Give the description `control`, which adds two, or more `buffers`"
     )]
@@ -140,9 +140,9 @@ pub enum ControlError {
         device: usize,
         /// Those that other stages hold, or that wait for them.
         held: usize,
-        /// The new stage.
+        /// The stage that would take them.
         stage: String,
-        /// What it would hold, and what would wait for it.
+        /// What it would hold more, and what more would wait for it.
         needed: usize,
     },
     /// No frame came.

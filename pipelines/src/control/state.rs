@@ -86,7 +86,7 @@ pub struct PoolState {
     pub heap: String,
     /// How many there are.
     pub frames: usize,
-    /// How many nobody uses, the device neither.
+    /// How many no stage uses: those that wait at a V4L2 device to be filled count as well.
     pub free: usize,
     /// How many one more user may have.
     pub spare: usize,

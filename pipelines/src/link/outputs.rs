@@ -48,16 +48,29 @@ struct List {
     closed: bool,
 }
 
+impl List {
+    const fn check(&self) -> Result<(), NotTaken> {
+        if self.closed {
+            Err(NotTaken::Gone)
+        } else if self.orders.len() >= MOST_ORDERS {
+            Err(NotTaken::TooMany)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 impl Orders {
+    /// Whether an order would be taken. Where one thread alone gives orders there is room for its
+    /// next one then; who obeys may be gone all the same.
+    pub(crate) fn check(&self) -> Result<(), NotTaken> {
+        self.list().check()
+    }
+
     /// Leaves an order, which is obeyed before the next frame is sent.
     pub(crate) fn give(&self, order: Order) -> Result<(), NotTaken> {
         let mut list = self.list();
-        if list.closed {
-            return Err(NotTaken::Gone);
-        }
-        if list.orders.len() >= MOST_ORDERS {
-            return Err(NotTaken::TooMany);
-        }
+        list.check()?;
         list.orders.push(order);
         self.0.pending.store(true, Ordering::Release);
         Ok(())
@@ -148,5 +161,25 @@ impl Outputs {
 impl Drop for Outputs {
     fn drop(&mut self) {
         self.orders.close();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_checked_is_taken() {
+        let orders = Orders::default();
+        for number in 0..MOST_ORDERS {
+            assert_eq!(orders.check(), Ok(()));
+            assert_eq!(orders.give(Order::Drop(number)), Ok(()));
+        }
+        assert_eq!(orders.check(), Err(NotTaken::TooMany));
+        assert_eq!(orders.give(Order::Drop(0)), Err(NotTaken::TooMany));
+        assert_eq!(orders.take().len(), MOST_ORDERS);
+        assert_eq!(orders.check(), Ok(()));
+        orders.close();
+        assert_eq!(orders.check(), Err(NotTaken::Gone));
     }
 }

@@ -12,7 +12,7 @@ use super::roster::{Origin, Roster, StageEntry};
 use super::threads::{End, Threads};
 use crate::QueuePolicy;
 use crate::control::{Command, ControlError, LinkName, Names};
-use crate::link::{NotTaken, Order, noting_link};
+use crate::link::{NotTaken, Order, Orders, noting_link};
 
 /// A run as it may be changed.
 pub(super) struct Live<'l, 'scope, 'env: 'scope> {
@@ -152,6 +152,14 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
         let others = self.roster.live_links();
         let shared = others.filter(|other| other.from == from).count() > 1;
         let queue = if shared { queue.shared() } else { queue };
+        let more = queue.frames().saturating_sub(entry.queue.frames());
+        if more > 0 {
+            let stage = &self.roster.stages[entry.to.stage].name;
+            self.check_room(entry.domain, stage, more)?;
+        }
+        // Before anything is left for whoever takes frames, who would keep it.
+        let orders = self.orders(from).map_or(Err(NotTaken::Gone), Orders::check);
+        orders.map_err(|not_taken| self.not_taken(not_taken, from, asked))?;
         let frames = self.frames(entry.domain);
         let bell = &self.roster.stages[entry.to.stage].bell;
         let noted = entry.link.noted().cloned();
@@ -171,15 +179,23 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
 
     /// Leaves an order for a stage.
     fn order(&self, from: OutputId, order: Order, link: &LinkName) -> Result<(), ControlError> {
-        let entry = &self.roster.stages[from.stage];
-        let orders = entry.orders.get(from.port);
+        let orders = self.orders(from);
         let given = orders.map_or(Err(NotTaken::Gone), |orders| orders.give(order));
-        given.map_err(|not_taken| match not_taken {
+        given.map_err(|not_taken| self.not_taken(not_taken, from, link))
+    }
+
+    /// Where orders for an output are left.
+    fn orders(&self, from: OutputId) -> Option<&Orders> {
+        self.roster.stages[from.stage].orders.get(from.port)
+    }
+
+    fn not_taken(&self, not_taken: NotTaken, from: OutputId, link: &LinkName) -> ControlError {
+        match not_taken {
             NotTaken::Gone => ControlError::LinkEnded { link: link.clone() },
             NotTaken::TooMany => ControlError::Waiting {
-                stage: entry.name.clone(),
+                stage: self.roster.stages[from.stage].name.clone(),
             },
-        })
+        }
     }
 
     /// How many frames there are in a domain.
