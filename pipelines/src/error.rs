@@ -257,6 +257,14 @@ pub enum RunFailure {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// A stage makes nothing of a frame that it has taken.
+    #[error("stage `{stage}` took a frame and made nothing of it for {waited:?}")]
+    Stuck {
+        /// The stage's name.
+        stage: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// The pipeline of a run before had failed, and could not be made anew.
     #[error("{source}")]
     Unmade {
@@ -286,6 +294,7 @@ impl RunFailure {
             | Self::Panicked { stage, .. }
             | Self::Spawn { stage, .. }
             | Self::Silent { stage, .. }
+            | Self::Stuck { stage, .. }
             | Self::Unmade { stage, .. } => stage,
             Self::NotAgain { cause, .. } => cause.stage(),
         }

@@ -36,7 +36,7 @@ use events::Events;
 use live::Live;
 use roster::Roster;
 use threads::{StopAtEnd, Threads, Work};
-use watch::{Look, Watch, Watched};
+use watch::{Look, Watch, Watched, Works};
 use wiring::Wiring;
 
 /// When a run ends by itself; without limits it goes on until it is stopped.
@@ -155,7 +155,7 @@ impl Pipeline {
         &mut self,
         limits: Limits,
         roster: &mut Roster,
-        mut wiring: Wiring,
+        wiring: Wiring,
         (look, witnesses): (Option<Look<'_>>, Option<Witnesses>),
     ) -> Result<(), RunFailure> {
         let events = &self.events;
@@ -168,10 +168,11 @@ impl Pipeline {
         let mut nodes: Vec<Option<&mut Node>> = self.graph.nodes.iter_mut().map(Some).collect();
         let order = &self.order;
         thread::scope(|scope| {
+            // In here, so that where a stage does not start the ends that nobody took are let go of
+            // before the threads that wait for the other ends are joined.
+            let mut wiring = wiring;
             let mut live = Live::new(roster, Threads::new(scope, events, witnesses));
-            let mut sources = Vec::new();
-            // Of sources, used at an end in good order; of transforms, after a failure.
-            let (mut stoppers, mut wakers) = (Vec::new(), Vec::new());
+            let mut watched = Vec::new();
             // From the end, so that whoever is sent a frame is there.
             for &stage in order.iter().rev() {
                 let (Some(node), Some(mut ends)) = (nodes[stage].take(), wiring.take(stage)) else {
@@ -189,12 +190,16 @@ impl Pipeline {
                     _ => ends.input(),
                 };
                 let after = aside.clone();
+                let watch = |works, stopper| {
+                    let mut pools = pools.iter();
+                    let own = pools.find(|(agreed, _pool)| agreed.stage == name);
+                    let meter = Arc::clone(&meter);
+                    Watched::new((stage, name), works, (meter, own.copied()), stopper)
+                };
                 let work: Work<'_> = match (&mut node.stage, input) {
                     (Stage::Source(source), _) => {
-                        stoppers.push(StopAtEnd(source.start().map_err(failed)?));
-                        let mut pools = pools.iter();
-                        let own = pools.find(|(agreed, _pool)| agreed.stage == name);
-                        sources.push(Watched::new(name, Arc::clone(&meter), own.copied()));
+                        let stopper = StopAtEnd(source.start().map_err(failed)?);
+                        watched.push(watch(Works::ByItself, stopper));
                         let output = ends.output();
                         Box::new(move || source.run(output, limits.frames, &meter))
                     }
@@ -203,7 +208,8 @@ impl Pipeline {
                         Box::new(move || filter.run(input, output, &meter))
                     }
                     (Stage::Transform(transform), Some(input)) => {
-                        wakers.push(StopAtEnd(transform.start().map_err(failed)?));
+                        let stopper = StopAtEnd(transform.start().map_err(failed)?);
+                        watched.push(watch(Works::OnFrames, stopper));
                         let output = ends.output();
                         Box::new(move || {
                             let run = transform.run(input, output, &meter);
@@ -225,13 +231,9 @@ impl Pipeline {
                 };
                 live.threads.spawn((stage, name), &aside, work)?;
             }
-            if stop_first {
-                stoppers.iter().for_each(|stopper| stopper.0.stop());
-            }
-
             let started = live.started;
             let watch = Watch {
-                sources: &sources,
+                watched: &watched,
                 started,
                 // What is too far away to be told is no limit.
                 deadline: limits
@@ -239,15 +241,12 @@ impl Pipeline {
                     .and_then(|duration| started.checked_add(duration)),
                 main,
             };
-            let silent = watch.until_ended(events, &stoppers, &wakers, look, &mut live);
-            live.threads.join()?;
-            match silent {
-                None => Ok(()),
-                Some(source) => Err(RunFailure::Silent {
-                    stage: source.name.to_owned(),
-                    waited: source.silence,
-                }),
+            if stop_first {
+                watch.stop_sources();
             }
+            let silent = watch.until_ended(events, look, &mut live);
+            live.threads.join()?;
+            silent.map_or(Ok(()), |silent| Err(silent.failure()))
         })
     }
 

@@ -33,7 +33,10 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
     /// Takes note that a thread has ended, and tells whether the run has one stage less.
     pub(super) fn ended(&mut self, ended: Ended) -> bool {
         match self.threads.ended(ended.thread) {
-            End::OfTheRun => true,
+            End::OfTheRun { stage } => {
+                self.roster.stages[stage].running = false;
+                true
+            }
             End::Never => false,
             End::Aside { stage, failure } => {
                 let entry = &mut self.roster.stages[stage];

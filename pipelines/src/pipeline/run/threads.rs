@@ -71,7 +71,7 @@ struct Running<'scope> {
 /// What a thread's end means.
 pub(super) enum End {
     /// The run has one stage less.
-    OfTheRun,
+    OfTheRun { stage: usize },
     /// It never began.
     Never,
     /// A stage aside has ended.
@@ -166,12 +166,15 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             return End::Never;
         }
         let mut all = self.all.iter();
-        let found = all.position(|known| known.number == thread && known.aside.is_set());
-        let Some(found) = found else {
-            return End::OfTheRun;
+        let Some(found) = all.position(|known| known.number == thread) else {
+            return End::Never;
         };
+        let Running { stage, aside, .. } = &self.all[found];
+        let stage = *stage;
+        if !aside.is_set() {
+            return End::OfTheRun { stage };
+        }
         let aside = self.all.remove(found);
-        let stage = aside.stage;
         let failure = joined(aside).err();
         End::Aside { stage, failure }
     }

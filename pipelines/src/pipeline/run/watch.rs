@@ -10,9 +10,10 @@ use dmaflow_core::frame::FramePool;
 use super::super::PoolAgreement;
 use super::events::{Events, News};
 use super::live::Live;
-use super::meters::Meter;
+use super::meters::{Meter, Totals};
 use super::roster::Roster;
 use super::threads::StopAtEnd;
+use crate::error::RunFailure;
 use crate::report::Progress;
 
 /// Who looks at a run, and may end it.
@@ -21,47 +22,91 @@ pub(super) type Look<'l> = &'l mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>;
 /// How often somebody looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a source may deliver nothing, in frames of its rate; and at least.
+/// How long a stage may deliver nothing, in frames of its rate; and at least.
 const SILENT_FRAMES: u32 = 30;
 const SILENT_AT_LEAST: Duration = Duration::from_secs(3);
 
-/// A source that is watched for silence.
+/// What a stage delivers frames on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Works {
+    /// A source, which delivers until it is stopped.
+    ByItself,
+    /// A transform, which delivers when it has taken a frame.
+    OnFrames,
+}
+
+/// A stage that is watched for silence.
 pub(super) struct Watched<'r> {
-    pub(super) name: &'r str,
+    /// By its place in the roster.
+    stage: usize,
+    name: &'r str,
+    works: Works,
     meter: Arc<Meter>,
     /// Its frames, and how many it needs to go on.
     pool: Option<(&'r FramePool, usize)>,
     /// How long it may deliver nothing.
-    pub(super) silence: Duration,
+    silence: Duration,
+    /// Ends a source in good order; wakes a transform, which may have to leave its frame.
+    stopper: StopAtEnd,
 }
 
 impl<'r> Watched<'r> {
     pub(super) fn new(
-        name: &'r str,
-        meter: Arc<Meter>,
-        pool: Option<(&'r PoolAgreement, &'r FramePool)>,
+        (stage, name): (usize, &'r str),
+        works: Works,
+        (meter, pool): (Arc<Meter>, Option<(&'r PoolAgreement, &'r FramePool)>),
+        stopper: StopAtEnd,
     ) -> Self {
         let rate = pool.and_then(|(agreed, _pool)| agreed.plan.rate);
         let silence = rate.map_or(SILENT_AT_LEAST, |rate| {
             SILENT_AT_LEAST.max(rate.interval() * SILENT_FRAMES)
         });
         Self {
+            stage,
             name,
+            works,
             meter,
             pool: pool.map(|(agreed, pool)| (pool, agreed.plan.min_buffers.max(1))),
             silence,
+            stopper,
         }
     }
 
-    /// Whether others keep its frames, so that it has none to fill.
-    fn is_kept_waiting(&self) -> bool {
-        self.pool.is_some_and(|(pool, needs)| pool.free() < needs)
+    /// What grows while it goes on.
+    fn progress(&self) -> u64 {
+        let made = Meter::get(&self.meter.made);
+        match self.works {
+            Works::ByItself => made,
+            Works::OnFrames => made + Meter::get(&self.meter.taken),
+        }
+    }
+
+    /// Whether it waits for others: for a frame to work on, for one to fill, or for whoever
+    /// takes its frames.
+    fn waits_for_others(&self) -> bool {
+        let is_idle = match self.works {
+            Works::ByItself => false,
+            Works::OnFrames => {
+                let totals = Totals::of(&self.meter);
+                totals.taken == totals.passed || totals.made > Meter::get(&self.meter.sent)
+            }
+        };
+        is_idle || self.pool.is_some_and(|(pool, needs)| pool.free() < needs)
+    }
+
+    /// That it delivered nothing.
+    pub(super) fn failure(&self) -> RunFailure {
+        let (stage, waited) = (self.name.to_owned(), self.silence);
+        match self.works {
+            Works::ByItself => RunFailure::Silent { stage, waited },
+            Works::OnFrames => RunFailure::Stuck { stage, waited },
+        }
     }
 }
 
 /// The watching thread's view of a run.
 pub(super) struct Watch<'r> {
-    pub(super) sources: &'r [Watched<'r>],
+    pub(super) watched: &'r [Watched<'r>],
     pub(super) started: Instant,
     pub(super) deadline: Option<Instant>,
     /// The stage whose latencies are the pipeline's.
@@ -69,27 +114,35 @@ pub(super) struct Watch<'r> {
 }
 
 impl<'r> Watch<'r> {
-    /// Looks on until every thread has ended; tells the source that had to be stopped because
+    fn sources(&self) -> impl Iterator<Item = &'r Watched<'r>> {
+        let watched = self.watched.iter();
+        watched.filter(|stage| stage.works == Works::ByItself)
+    }
+
+    /// Ends the flow in good order.
+    pub(super) fn stop_sources(&self) {
+        self.sources().for_each(|source| source.stopper.0.stop());
+    }
+
+    /// Looks on until every thread has ended; tells the stage that had to be stopped because
     /// it delivered nothing.
     pub(super) fn until_ended(
         &self,
         events: &Events,
-        stoppers: &[StopAtEnd],
-        wakers: &[StopAtEnd],
         mut look: Option<Look<'_>>,
         live: &mut Live<'_, '_, '_>,
     ) -> Option<&'r Watched<'r>> {
         let mut silent = None;
-        // Somebody or something ended the flow: that nothing comes any more is as it should be.
+        // Somebody ended the flow: that nothing comes any more is as it should be.
         let ending = Cell::new(false);
         let end = || {
-            stoppers.iter().for_each(|stopper| stopper.0.stop());
+            self.stop_sources();
             ending.set(true);
         };
         let mut last = Progress::default();
-        let mut heard: Vec<_> = self.sources.iter().map(|_| (self.started, 0)).collect();
+        let mut heard = vec![(self.started, 0); self.watched.len()];
         // Without anybody who looks, only silence is watched for.
-        let shortest = self.sources.iter().map(|source| source.silence).min();
+        let shortest = self.watched.iter().map(|stage| stage.silence).min();
         let interval = if look.is_some() {
             LOOK
         } else {
@@ -110,13 +163,10 @@ impl<'r> Watch<'r> {
                 end();
             }
             if failed {
-                wakers.iter().for_each(|waker| waker.0.stop());
+                self.watched.iter().for_each(|stage| stage.stopper.0.stop());
             }
             commands.into_iter().for_each(|command| live.obey(command));
             if stop || !ended.is_empty() {
-                // One source has come to its end: the others may go on, but are not alone any
-                // more in deciding what is silence.
-                ending.set(ending.get() || !ended.is_empty());
                 continue;
             }
             let now = Instant::now();
@@ -127,12 +177,20 @@ impl<'r> Watch<'r> {
                 continue;
             }
             next_look = now + interval;
-            for (source, (at, made)) in self.sources.iter().zip(&mut heard) {
-                let count = Meter::get(&source.meter.made);
-                if count > *made || source.is_kept_waiting() {
-                    (*at, *made) = (now, count);
-                } else if now - *at >= source.silence && !ending.get() {
-                    silent = Some(source);
+            for (stage, (at, known)) in self.watched.iter().zip(&mut heard) {
+                let progress = stage.progress();
+                if progress > *known || stage.waits_for_others() {
+                    (*at, *known) = (now, progress);
+                    continue;
+                }
+                let entry = &live.roster.stages[stage.stage];
+                let is_awaited = stage.works == Works::OnFrames || !ending.get();
+                if now - *at < stage.silence || !entry.running || !is_awaited {
+                    continue;
+                }
+                stage.stopper.0.stop();
+                if !entry.aside.is_set() {
+                    silent = silent.or(Some(stage));
                     end();
                 }
             }
@@ -153,7 +211,7 @@ impl<'r> Watch<'r> {
         let superseded = roster.over_links(|passed| passed.superseded);
         #[expect(clippy::cast_precision_loss, reason = "frames of one second are few")]
         let shown_since = (shown - last.shown) as f64;
-        let captured = self.sources.iter();
+        let captured = self.sources();
         Progress {
             elapsed,
             captured: captured.map(|source| Meter::get(&source.meter.made)).sum(),
