@@ -254,6 +254,10 @@ impl Transform for V4l2Converter {
             .collect())
     }
 
+    fn output_size(&self) -> Option<(u32, u32)> {
+        self.config.size
+    }
+
     fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError> {
         // A driver keeps its formats while it has buffers.
         self.detach_input();

@@ -21,6 +21,8 @@ use dmaflow_core::heap::Heap;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Source, Transform};
 use dmaflow_core::time::Rate;
+use dmaflow_kms_sink::NullSink;
+use dmaflow_pipelines::{AnyStage, Builder, Limits, QueuePolicy};
 use dmaflow_testbed::{Board, DmaBufs, Modules, Run, dmaflow, eventually, open_files};
 use dmaflow_v4l2::FrameSizes;
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
@@ -224,6 +226,38 @@ fn a_picture_is_scaled_to_the_size_that_was_asked() {
     draw(&frame, QUARTERS);
     let made = line.convert(frame).expect("a picture");
     assert_drawn(&made, QUARTERS);
+}
+
+#[test]
+fn a_pipeline_with_a_size_for_its_converter_is_scaled() {
+    let Some(_board) = Board::for_test("a_pipeline_with_a_size_for_its_converter_is_scaled") else {
+        return;
+    };
+    let _modules = Modules::load(&["vim2m"]);
+    let camera = V4l2Src::open(V4l2SrcConfig {
+        device: Some("vivid".to_owned()),
+        format: Some(format("BGR888")),
+        size: Some(CAPTURED),
+        ..V4l2SrcConfig::default()
+    });
+    let mut graph = Builder::new();
+    let camera = graph.add("camera", AnyStage::source(camera.unwrap()));
+    let scaled = (240, 128);
+    let scaler = graph.add("scaler", AnyStage::transform(vim2m(Some(scaled), &[])));
+    let end = graph.add("end", AnyStage::sink(NullSink::default()));
+    graph.connect(camera, scaler, QueuePolicy::Latest);
+    graph.connect(scaler, end, QueuePolicy::Latest);
+    let mut pipeline = graph.prepare(&dmaflow_heaps::registry()).unwrap();
+    let layouts = pipeline.pools().iter().map(FramePool::layout);
+    let sizes: Vec<_> = layouts.map(|of| (of.width(), of.height())).collect();
+    assert_eq!(sizes, [CAPTURED, scaled]);
+    let limits = Limits {
+        frames: Some(5),
+        ..Limits::default()
+    };
+    let report = pipeline.run(limits).unwrap();
+    assert_eq!((report.captured, report.unaccounted()), (5, 0));
+    assert_eq!(report.cpu.copied, 0);
 }
 
 #[test]

@@ -55,6 +55,12 @@ pub trait Transform: Send {
     /// [`StageError::Failed`] when the device cannot be asked.
     fn output_formats(&mut self, input: Format) -> Result<Vec<Format>, StageError>;
 
+    /// Width and height in pixels of what it makes, where it was asked for a size; otherwise its
+    /// frames are as large as those that it takes.
+    fn output_size(&self) -> Option<(u32, u32)> {
+        None
+    }
+
     /// Sets it up to take frames as `input` lays them out and to make frames of format
     /// `output`, and tells where it will put those.
     ///

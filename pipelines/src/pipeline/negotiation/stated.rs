@@ -136,7 +136,8 @@ fn size_by_trying(source: &mut dyn dmaflow_core::stage::Source, caps: &mut Caps)
     }
 }
 
-/// What a transform makes of what. It keeps the size, unless it says otherwise.
+/// What a transform makes of what: in the size that it was asked for, or else in that of what it
+/// takes.
 fn alternatives(transform: &mut dyn Transform) -> Result<Vec<Alternative>, StageError> {
     let memory = MemoryNeeds::of(transform.imports());
     let cap = |formats| Cap {
@@ -144,14 +145,28 @@ fn alternatives(transform: &mut dyn Transform) -> Result<Vec<Alternative>, Stage
         memory,
         ..Cap::any()
     };
+    let size = transform.output_size();
+    let sized = |cap: Cap| match size {
+        Some((width, height)) => Cap {
+            width: Steps::only(width),
+            height: Steps::only(height),
+            ..cap
+        },
+        None => cap,
+    };
+    let scale = match size {
+        // How far it scales, it tells when it is set.
+        Some(_) => Scale::ANY,
+        None => Scale::NONE,
+    };
     let mut ways = Vec::new();
     for input in transform.input_formats()? {
         let outputs = transform.output_formats(input)?;
         if !outputs.is_empty() {
             ways.push(Alternative {
                 input: cap(vec![input]),
-                output: cap(outputs),
-                scale: Scale::NONE,
+                output: sized(cap(outputs)),
+                scale,
             });
         }
     }

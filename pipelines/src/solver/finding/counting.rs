@@ -112,14 +112,7 @@ impl Counting<'_> {
                 *way = Alternative {
                     input: relax(&way.input),
                     output: relax(&way.output),
-                    scale: if free {
-                        Scale {
-                            down: u32::MAX,
-                            up: u32::MAX,
-                        }
-                    } else {
-                        way.scale
-                    },
+                    scale: if free { Scale::ANY } else { way.scale },
                 };
             }
         }
@@ -145,10 +138,7 @@ impl Counting<'_> {
                 ways.push(Alternative {
                     input: Cap::any(),
                     output: Cap::any(),
-                    scale: Scale {
-                        down: u32::MAX,
-                        up: u32::MAX,
-                    },
+                    scale: Scale::ANY,
                 });
             }
         }

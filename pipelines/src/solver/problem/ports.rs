@@ -49,6 +49,12 @@ impl Scale {
     /// Pictures stay as large as they are.
     pub const NONE: Self = Self { down: 1, up: 1 };
 
+    /// Pictures of any size become pictures of any size.
+    pub const ANY: Self = Self {
+        down: u32::MAX,
+        up: u32::MAX,
+    };
+
     /// Whether so many pixels in a row, or rows, may become so many.
     #[must_use]
     pub fn allows(self, input: u32, output: u32) -> bool {
@@ -112,6 +118,7 @@ impl fmt::Display for Scale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NONE => f.write_str("unscaled"),
+            Self::ANY => f.write_str("scaled to any size"),
             Self { down, up } => write!(f, "scaled to 1/{down} up to {up} times"),
         }
     }

@@ -1,0 +1,53 @@
+//! Pipelines of stages on paper: what is agreed on with devices, and what the pools then are.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "negotiation/paper.rs"]
+mod paper;
+
+use dmaflow_core::caps::Caps;
+use dmaflow_core::format::Format;
+use dmaflow_core::layout::Layout;
+use dmaflow_pipelines::{AnyStage, Builder, Pipeline, PipelineError, QueuePolicy};
+
+use paper::{Camera, Scaler, Screen};
+
+/// These stages, each linked to the next.
+fn chain(stages: Vec<(&str, AnyStage)>) -> Result<Pipeline, PipelineError> {
+    let mut graph = Builder::new();
+    let stages = stages.into_iter();
+    let stages: Vec<_> = stages.map(|(name, stage)| graph.add(name, stage)).collect();
+    for pair in stages.windows(2) {
+        graph.connect(pair[0], pair[1], QueuePolicy::Latest);
+    }
+    graph.prepare(&dmaflow_heaps::registry())
+}
+
+fn packed(format: Format, width: u32, height: u32) -> Layout {
+    Layout::packed(format, width, height).unwrap()
+}
+
+fn screen(caps: impl Into<Caps>) -> AnyStage {
+    AnyStage::sink(Screen(caps.into()))
+}
+
+fn camera(layouts: Vec<Layout>) -> AnyStage {
+    AnyStage::source(Camera(layouts))
+}
+
+#[test]
+fn a_transform_that_was_asked_for_a_size_scales() {
+    let scaled = |size| {
+        chain(vec![
+            ("camera", camera(vec![packed(Format::XRGB8888, 640, 480)])),
+            ("scaler", AnyStage::transform(Scaler(size))),
+            ("screen", screen(Caps::any())),
+        ])
+    };
+    let pipeline = scaled((720, 540)).unwrap();
+    let layouts = pipeline.pools().iter().map(|pool| pool.layout());
+    let sizes: Vec<_> = layouts.map(|of| (of.width(), of.height())).collect();
+    assert_eq!(sizes, [(640, 480), (720, 540)]);
+    // How far, it tells itself.
+    let error = scaled((1920, 540)).map(drop).unwrap_err().to_string();
+    assert!(error.contains("it does not scale so far"), "{error}");
+}
