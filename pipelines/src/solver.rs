@@ -59,7 +59,7 @@
 //! | then for each domain, sources first: | |
 //! | which of its caps a producer uses | the earlier |
 //! | format | the earlier in the list of the first port that has one, producers first; where nobody has, [`Format::cost`](dmaflow_core::format::Format::cost) |
-//! | modifier, split, rate, colour | likewise; where nobody has a list: linear, one buffer, none, none |
+//! | modifier, split, rate, colour | likewise; where nobody has a list: linear, one buffer before one a plane, none, none |
 //! | width, then height | unscaled, then the larger |
 //! | which of its caps another port uses | the earlier |
 //! | then for each pool: | |

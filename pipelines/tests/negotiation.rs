@@ -4,7 +4,7 @@
 #[path = "negotiation/paper.rs"]
 mod paper;
 
-use dmaflow_core::caps::Caps;
+use dmaflow_core::caps::{Cap, Caps, Set, Split};
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::Layout;
 use dmaflow_pipelines::{AnyStage, Builder, Pipeline, PipelineError, QueuePolicy};
@@ -50,4 +50,27 @@ fn a_transform_that_was_asked_for_a_size_scales() {
     // How far, it tells itself.
     let error = scaled((1920, 540)).map(drop).unwrap_err().to_string();
     assert!(error.contains("it does not scale so far"), "{error}");
+}
+
+#[test]
+fn a_camera_with_a_buffer_a_plane_is_agreed_on() {
+    let apart = Layout::with_buffers(Format::NV12, 1280, 720, &[1280, 1280]).unwrap();
+    let pipeline = chain(vec![
+        ("camera", camera(vec![apart.clone()])),
+        ("screen", screen(Caps::any())),
+    ]);
+    assert_eq!(*pipeline.unwrap().pool().layout(), apart);
+    let together = Cap {
+        split: Set::only(Split::Together),
+        ..Cap::any()
+    };
+    let refused = chain(vec![
+        ("camera", camera(vec![apart])),
+        ("screen", screen(together)),
+    ]);
+    let error = refused.map(drop).unwrap_err().to_string();
+    assert!(
+        error.contains("1280 + 1280, 2 buffers, 1382400 bytes instead"),
+        "{error}"
+    );
 }

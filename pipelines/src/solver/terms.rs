@@ -222,6 +222,9 @@ impl fmt::Display for Placement {
             let word = if index == 0 { ", stride" } else { " +" };
             write!(f, "{word} {}", plane.stride)?;
         }
+        if self.buffer_lens.len() > 1 {
+            write!(f, ", {} buffers", self.buffer_lens.len())?;
+        }
         write!(f, ", {} bytes", self.bytes())
     }
 }

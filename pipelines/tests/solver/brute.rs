@@ -186,7 +186,7 @@ impl<'c> Brute<'c> {
             key.push(place(
                 &alive,
                 |cap| &cap.split,
-                vec![Split::Together],
+                vec![Split::Together, Split::Apart],
                 &terms.split,
             )?);
             retain(&mut alive, |cap| cap.split.contains(&terms.split));
@@ -600,9 +600,9 @@ fn place_of<T: Clone + PartialEq>(
 
 /// All terms that these caps let pass, as far as any cap names them or they are the usual.
 fn terms(caps: &[&Cap], named: &[&Cap]) -> Vec<Terms> {
-    let modifiers = all(caps, named, |cap| &cap.modifiers, Modifier::LINEAR);
+    let modifiers = all(caps, named, |cap| &cap.modifiers, vec![Modifier::LINEAR]);
     let mut found = Vec::new();
-    let colours = all(caps, named, |cap| &cap.colours, Colour::default());
+    let colours = all(caps, named, |cap| &cap.colours, vec![Colour::default()]);
     let mut rates: Vec<Option<Rate>> = vec![None];
     for cap in named {
         if let Set::Of(named) = &cap.rates {
@@ -610,11 +610,16 @@ fn terms(caps: &[&Cap], named: &[&Cap]) -> Vec<Terms> {
         }
     }
     rates.retain(|rate| caps.iter().all(|cap| rate_fits(cap, *rate)));
-    for format in all(caps, named, |cap| &cap.formats, Format::XRGB8888) {
+    for format in all(caps, named, |cap| &cap.formats, vec![Format::XRGB8888]) {
         let whole = caps.iter().any(|cap| cap.whole_pixels);
         let even = whole && format != Format::XRGB8888;
         let splits = match format == Format::NV12 {
-            true => all(caps, named, |cap| &cap.split, Split::Together),
+            true => all(
+                caps,
+                named,
+                |cap| &cap.split,
+                vec![Split::Together, Split::Apart],
+            ),
             false => vec![Split::Together],
         };
         for width in (1..=48).filter(|width| {
@@ -651,9 +656,9 @@ fn all<T: Clone + PartialEq>(
     caps: &[&Cap],
     named: &[&Cap],
     set: fn(&Cap) -> &Set<T>,
-    usual: T,
+    usual: Vec<T>,
 ) -> Vec<T> {
-    let mut values = vec![usual];
+    let mut values = usual;
     for cap in named {
         if let Set::Of(named) = set(cap) {
             values.extend(named.iter().cloned());

@@ -114,7 +114,13 @@ impl Search<'_, '_, '_> {
         if TERMS.into_iter().any(|term| differs.contains(term))
             || answer.buffer_lens.len() != asked.buffer_lens.len()
         {
-            return Err(Refusal::of_this(format!("it would be {answer} instead")));
+            let reason = format!("it would be {answer} instead");
+            // Into how many buffers a format is split does not depend on the picture's size.
+            let about = match differs.contains(Property::Split) {
+                true => Properties::of(&[Property::Format, Property::Modifier, Property::Split]),
+                false => Properties::ALL,
+            };
+            return Err(Refusal::about(reason, about));
         }
         for (len, asked) in answer.buffer_lens.iter_mut().zip(&asked.buffer_lens) {
             *len = (*len).max(*asked);

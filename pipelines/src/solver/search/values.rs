@@ -133,12 +133,13 @@ impl Search<'_, '_, '_> {
                 Values::of(known.into_iter().map(Value::Modifier))
             }
             Property::Split => {
-                let together = || vec![Split::Together];
+                // Where planes lie is the device's matter, which tells when it is asked.
+                let both = || vec![Split::Together, Split::Apart];
                 let format = self.state.terms[domain].format;
                 if format.is_some_and(|format| format.planes().len() < 2) {
                     return Values::of([Value::Split(Split::Together)]);
                 }
-                let known = self.preferred(domain, |cap| &cap.split, together);
+                let known = self.preferred(domain, |cap| &cap.split, both);
                 Values::of(known.into_iter().map(Value::Split))
             }
             Property::Rate => self.rates(domain, blamed),
