@@ -4,12 +4,14 @@
 #[path = "negotiation/paper.rs"]
 mod paper;
 
+use std::collections::BTreeSet;
+
 use dmaflow_core::caps::{Cap, Caps, Set, Split};
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::Layout;
 use dmaflow_pipelines::{AnyStage, Builder, Pipeline, PipelineError, QueuePolicy};
 
-use paper::{Camera, Scaler, Screen};
+use paper::{Camera, Scaler, Screen, TwoPlanes};
 
 /// These stages, each linked to the next.
 fn chain(stages: Vec<(&str, AnyStage)>) -> Result<Pipeline, PipelineError> {
@@ -73,4 +75,31 @@ fn a_camera_with_a_buffer_a_plane_is_agreed_on() {
         error.contains("1280 + 1280, 2 buffers, 1382400 bytes instead"),
         "{error}"
     );
+}
+
+#[test]
+fn a_mixer_refuses_what_does_not_go_together_and_nothing_else() {
+    let (rgb, yuv) = (
+        packed(Format::XRGB8888, 64, 48),
+        packed(Format::NV12, 64, 48),
+    );
+    let shown = |first: Vec<Layout>, second: Vec<Layout>| {
+        let mut graph = Builder::new();
+        let first = graph.add("first", camera(first));
+        let second = graph.add("second", camera(second));
+        let mixer = graph.add("mixer", AnyStage::mixer(TwoPlanes::default()));
+        graph.connect(first, mixer.input(0), QueuePolicy::Latest);
+        graph.connect(second, mixer.input(1), QueuePolicy::Latest);
+        graph.prepare(&dmaflow_heaps::registry())
+    };
+    let both = || vec![rgb.clone(), yuv.clone()];
+    for (first, second) in [(both(), vec![rgb.clone()]), (vec![rgb.clone()], both())] {
+        let pipeline = shown(first, second).unwrap();
+        let layouts = pipeline.pools().iter().map(|pool| pool.layout().format());
+        let formats: BTreeSet<_> = layouts.map(Format::name).collect();
+        assert_eq!(formats, ["NV12", "XRGB8888"].into());
+    }
+    let refused = shown(vec![rgb.clone()], vec![rgb.clone()]);
+    let error = refused.map(drop).unwrap_err().to_string();
+    assert!(error.contains("too few planes"), "{error}");
 }

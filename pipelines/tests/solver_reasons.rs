@@ -238,12 +238,13 @@ struct Refuses(Vec<(PortId, Option<Format>)>);
 
 impl Ask for Refuses {
     fn ask(&mut self, question: &Question<'_>) -> Answer {
-        let format = question.placement().terms.format;
         for (port, refused) in &self.0 {
             match question {
-                Question::Format { port: asked, .. }
-                    if asked == port && *refused == Some(format) =>
-                {
+                Question::Format {
+                    port: asked,
+                    placement,
+                    ..
+                } if asked == port && *refused == Some(placement.terms.format) => {
                     return Answer::No(Refusal::of_the_format("EINVAL of S_FMT"));
                 }
                 Question::Attach { port: asked, .. } if asked == port && refused.is_none() => {

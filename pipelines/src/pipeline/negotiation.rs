@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   Stated     what the ports can do, by their own word      one question a stage
-//!     │ solve: Format, Allocate, Attach                      asked of Devices, until all say yes
+//!     │ solve: Format, Allocate, Attach, Arrange             asked of Devices, until all say yes
 //!   Plan       formats, layouts, heaps
 //!     │ realise: what a later question undid is done again
 //!   Pipeline   every pool imported everywhere

@@ -2,7 +2,7 @@
 
 use dmaflow_core::caps::{Properties, Property};
 
-use super::{HeapId, Inserted, Placement, PortId};
+use super::{HeapId, Inserted, NodeId, Placement, PoolPlan, PortId};
 
 /// Asks devices, or what is known of them.
 pub trait Ask {
@@ -52,6 +52,14 @@ pub enum Question<'a> {
         placement: &'a Placement,
         /// How many frames.
         buffers: usize,
+    },
+    /// Do you show the frames of all your inputs together? Each said yes to its own before, when
+    /// others may have been something else.
+    Arrange {
+        /// Who is asked: a stage of several inputs.
+        node: NodeId,
+        /// All pools of the plan, as they are to be.
+        pools: &'a [PoolPlan],
     },
 }
 
@@ -114,26 +122,5 @@ pub struct Believe;
 impl Ask for Believe {
     fn ask(&mut self, _question: &Question<'_>) -> Answer {
         Answer::Yes
-    }
-}
-
-impl Question<'_> {
-    /// Where pixels lie, or are to lie.
-    #[must_use]
-    pub const fn placement(&self) -> &Placement {
-        match self {
-            Self::Format { placement, .. }
-            | Self::Allocate { placement, .. }
-            | Self::Attach { placement, .. } => placement,
-        }
-    }
-
-    /// Whose frames it is about: who is asked, or whose pool is allocated.
-    #[must_use]
-    pub const fn port(&self) -> PortId {
-        match *self {
-            Self::Format { port, .. } | Self::Attach { port, .. } => port,
-            Self::Allocate { producer, .. } => producer,
-        }
     }
 }

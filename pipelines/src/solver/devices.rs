@@ -4,7 +4,7 @@ use dmaflow_core::caps::{Properties, Property};
 
 use super::explanation::Explanation;
 use super::graph::Graph;
-use super::{Answer, Ask, HeapId, Placement, PortId, Problem, Question, Refusal};
+use super::{Answer, Ask, HeapId, Placement, PoolPlan, PortId, Problem, Question, Refusal};
 
 /// So many questions are asked before devices are left alone.
 const MOST_QUESTIONS: usize = 4096;
@@ -57,6 +57,7 @@ impl Answers {
     pub(super) fn is_about(&self, port: usize) -> bool {
         self.0.iter().any(|known| match known.asked.what {
             What::Format { port: asked, .. } | What::Attach { port: asked, .. } => asked == port,
+            What::Arrange { ref inputs } => inputs.iter().any(|input| input.port == port),
             What::Allocate { .. } => false,
         })
     }
@@ -96,7 +97,8 @@ impl Answers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Asked {
     what: What,
-    placement: Placement,
+    /// Where pixels lie, or are to lie; of each input and pool of those that are arranged.
+    placements: Vec<Placement>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,41 +117,81 @@ enum What {
         memory: usize,
         buffers: usize,
     },
+    Arrange {
+        inputs: Vec<Arranged>,
+    },
+}
+
+/// An input of a stage that is to show several together, and a pool of which it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Arranged {
+    port: usize,
+    producer: usize,
+    memory: usize,
+    buffers: usize,
 }
 
 impl Asked {
     fn new(problem: &Problem, graph: &Graph, question: &Question<'_>) -> Self {
         let key = |port: PortId| problem.port(port).asked_as;
         let memory = |heap: HeapId| graph.memory_of[heap.0];
-        let what = match *question {
-            Question::Format { port, input, .. } => What::Format {
-                port: key(port),
-                input: input.cloned(),
-            },
+        let (what, placement) = match *question {
+            Question::Format {
+                port,
+                input,
+                placement,
+            } => {
+                let (port, input) = (key(port), input.cloned());
+                (What::Format { port, input }, placement)
+            }
             Question::Allocate {
                 heap,
                 buffers,
                 beside,
+                placement,
                 ..
-            } => What::Allocate {
-                memory: memory(heap),
-                buffers,
-                beside,
-            },
+            } => {
+                let what = What::Allocate {
+                    memory: memory(heap),
+                    buffers,
+                    beside,
+                };
+                (what, placement)
+            }
             Question::Attach {
                 port,
                 heap,
                 buffers,
+                placement,
                 ..
-            } => What::Attach {
-                port: key(port),
-                memory: memory(heap),
-                buffers,
-            },
+            } => {
+                let what = What::Attach {
+                    port: key(port),
+                    memory: memory(heap),
+                    buffers,
+                };
+                (what, placement)
+            }
+            Question::Arrange { node, pools } => {
+                let arranged = |port: PortId, pool: &PoolPlan| Arranged {
+                    port: key(port),
+                    producer: key(pool.producer),
+                    memory: memory(pool.heap),
+                    buffers: pool.buffers,
+                };
+                let inputs = problem.node(node).inputs.iter();
+                let shown = inputs.flat_map(|&port| {
+                    let of_port = pools.iter().filter(move |pool| pool.users.contains(&port));
+                    of_port.map(move |pool| (arranged(port, pool), pool.placement.clone()))
+                });
+                let (inputs, placements) = shown.unzip();
+                let what = What::Arrange { inputs };
+                return Self { what, placements };
+            }
         };
         Self {
             what,
-            placement: question.placement().clone(),
+            placements: vec![placement.clone()],
         }
     }
 
@@ -162,29 +204,35 @@ impl Asked {
                 found.map_or_else(|| "a converter".to_owned(), |(id, _)| problem.label(id))
             }
             What::Allocate { memory, .. } => format!("heap `{}`", problem.heaps[memory].name),
+            What::Arrange { ref inputs } => {
+                let mut ports = problem.ports();
+                let is_input = |port: usize| inputs.iter().any(|input| input.port == port);
+                let found = ports.find(|(_, placed)| is_input(placed.asked_as));
+                let name = found.map(|(_, placed)| &problem.node(placed.node).name);
+                format!("`{}`", name.map_or("", String::as_str))
+            }
         }
     }
 
     /// What it was asked for, as far as that matters.
     fn what_of(&self, problem: &Problem, about: Properties) -> String {
-        let mut words = Vec::new();
-        if let What::Attach { memory, .. } = self.what
-            && about.contains(Property::Memory)
-        {
-            words.push(format!("heap `{}`", problem.heaps[memory].name));
-        }
-        if about == Properties::ALL {
-            words.push(self.placement.to_string());
-        } else {
-            let terms = &self.placement.terms;
-            if about.contains(Property::Format) {
-                words.push(terms.format.to_string());
-            }
-            if about.contains(Property::Width) || about.contains(Property::Height) {
-                words.push(format!("{}×{}", terms.width, terms.height));
-            }
-        }
-        words.join(" with ")
+        let heap = |memory: usize| {
+            let matters = about.contains(Property::Memory);
+            matters.then(|| format!("heap `{}`", problem.heaps[memory].name))
+        };
+        let parts: Vec<String> = match &self.what {
+            What::Arrange { inputs } => (inputs.iter().zip(&self.placements))
+                .map(|(input, placement)| in_words(heap(input.memory), placement, about))
+                .collect(),
+            What::Attach { memory, .. } => (self.placements.iter())
+                .map(|placement| in_words(heap(*memory), placement, about))
+                .collect(),
+            What::Format { .. } | What::Allocate { .. } => (self.placements.iter())
+                .map(|placement| in_words(None, placement, about))
+                .collect(),
+        };
+        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(" beside ")
     }
 
     /// Whether a refusal of this one is one of another too.
@@ -232,11 +280,40 @@ impl Asked {
                     && (memory == others || !about.contains(Property::Memory))
                     && counts(*buffers, *count)
             }
+            (What::Arrange { inputs }, What::Arrange { inputs: others }) => {
+                let alike = |(a, b): (&Arranged, &Arranged)| {
+                    (a.port, a.producer) == (b.port, b.producer)
+                        && (a.memory == b.memory || !about.contains(Property::Memory))
+                        && counts(a.buffers, b.buffers)
+                };
+                inputs.len() == others.len() && inputs.iter().zip(others).all(alike)
+            }
             _ => false,
         };
-        let differs = self.placement.differs(&other.placement);
-        same && !differs.iter().any(|property| about.contains(property))
+        let mut pairs = self.placements.iter().zip(&other.placements);
+        let differ = |(a, b): (&Placement, &Placement)| {
+            let differs = a.differs(b);
+            differs.iter().any(|property| about.contains(property))
+        };
+        same && !pairs.any(differ)
     }
+}
+
+/// A heap and a placement, as far as they matter.
+fn in_words(heap: Option<String>, placement: &Placement, about: Properties) -> String {
+    let mut words = Vec::from_iter(heap);
+    if about == Properties::ALL {
+        words.push(placement.to_string());
+    } else {
+        let terms = &placement.terms;
+        if about.contains(Property::Format) {
+            words.push(terms.format.to_string());
+        }
+        if about.contains(Property::Width) || about.contains(Property::Height) {
+            words.push(format!("{}×{}", terms.width, terms.height));
+        }
+    }
+    words.join(" with ")
 }
 
 impl<'a> Devices<'a> {

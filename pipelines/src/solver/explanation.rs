@@ -4,7 +4,7 @@ use std::fmt;
 
 use dmaflow_core::caps::Property;
 
-use super::{Answer, Inserted, PortId, Problem, Question};
+use super::{Answer, Inserted, PoolPlan, PortId, Problem, Question};
 
 /// A log of all that was tried, for people. One that nobody wants costs nothing.
 #[derive(Clone, Debug, Default)]
@@ -57,19 +57,39 @@ impl Explanation {
 
     pub(super) fn asked(&mut self, problem: &Problem, question: &Question<'_>, answer: &Answer) {
         self.add(|| {
-            let placement = question.placement();
             let tried = match question {
-                Question::Format { port, .. } => format!("{}: {placement}", problem.label(*port)),
-                Question::Allocate { heap, buffers, .. } => format!(
+                Question::Format {
+                    port, placement, ..
+                } => format!("{}: {placement}", problem.label(*port)),
+                Question::Allocate {
+                    heap,
+                    buffers,
+                    placement,
+                    ..
+                } => format!(
                     "heap `{}`: {buffers} buffers of {} bytes",
                     problem.heaps[heap.0].name,
                     placement.bytes()
                 ),
-                Question::Attach { port, heap, .. } => format!(
+                Question::Attach {
+                    port,
+                    heap,
+                    placement,
+                    ..
+                } => format!(
                     "{}: import from heap `{}`, {placement}",
                     problem.label(*port),
                     problem.heaps[heap.0].name
                 ),
+                Question::Arrange { node, pools } => {
+                    let node = problem.node(*node);
+                    let of_node = |pool: &&PoolPlan| {
+                        (pool.users.iter()).any(|user| node.inputs.contains(user))
+                    };
+                    let shown = pools.iter().filter(of_node);
+                    let shown: Vec<_> = shown.map(|pool| pool.placement.to_string()).collect();
+                    format!("`{}`: together {}", node.name, shown.join(" and "))
+                }
             };
             let outcome = match answer {
                 Answer::Yes => "yes".to_owned(),

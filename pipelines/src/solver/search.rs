@@ -204,17 +204,6 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
                 terms: self.state.terms[index].whole()?,
             })
         });
-        let pools = self.graph.pools.iter().enumerate();
-        let pools = pools.filter_map(|(index, pool)| {
-            Some(PoolPlan {
-                producer: pool.producer,
-                users: pool.users.clone(),
-                domain: pool.domain,
-                placement: self.state.placements[index].clone()?,
-                heap: super::HeapId(self.state.heaps[index]?),
-                buffers: pool.buffers,
-            })
-        });
         let ways = self.problem.nodes.iter().enumerate();
         let ways = ways.filter_map(|(index, node)| {
             let output = *node.outputs.first()?;
@@ -228,11 +217,27 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
         Plan {
             problem: self.problem.clone(),
             domains: domains.collect(),
-            pools: pools.collect(),
+            pools: self.pools(),
             ways: ways.collect(),
             inserted: Vec::new(),
             rank: Rank(rank),
         }
+    }
+
+    /// The pools, as far as they are chosen.
+    fn pools(&self) -> Vec<PoolPlan> {
+        let pools = self.graph.pools.iter().enumerate();
+        let pools = pools.filter_map(|(index, pool)| {
+            Some(PoolPlan {
+                producer: pool.producer,
+                users: pool.users.clone(),
+                domain: pool.domain,
+                placement: self.state.placements[index].clone()?,
+                heap: super::HeapId(self.state.heaps[index]?),
+                buffers: pool.buffers,
+            })
+        });
+        pools.collect()
     }
 
     /// Blames the choices on which an answer about a pool's frames depends.

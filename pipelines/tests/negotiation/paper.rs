@@ -7,7 +7,7 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{
-    Choice, Counter, Sink, Source, SourcePlan, StageError, Stopper, Transform,
+    Choice, Counter, Mixer, Sink, Source, SourcePlan, StageError, Stopper, Transform,
 };
 use dmaflow_core::time::Timestamp;
 use dmaflow_kms_sink::NullSink;
@@ -161,6 +161,56 @@ impl Transform for Scaler {
         Ok(Arc::new(Idle))
     }
     fn transform(&mut self, _frame: Frame, _send: &mut dyn FnMut(Frame)) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn stop(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn counters(&self) -> Vec<Counter> {
+        Vec::new()
+    }
+}
+
+/// Two planes: one of them shows XRGB8888 alone, the other NV12 alone.
+#[derive(Default)]
+pub(crate) struct TwoPlanes([Option<Format>; 2]);
+
+impl Mixer for TwoPlanes {
+    fn device(&self) -> String {
+        "two planes".to_owned()
+    }
+    fn imports(&self) -> bool {
+        false
+    }
+    fn inputs(&self) -> usize {
+        2
+    }
+    fn formats(&mut self, _input: usize) -> Result<Vec<Format>, StageError> {
+        Ok(vec![Format::XRGB8888, Format::NV12])
+    }
+    fn attach(&mut self, input: usize, pool: &FramePool) -> Result<(), StageError> {
+        self.0[input] = Some(pool.layout().format());
+        Ok(())
+    }
+    fn arrange(&mut self) -> Result<Vec<Choice>, StageError> {
+        match self.0 {
+            [Some(one), Some(other)] if one != other => Ok(Vec::new()),
+            _ => Err(refused("too few planes")),
+        }
+    }
+    fn detach(&mut self, input: usize) {
+        self.0[input] = None;
+    }
+    fn frames_held(&self) -> usize {
+        1
+    }
+    fn ready(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn show(&mut self, _frames: &mut [Option<Frame>]) -> Result<Timestamp, StageError> {
+        Ok(Timestamp::default())
+    }
+    fn flips(&mut self, _flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
         Ok(())
     }
     fn stop(&mut self) -> Result<(), StageError> {

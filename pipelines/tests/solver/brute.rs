@@ -414,7 +414,7 @@ impl<'c> Brute<'c> {
     ) -> Option<()> {
         let at = taken.len();
         if at == pools.len() {
-            return Some(());
+            return self.are_shown_together(pools, taken).then_some(());
         }
         for &heap in &candidates[at] {
             taken.push(heap);
@@ -434,6 +434,37 @@ impl<'c> Brute<'c> {
             taken.pop();
         }
         None
+    }
+
+    /// Whether every stage of several inputs shows them with these heaps.
+    #[expect(clippy::type_complexity, reason = "as above")]
+    fn are_shown_together(
+        &self,
+        pools: &[(&(PortId, Vec<PortId>, usize, usize), &Placement, &Option_)],
+        taken: &[usize],
+    ) -> bool {
+        self.case.rules.iter().all(|rule| {
+            let Rule::NotTogether(stage, format, heap) = rule else {
+                return true;
+            };
+            let mut nodes = self.problem.nodes();
+            let count = self.problem.nodes().count();
+            let (_, node) = nodes.nth(stage % count).unwrap();
+            if !matches!(node.kind, Kind::Ends) || node.inputs.len() < 2 {
+                return true;
+            }
+            let shown: Vec<_> = (pools.iter().zip(taken))
+                .filter(|((pool, ..), _)| pool.1.iter().any(|user| node.inputs.contains(user)))
+                .collect();
+            let taken_so = |((_, placement, _), from): &(&(_, &Placement, _), &usize)| {
+                let memory = |heap: &usize| {
+                    self.memories[**from] == self.memories[heap % self.memories.len()]
+                };
+                format.is_none_or(|format| format == placement.terms.format)
+                    && heap.as_ref().is_none_or(memory)
+            };
+            shown.is_empty() || !shown.iter().all(taken_so)
+        })
     }
 
     /// The heaps that a pool may come from, best first.

@@ -6,8 +6,8 @@ use dmaflow_core::heap::Contiguity;
 use dmaflow_core::layout::Modifier;
 use dmaflow_core::time::Rate;
 use dmaflow_pipelines::solver::{
-    Alternative, Answer, Ask, HeapFacts, Kind, Placement, Port, PortId, Problem, Question, Refusal,
-    Scale,
+    Alternative, Answer, Ask, HeapFacts, Kind, NodeId, Placement, PoolPlan, Port, PortId, Problem,
+    Question, Refusal, Scale,
 };
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -47,6 +47,8 @@ pub(crate) enum Rule {
     Longer(usize, u32),
     /// A producer's strides are multiples of 256.
     Rounds(usize),
+    /// A stage of several inputs does not show them where all have this format and memory.
+    NotTogether(usize, Option<Format>, Option<usize>),
 }
 
 pub(crate) const TILED: Modifier = Modifier(0x0100_0000_0000_0001);
@@ -190,7 +192,7 @@ fn stage() -> impl Strategy<Value = Stage> {
     prop_oneof![
         3 => (caps(), names).prop_map(|(caps, names)| Stage::Source(caps, names)),
         3 => caps().prop_map(Stage::Sink),
-        1 => (caps(), caps()).prop_map(|(a, b)| Stage::Mixer(a, b)),
+        2 => (caps(), caps()).prop_map(|(a, b)| Stage::Mixer(a, b)),
         1 => (indifferent, any::<bool>()).prop_map(|(caps, two)| Stage::Pass(caps, two)),
         2 => vec(scale, 1..=2).prop_map(Stage::Transform),
     ]
@@ -247,6 +249,12 @@ fn rule() -> impl Strategy<Value = Rule> {
         (0..3_usize, 500..3000_u32).prop_map(|(heap, len)| Rule::Short(heap, len)),
         (0..8_usize, 1..2000_u32).prop_map(|(port, more)| Rule::Longer(port, more)),
         (0..8_usize).prop_map(Rule::Rounds),
+        (
+            0..6_usize,
+            weighted(0.8, formats()),
+            weighted(0.5, 0..3_usize)
+        )
+            .prop_map(|(stage, format, heap)| Rule::NotTogether(stage, format, heap)),
     ]
 }
 
@@ -519,11 +527,38 @@ impl Ask for Device<'_> {
                 }
                 Answer::Yes
             }
+            Question::Arrange { node, pools } => self.arrange(node, pools),
         }
     }
 }
 
 impl Device<'_> {
+    fn arrange(&self, node: NodeId, pools: &[PoolPlan]) -> Answer {
+        let inputs = &self.problem.node(node).inputs;
+        let shown = |pool: &&PoolPlan| pool.users.iter().any(|user| inputs.contains(user));
+        for rule in &self.case.rules {
+            let Rule::NotTogether(stage, format, heap) = rule else {
+                continue;
+            };
+            let refused = |pool: &PoolPlan| {
+                format.is_none_or(|format| format == pool.placement.terms.format)
+                    && heap.is_none_or(|heap| self.heap(pool.heap.index(), heap))
+            };
+            let is_meant = node.index() == stage % self.problem.nodes().count();
+            if is_meant && pools.iter().filter(shown).all(refused) {
+                let mut about = Properties::NONE;
+                if format.is_some() {
+                    about = about.with(Property::Format);
+                }
+                if heap.is_some() {
+                    about = about.with(Property::Memory);
+                }
+                return Answer::No(Refusal::about("not together", about));
+            }
+        }
+        Answer::Yes
+    }
+
     /// Whether a heap is the same memory as a rule's.
     fn heap(&self, heap: usize, rule: usize) -> bool {
         let memory = self.case.memories();

@@ -4,7 +4,7 @@ use dmaflow_core::caps::{Properties, Property};
 
 use super::Search;
 use super::choices::Culprits;
-use crate::solver::{Answer, HeapId, Placement, PortId, Question, Refusal};
+use crate::solver::{Answer, HeapId, Kind, NodeId, Placement, PortId, Question, Refusal};
 
 /// How often devices may propose something else to each other.
 const ROUNDS: usize = 4;
@@ -134,9 +134,38 @@ impl Search<'_, '_, '_> {
         Err(Refusal::of_this(reason))
     }
 
-    /// Asks heaps for the buffers of all pools, and everybody to import them.
+    /// Asks heaps for the buffers of all pools, everybody to import them, and whoever has several
+    /// inputs to show them together.
     pub(super) fn ask_memory(&mut self, blamed: &mut Culprits) -> bool {
         (0..self.graph.pools.len()).all(|pool| self.ask_pool(pool, blamed))
+            && self.ask_to_arrange(blamed)
+    }
+
+    fn ask_to_arrange(&mut self, blamed: &mut Culprits) -> bool {
+        let pools = self.pools();
+        for (index, node) in self.problem.nodes.iter().enumerate() {
+            if !matches!(node.kind, Kind::Ends) || node.inputs.len() < 2 {
+                continue;
+            }
+            let mut inputs = node.inputs.iter();
+            if inputs.all(|input| self.graph.pools_of[input.0].is_empty()) {
+                continue;
+            }
+            let node = NodeId(index);
+            let arrange = Question::Arrange {
+                node,
+                pools: &pools,
+            };
+            if let Answer::No(refusal) = self.devices.ask(self.problem, self.graph, &arrange) {
+                for &input in &self.problem.node(node).inputs {
+                    for &pool in &self.graph.pools_of[input.0] {
+                        self.blame_attach(pool, refusal.about, blamed);
+                    }
+                }
+                return false;
+            }
+        }
+        true
     }
 
     fn ask_pool(&mut self, pool: usize, blamed: &mut Culprits) -> bool {

@@ -11,7 +11,9 @@ use super::{Devices, Port};
 use crate::error::{Refusal, RefusalReason};
 use crate::pipeline::graph::Stage;
 use crate::probe::{Unfit, Wanted, is_for_good};
-use crate::solver::{Answer, Ask, HeapId, Inserted, Placement, Question, Refusal as No};
+use crate::solver::{
+    Answer, Ask, HeapId, Inserted, NodeId, Placement, PoolPlan, Question, Refusal as No,
+};
 
 impl Ask for Devices<'_> {
     fn with_converters(&mut self, inserted: &[Inserted]) {
@@ -54,13 +56,13 @@ impl Ask for Devices<'_> {
                 let done = self
                     .set(maker, format, input.as_ref())
                     .and_then(|()| self.allocate(maker, heap))
-                    .and_then(|()| self.attach(port, maker))
-                    .and_then(|()| self.arrange(port.0));
+                    .and_then(|()| self.attach(port, maker));
                 match done {
                     Ok(()) => Answer::Yes,
                     Err(reason) => self.refuse(Some(format), Some(heap), reason),
                 }
             }
+            Question::Arrange { node, pools } => self.arrangement(node, pools),
         }
     }
 }
@@ -116,6 +118,25 @@ impl Devices<'_> {
         }
     }
 
+    fn arrangement(&mut self, node: NodeId, pools: &[PoolPlan]) -> Answer {
+        let Some(&input) = self.stated.problem.node(node).inputs.first() else {
+            return Answer::Yes;
+        };
+        let (stage, _) = self.place(input);
+        let (answer, about) = match self.bring(pools) {
+            // Somebody took it before, when others had something else.
+            Err(answer) => (answer, Properties::ALL),
+            Ok(()) => match self.arrange(stage) {
+                Ok(()) => return Answer::Yes,
+                Err(reason) => (self.refuse(None, None, reason), Properties::of(PICTURE)),
+            },
+        };
+        match answer {
+            Answer::No(no) if !no.about.is_empty() => Answer::No(No::about(no.reason, about)),
+            answer => answer,
+        }
+    }
+
     /// What an importer of a pool said before, if it was a no.
     fn refused_before(&mut self, stage: usize, heap: usize) -> Option<Vec<RefusalReason>> {
         let domain = self
@@ -160,17 +181,19 @@ impl Devices<'_> {
     }
 }
 
+/// What a picture is and where it lies, whatever memory it lies in.
+const PICTURE: &[Property] = &[
+    Property::Format,
+    Property::Modifier,
+    Property::Split,
+    Property::Width,
+    Property::Height,
+    Property::Stride,
+    Property::Rows,
+];
+
 /// What a refusal depends on: what is the same in these would be refused as well.
 fn about(reason: &RefusalReason, heap: Option<&Heap>) -> Properties {
-    let picture = &[
-        Property::Format,
-        Property::Modifier,
-        Property::Split,
-        Property::Width,
-        Property::Height,
-        Property::Stride,
-        Property::Rows,
-    ];
     match (reason, heap) {
         (RefusalReason::TooFewBuffers { .. }, _) => Properties::NONE,
         // The memory itself will not do.
@@ -181,7 +204,6 @@ fn about(reason: &RefusalReason, heap: Option<&Heap>) -> Properties {
             Properties::ALL
         }
         (_, None) => Properties::of(&[Property::Format, Property::Split]),
-        // Whatever it lies in.
-        _ => Properties::of(picture),
+        _ => Properties::of(PICTURE),
     }
 }

@@ -1,13 +1,12 @@
 //! From a plan to pools that everybody has imported.
 
-use dmaflow_core::format::Format;
 use dmaflow_core::stage::{Choice, SourcePlan};
 
 use super::super::Settled;
 use super::Devices;
-use crate::error::{PipelineError, RefusalReason};
+use crate::error::PipelineError;
 use crate::pipeline::graph::Domain;
-use crate::solver::{Plan, PoolPlan};
+use crate::solver::{Answer, Plan, PoolPlan};
 
 /// The pools that were made, and what stages chose by themselves, by stage.
 type Realised = (Vec<Settled>, Vec<(usize, Choice)>);
@@ -18,21 +17,28 @@ impl Devices<'_> {
         &mut self,
         plan: &Plan,
     ) -> Result<Realised, PipelineError> {
-        let mut order: Vec<&PoolPlan> = plan.pools.iter().collect();
-        let place = |pool: &&PoolPlan| {
-            let (stage, _) = self.place(pool.producer);
-            let makes = |domain: &Domain| domain.producers.contains(&stage);
-            (self.domains.iter().position(makes), stage)
-        };
-        order.sort_by_key(place);
+        let refused = || PipelineError::Refused(Vec::new());
+        self.bring(&plan.pools).map_err(|_told| refused())?;
+        for stage in 0..self.graph.nodes.len() {
+            if let Err(reason) = self.arrange(stage) {
+                self.refuse(None, None, reason);
+                return Err(refused());
+            }
+        }
+        Ok(self.settled(&self.in_order(&plan.pools)))
+    }
+
+    /// Has all pools be as they are planned, and imported by everybody. Otherwise tells who
+    /// refused.
+    pub(super) fn bring(&mut self, pools: &[PoolPlan]) -> Result<(), Answer> {
+        let order = self.in_order(pools);
         for pool in &order {
             let (maker, _) = self.place(pool.producer);
             let (format, heap) = (pool.placement.terms.format, pool.heap.index());
             let input = self.input_of(maker);
-            let done = self
-                .set(maker, format, input.as_ref())
-                .and_then(|()| self.allocate(maker, heap));
-            self.done(done, format, heap)?;
+            self.set(maker, format, input.as_ref())
+                .and_then(|()| self.allocate(maker, heap))
+                .map_err(|reason| self.refuse(Some(format), Some(heap), reason))?;
         }
         // A transform is set before it imports what it takes.
         for pool in &order {
@@ -40,30 +46,22 @@ impl Devices<'_> {
             let (format, heap) = (pool.placement.terms.format, pool.heap.index());
             for port in std::iter::once(&pool.producer).chain(&pool.users) {
                 let port = self.place(*port);
-                let done = self.attach(port, maker);
-                self.done(done, format, heap)?;
+                self.attach(port, maker)
+                    .map_err(|reason| self.refuse(Some(format), Some(heap), reason))?;
             }
         }
-        for stage in 0..self.graph.nodes.len() {
-            let done = self.arrange(stage);
-            if let Err(reason) = done {
-                self.refuse(None, None, reason);
-                return Err(PipelineError::Refused(Vec::new()));
-            }
-        }
-        Ok(self.settled(&order))
+        Ok(())
     }
 
-    fn done(
-        &mut self,
-        done: Result<(), RefusalReason>,
-        format: Format,
-        heap: usize,
-    ) -> Result<(), PipelineError> {
-        done.map_err(|reason| {
-            self.refuse(Some(format), Some(heap), reason);
-            PipelineError::Refused(Vec::new())
-        })
+    /// Pools in the order in which frames travel.
+    fn in_order<'p>(&self, pools: &'p [PoolPlan]) -> Vec<&'p PoolPlan> {
+        let mut order: Vec<&PoolPlan> = pools.iter().collect();
+        order.sort_by_key(|pool| {
+            let (stage, _) = self.place(pool.producer);
+            let makes = |domain: &Domain| domain.producers.contains(&stage);
+            (self.domains.iter().position(makes), stage)
+        });
+        order
     }
 
     fn settled(&mut self, order: &[&PoolPlan]) -> Realised {
