@@ -291,8 +291,9 @@ impl Ask for Told {
         Answer::Yes
     }
 
-    fn with_converters(&mut self, inserted: &[Inserted]) {
+    fn with_converters(&mut self, inserted: &[Inserted]) -> bool {
         self.0 = inserted.to_vec();
+        true
     }
 }
 
@@ -326,6 +327,36 @@ fn one_converter_goes_into_the_link_that_needs_it() {
     let plan = converted(&problem, &converters[..2], true).unwrap();
     assert_eq!(converters[plan.inserted[0].converter].name, "cpu");
     assert!(converted(&problem, &converters[..2], false).is_err());
+}
+
+/// One converter cannot be opened, and nothing may be asked while it is to be there.
+#[derive(Default)]
+struct OneIsBroken(bool);
+
+impl Ask for OneIsBroken {
+    fn ask(&mut self, _question: &Question<'_>) -> Answer {
+        assert!(!self.0);
+        Answer::Yes
+    }
+
+    fn with_converters(&mut self, inserted: &[Inserted]) -> bool {
+        self.0 = inserted.iter().any(|inserted| inserted.converter == 0);
+        !self.0
+    }
+}
+
+#[test]
+fn a_converter_that_cannot_be_opened_is_in_the_way_of_no_other() {
+    let (problem, ..) = problem(cap("YUYV"), &[cap("XRGB8888")]);
+    let converters = [
+        converter("broken", false, "YUYV", "XRGB8888"),
+        converter("rga", false, "YUYV", "XRGB8888"),
+    ];
+    let mut ask = OneIsBroken::default();
+    let mut log = Explanation::wanted();
+    let plan = solve_with_converters_explained(&problem, &converters, false, &mut ask, &mut log);
+    assert_eq!(plan.unwrap().inserted[0].converter, 1);
+    assert!(log.to_string().contains("it cannot be put in"), "{log}");
 }
 
 #[test]

@@ -10,8 +10,11 @@ pub trait Ask {
     fn ask(&mut self, question: &Question<'_>) -> Answer;
 
     /// Tells that from now on these converters are part of the graph. Their ports are new ones,
-    /// behind those of the problem.
-    fn with_converters(&mut self, _inserted: &[Inserted]) {}
+    /// behind those of the problem. `false` where that cannot be: then nothing is asked of this
+    /// graph.
+    fn with_converters(&mut self, _inserted: &[Inserted]) -> bool {
+        true
+    }
 }
 
 /// Something that a device is asked.

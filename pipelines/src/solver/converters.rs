@@ -126,7 +126,10 @@ impl Tries<'_> {
                         break;
                     }
                     explanation.inserted(&extended.problem, extended.inserted.last());
-                    ask.with_converters(&extended.inserted);
+                    if !ask.with_converters(&extended.inserted) {
+                        explanation.not_inserted(&extended.problem, extended.inserted.last());
+                        continue;
+                    }
                     match attempt(&extended.problem, ask, known, explanation) {
                         Ok(Ok(plan)) => {
                             return Ok(Plan {

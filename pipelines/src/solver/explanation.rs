@@ -115,6 +115,21 @@ impl Explanation {
     }
 
     pub(super) fn inserted(&mut self, problem: &Problem, inserted: Option<&Inserted>) {
+        self.with_converter(problem, inserted, |inserted| {
+            format!("put in, because {}", inserted.reason)
+        });
+    }
+
+    pub(super) fn not_inserted(&mut self, problem: &Problem, inserted: Option<&Inserted>) {
+        self.with_converter(problem, inserted, |_| "it cannot be put in".to_owned());
+    }
+
+    fn with_converter(
+        &mut self,
+        problem: &Problem,
+        inserted: Option<&Inserted>,
+        outcome: impl FnOnce(&Inserted) -> String,
+    ) {
         let Some(inserted) = inserted else {
             return;
         };
@@ -127,7 +142,7 @@ impl Explanation {
                 problem.label(from),
                 problem.label(to)
             );
-            (tried, format!("put in, because {}", inserted.reason))
+            (tried, outcome(inserted))
         });
     }
 

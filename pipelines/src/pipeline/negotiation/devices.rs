@@ -36,8 +36,6 @@ pub(super) struct Devices<'b> {
     base: Base,
     /// What may be put in.
     converters: &'b [Converter],
-    /// A converter cannot be opened, or leads round in circles: nothing more is asked.
-    broken: bool,
     /// By stage that makes frames.
     making: BTreeMap<usize, Making>,
     /// How many frames were asked for, by stage.
@@ -68,7 +66,6 @@ impl<'b> Devices<'b> {
             asked: asked.collect(),
             base: Base::of(&builder.graph, stated),
             converters: &[],
-            broken: false,
             graph: &mut builder.graph,
             answers: &mut builder.answers,
             domains,

@@ -16,18 +16,15 @@ use crate::solver::{
 };
 
 impl Ask for Devices<'_> {
-    fn with_converters(&mut self, inserted: &[Inserted]) {
+    fn with_converters(&mut self, inserted: &[Inserted]) -> bool {
         let done = self.put_in(inserted);
         if let Err(error) = &done {
             tracing::warn!(%error, "a converter cannot be put in");
         }
-        self.broken = done.is_err();
+        done.is_ok()
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Answer {
-        if self.broken {
-            return Answer::No(No::about("a converter cannot be used", Properties::NONE));
-        }
         match *question {
             Question::Format {
                 port,
