@@ -23,6 +23,8 @@ struct Device {
     name: &'static str,
     /// Whose driver it has, where that matters.
     driver: Option<&'static str>,
+    /// The one format that it takes, where it does not take any.
+    format: Option<Format>,
     /// The heaps whose buffers it takes.
     takes: Arc<Mutex<Vec<&'static str>>>,
     /// The heaps that it was asked about.
@@ -107,7 +109,7 @@ impl Sink for Screen {
         Some(self.0.who())
     }
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
-        Ok(None)
+        Ok(self.0.format.map(|format| vec![format]))
     }
     fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         self.0.take(pool)
@@ -428,6 +430,42 @@ fn negotiation_passes_over_what_was_refused_and_trusts_nothing() {
     }
     for heap in registry.heaps() {
         assert_eq!(heap.stats().usage.live, 0, "{heap:?}");
+    }
+}
+
+/// What was answered before is doubted as well where a converter has to be put in.
+#[cfg(feature = "cpu-convert")]
+#[test]
+fn nothing_is_trusted_behind_a_converter_either() {
+    let (registry, scratch) = (heaps(), Scratch::new("converted"));
+    let mut screen = Device::new("screen", &["pages"]);
+    screen.format = Some(Format::XRGB8888);
+    let converted = || {
+        let source = TestSrc::new(TestSrcConfig {
+            format: Format::YUYV,
+            ..TestSrcConfig::default()
+        });
+        let ends = (("source", source), ("screen", Screen(screen.clone())));
+        let mut chain = Pipeline::link(ends.0, ends.1).answers(scratch.answers());
+        chain.set_zero_copy(dmaflow_pipelines::ZeroCopy::Allow);
+        let pipeline = chain
+            .prepare(&registry)
+            .map_err(|error| error.to_string())?;
+        let pools = pipeline.agreement().pools.iter();
+        Ok::<_, String>(pools.last().unwrap().heap.clone())
+    };
+    assert_eq!(converted().unwrap(), "pages");
+    // What it said last time is not so any more, in one way and the other.
+    for takes in ["more", "pages"] {
+        screen.now_takes(&[takes]);
+        assert_eq!(converted().unwrap(), takes);
+    }
+    screen.asked();
+    screen.now_takes(&[]);
+    for _again in 0..2 {
+        let error = converted().unwrap_err();
+        assert!(error.contains("it does not like it"), "{error}");
+        assert!(screen.asked().len() >= 3, "today");
     }
 }
 

@@ -31,7 +31,9 @@ use super::copies::{self, ZeroCopy};
 use super::graph::domains;
 use super::{Builder, Pipeline};
 use crate::error::{PipelineError, Refusal};
-use crate::solver::{Explanation, solve_explained, solve_with_converters_explained};
+use crate::solver::{
+    Explanation, Plan, Unsolvable, solve_explained, solve_with_converters_explained,
+};
 use devices::Devices;
 use heaps::Candidates;
 use stated::Stated;
@@ -87,12 +89,10 @@ pub(super) fn negotiate(
     let stated = Stated::new(&mut builder, &heaps)?;
     let (all, caps);
     let mut devices = Devices::new(&mut builder, domains, &heaps, &stated, refusals);
-    let mut found = solve_explained(&stated.problem, &mut devices, explanation);
-    if devices.are_doubtful(found.is_ok()) {
-        tracing::debug!("devices answer otherwise than before, and are asked afresh");
-        devices.forget_answers();
-        found = solve_explained(&stated.problem, &mut devices, explanation);
-    }
+    let problem = &stated.problem;
+    let mut found = undoubted(&mut devices, |devices| {
+        solve_explained(problem, devices, explanation)
+    });
     if let Err(unsolvable) = &found {
         (all, caps) = converters::of_machine();
         let allow_cpu = zero_copy == ZeroCopy::Allow;
@@ -100,14 +100,9 @@ pub(super) fn negotiate(
         // Where no device is in the way, looking again asks none, and tells of the CPU.
         if usable || unsolvable.refusals.is_empty() {
             devices.offer(&all);
-            let problem = &stated.problem;
-            found = solve_with_converters_explained(
-                problem,
-                &caps,
-                allow_cpu,
-                &mut devices,
-                explanation,
-            );
+            found = undoubted(&mut devices, |devices| {
+                solve_with_converters_explained(problem, &caps, allow_cpu, devices, explanation)
+            });
         }
     }
     let inserted: Vec<_> = found
@@ -143,4 +138,19 @@ pub(super) fn negotiate(
         refusals,
     };
     outcome::assemble(builder, domains, agreed)
+}
+
+/// Solves; and once more with everybody asked afresh, where devices answer otherwise than they are
+/// said to have answered before, or nothing was left to try because of that.
+fn undoubted(
+    devices: &mut Devices<'_>,
+    mut solve: impl FnMut(&mut Devices<'_>) -> Result<Plan, Unsolvable>,
+) -> Result<Plan, Unsolvable> {
+    let found = solve(devices);
+    if !devices.are_doubtful(found.is_ok()) {
+        return found;
+    }
+    tracing::debug!("devices answer otherwise than before, and are asked afresh");
+    devices.forget_answers();
+    solve(devices)
 }

@@ -2,7 +2,7 @@
 
 use dmaflow_codecs::{ConverterInfo, PortFormat, V4l2Converter, V4l2ConverterConfig};
 use dmaflow_core::caps::{Cap, MemoryNeeds, Set};
-use dmaflow_core::stage::StageError;
+use dmaflow_core::stage::{DeviceKey, StageError};
 
 use super::super::graph::{AnyStage, Node, Stage};
 use crate::cpu_conversion;
@@ -29,6 +29,14 @@ pub(super) fn of_machine() -> (Vec<Converter>, Vec<ConverterCaps>) {
 }
 
 impl Converter {
+    /// Who it is from boot to boot.
+    pub(super) fn key(&self) -> Option<DeviceKey> {
+        match self {
+            Self::Device(info) => Some(info.capabilities.key()),
+            Self::Cpu(_) => None,
+        }
+    }
+
     /// Opens it as a stage.
     pub(super) fn open(&self, name: String) -> Result<Node, PipelineError> {
         let stage = match self {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::Layout;
-use dmaflow_core::stage::Choice;
+use dmaflow_core::stage::{Choice, DeviceKey};
 
 use super::super::Builder;
 use super::super::graph::{Domain, Graph, Stage};
@@ -49,6 +49,8 @@ pub(super) struct Devices<'b> {
     passed_over: bool,
     /// What was accepted earlier was refused.
     lied: bool,
+    /// The devices whose earlier answers were forgotten: what is known of them, they said today.
+    afresh: Vec<DeviceKey>,
 }
 
 impl<'b> Devices<'b> {
@@ -76,6 +78,7 @@ impl<'b> Devices<'b> {
             refusals,
             passed_over: false,
             lied: false,
+            afresh: Vec::new(),
         }
     }
 
@@ -85,19 +88,18 @@ impl<'b> Devices<'b> {
         self.lied || (!found && self.passed_over)
     }
 
-    /// Has every device asked anew from now on.
+    /// Has every device asked anew from now on, and takes converters out again.
     pub(super) fn forget_answers(&mut self) {
         let stages = self.graph.nodes.iter();
-        let keys: Vec<_> = stages.filter_map(|node| node.stage.key()).collect();
-        self.answers.forget(&keys);
+        let keys = stages.filter_map(|node| node.stage.key());
+        self.afresh.extend(keys);
+        self.afresh
+            .extend(self.converters.iter().filter_map(Converter::key));
+        self.answers.forget(&self.afresh);
         self.refusals.truncate(self.refused_before);
         (self.passed_over, self.lied) = (false, false);
-        for node in &mut self.graph.nodes {
-            node.stage.detach();
-        }
-        self.arranged.clear();
-        for making in self.making.values_mut() {
-            (making.set, making.pool) = (None, None);
+        if let Err(error) = self.put_in(&[]) {
+            tracing::warn!(%error, "the graph is not as it was");
         }
     }
 
@@ -211,6 +213,7 @@ impl<'b> Devices<'b> {
             graph,
             answers,
             making,
+            afresh,
             ..
         } = self;
         let Some(made) = making
@@ -244,7 +247,8 @@ impl<'b> Devices<'b> {
             Err(reason) => {
                 let device = importer.device();
                 tracing::debug!(heap = heap.name(), device, %reason, "not imported");
-                self.lied |= known.is_accepted();
+                let is_afresh = importer.key().is_some_and(|key| afresh.contains(&key));
+                self.lied |= known.is_accepted() && !is_afresh;
                 Err(reason.into())
             }
         }

@@ -152,7 +152,8 @@ impl Devices<'_> {
         if known.refused.is_empty() {
             return None;
         }
-        self.passed_over = true;
+        let keys = importers.iter().filter_map(|importer| importer.key());
+        self.passed_over |= !keys.into_iter().all(|key| self.afresh.contains(&key));
         Some(Unfit::Refused(known.refused).reasons())
     }
 
