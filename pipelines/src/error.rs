@@ -186,8 +186,28 @@ impl Refusal {
     }
 }
 
-/// One refusal by its reason alone, several as a list in which equal reasons stand once.
+/// One refusal by its reason alone, several as a list.
 fn refusals(refusals: &[Refusal]) -> String {
+    match by_reason(refusals).as_slice() {
+        [(only, _tried)] => only.clone(),
+        _ => "nothing that was tried works:".to_owned() + &list_of(refusals),
+    }
+}
+
+/// Refusals as a list, in which equal reasons stand once.
+pub(crate) fn list_of(refusals: &[Refusal]) -> String {
+    let lines = by_reason(refusals).into_iter().map(|(reason, tried)| {
+        let tried: Vec<_> = tried.into_iter().filter(|what| !what.is_empty()).collect();
+        match tried.is_empty() {
+            true => format!("\n  {reason}"),
+            false => format!("\n  {}: {reason}", tried.join(", ")),
+        }
+    });
+    lines.collect()
+}
+
+/// Reasons, each with what was refused because of it.
+fn by_reason(refusals: &[Refusal]) -> Vec<(String, Vec<String>)> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for refusal in refusals {
         let (tried, reason) = (refusal.tried(), refusal.reason.to_string());
@@ -196,15 +216,7 @@ fn refusals(refusals: &[Refusal]) -> String {
             None => groups.push((reason, vec![tried])),
         }
     }
-    match groups.as_slice() {
-        [(only, _tried)] => only.clone(),
-        groups => {
-            let lines = groups
-                .iter()
-                .map(|(reason, tried)| format!("\n  {}: {reason}", tried.join(", ")));
-            "nothing that was tried works:".to_owned() + &lines.collect::<String>()
-        }
-    }
+    groups
 }
 
 /// Why a run ended before its time, with what was known until then.

@@ -6,10 +6,12 @@ mod paper;
 
 use std::collections::BTreeSet;
 
-use dmaflow_core::caps::{Cap, Caps, Set, Split};
+use dmaflow_core::caps::{Cap, Caps, MemoryNeeds, Set, Split};
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::Layout;
-use dmaflow_pipelines::{AnyStage, Builder, Pipeline, PipelineError, QueuePolicy};
+use dmaflow_pipelines::{
+    AnyStage, Builder, HeapRequest, Pipeline, PipelineError, PoolRequest, QueuePolicy,
+};
 
 use paper::{Camera, Scaler, Screen, TwoPlanes};
 
@@ -102,4 +104,38 @@ fn a_mixer_refuses_what_does_not_go_together_and_nothing_else() {
     let refused = shown(vec![rgb.clone()], vec![rgb.clone()]);
     let error = refused.map(drop).unwrap_err().to_string();
     assert!(error.contains("too few planes"), "{error}");
+}
+
+#[test]
+fn a_heap_that_cannot_be_opened_is_no_reason_where_another_is() {
+    let refused = |takes: Cap, heaps: [&str; 2]| {
+        let mut graph = Builder::new();
+        let layout = packed(Format::YUYV, 64, 48);
+        let camera = graph.add("camera", camera(vec![layout]));
+        let screen = graph.add("screen", screen(takes));
+        graph.connect(camera, screen, QueuePolicy::Latest);
+        let heaps = HeapRequest::Names(heaps.map(str::to_owned).to_vec());
+        let request = PoolRequest {
+            heaps,
+            ..PoolRequest::default()
+        };
+        graph.set_pool(camera, request);
+        let prepared = graph.prepare(&dmaflow_heaps::registry()).map(drop);
+        prepared.unwrap_err().to_string()
+    };
+    let bayer = Cap {
+        formats: Set::only("SRGGB8".parse().unwrap()),
+        ..Cap::any()
+    };
+    let error = refused(bayer, ["absent", "memfd"]);
+    assert!(error.contains("no format in common"), "{error}");
+    assert!(!error.contains("absent"), "{error}");
+    let imports = Cap {
+        memory: MemoryNeeds::DEVICE,
+        ..Cap::any()
+    };
+    let error = refused(imports, ["absent", "memfd"]);
+    let first = error.find("devices cannot import it").unwrap();
+    let then = error.find("heap `absent`: ").unwrap();
+    assert!(first < then, "{error}");
 }

@@ -120,6 +120,8 @@ pub(super) fn negotiate(
     builder.answers.save();
     let (settled, mut choices) = match realised {
         Ok(realised) => realised,
+        // Nothing that a device said is in the way.
+        Err(PipelineError::Unsolvable(why)) if why.refusals.is_empty() => return Err(why.into()),
         // What devices said is the better reason.
         Err(_) if !refusals.is_empty() => return Err(PipelineError::Refused(refusals)),
         Err(error) => return Err(error),

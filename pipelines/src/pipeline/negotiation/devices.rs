@@ -6,6 +6,7 @@ mod realising;
 
 use std::collections::BTreeMap;
 
+use dmaflow_core::caps::Property;
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, DeviceKey};
@@ -17,7 +18,7 @@ use super::heaps::Candidates;
 use super::pools::{Made, Making, Set, buffers};
 use super::stated::{Side, Stated};
 use super::{drivers, importers};
-use crate::error::{Refusal, RefusalReason};
+use crate::error::{Refusal, RefusalReason, list_of};
 use crate::probe::{Answers, Wanted};
 use crate::solver::Unsolvable;
 use inserting::Base;
@@ -109,9 +110,19 @@ impl<'b> Devices<'b> {
         self.refusals.truncate(self.refused_before);
     }
 
-    /// Adds what is known of the drivers to why they cannot agree.
+    /// Adds what is known of the drivers to why they cannot agree; and where that is so by their
+    /// own word, what converters refused that might have helped, and the heaps that were asked
+    /// for and cannot be opened.
     pub(super) fn explain(&self, unsolvable: &mut Unsolvable) {
         drivers::explain(unsolvable, self.graph, self.stated);
+        if unsolvable.refusals.is_empty() {
+            let first = match unsolvable.properties.contains(Property::Memory) {
+                true => 0,
+                false => self.refused_before,
+            };
+            let told = self.refusals.get(first..).unwrap_or_default();
+            unsolvable.reason.push_str(&list_of(told));
+        }
     }
 
     /// The domains, with those of converters that were put in, and what was refused.
