@@ -413,3 +413,42 @@ fn the_cpu_converts_only_where_no_devices_do() {
     let neither = converted(&problem, &converters[1..2], true).unwrap_err();
     assert!(!neither.reason.contains("zero-copy"), "{neither}");
 }
+
+/// Refuses to allocate a heap's buffers for one pool, as users of that pool refused them before.
+struct RefusesOnePool(PortId);
+
+impl Ask for RefusesOnePool {
+    fn ask(&mut self, question: &Question<'_>) -> Answer {
+        match question {
+            Question::Allocate { producer, heap, .. }
+                if *producer == self.0 && heap.index() == 0 =>
+            {
+                Answer::No(Refusal::of_the_heap("scattered memory"))
+            }
+            _ => Answer::Yes,
+        }
+    }
+}
+
+#[test]
+fn what_one_pools_users_refuse_is_not_denied_to_another() {
+    let mut problem = Problem::new();
+    let ports: Vec<_> = ["camera", "test"]
+        .into_iter()
+        .map(|name| {
+            let source = problem.source(name, Port::new(cap("XRGB8888")));
+            let screen = problem.sink(format!("{name}-screen"), Port::new(cap("XRGB8888")));
+            problem.link(source, screen).unwrap();
+            source
+        })
+        .collect();
+    for (name, contiguity) in [
+        ("system", Contiguity::Scattered),
+        ("cma", Contiguity::Contiguous),
+    ] {
+        problem.heap(HeapFacts::new(name, contiguity));
+    }
+    let plan = solve(&problem, &mut RefusesOnePool(ports[0])).unwrap();
+    let heaps: Vec<_> = plan.pools.iter().map(|pool| pool.heap.index()).collect();
+    assert_eq!(heaps, [1, 0]);
+}

@@ -108,6 +108,8 @@ enum What {
         input: Option<Placement>,
     },
     Allocate {
+        /// Whose pool: what its users refused before is an answer to this as well.
+        producer: usize,
         memory: usize,
         buffers: usize,
         beside: u64,
@@ -145,13 +147,14 @@ impl Asked {
                 (What::Format { port, input }, placement)
             }
             Question::Allocate {
+                producer,
                 heap,
                 buffers,
                 beside,
                 placement,
-                ..
             } => {
                 let what = What::Allocate {
+                    producer: key(producer),
                     memory: memory(heap),
                     buffers,
                     beside,
@@ -249,18 +252,20 @@ impl Asked {
             ) => port == other && (input == other_input || about.is_empty()),
             (
                 What::Allocate {
+                    producer,
                     memory,
                     buffers,
                     beside,
                 },
                 What::Allocate {
+                    producer: maker,
                     memory: other,
                     buffers: others,
                     beside: more,
                 },
             ) => {
                 // With less beside it there may be room.
-                memory == other
+                (producer, memory) == (maker, other)
                     && counts(*buffers, *others)
                     && (beside <= more || !about.contains(Property::Length))
             }
