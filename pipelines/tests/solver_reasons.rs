@@ -452,3 +452,52 @@ fn what_one_pools_users_refuse_is_not_denied_to_another() {
     let heaps: Vec<_> = plan.pools.iter().map(|pool| pool.heap.index()).collect();
     assert_eq!(heaps, [1, 0]);
 }
+
+/// A source of one width and any height, and a sink of any size.
+fn any_height(width: Steps) -> Problem {
+    let mut problem = Problem::new();
+    let source = problem.source(
+        "source",
+        Port::new(Cap {
+            width,
+            height: Steps::between(1, 4096),
+            ..cap("XRGB8888")
+        }),
+    );
+    let sink = problem.sink("sink", Port::new(Cap::any()));
+    problem.link(source, sink).unwrap();
+    problem.heap(HeapFacts {
+        room: Some(1 << 20),
+        ..HeapFacts::new("carved", Contiguity::Contiguous)
+    });
+    problem
+}
+
+/// Refuses everything, each for itself, and counts.
+#[derive(Default)]
+struct RefusesEach(usize);
+
+impl Ask for RefusesEach {
+    fn ask(&mut self, _question: &Question<'_>) -> Answer {
+        self.0 += 1;
+        Answer::No(Refusal::of_this("not this"))
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_what_has_no_room() {
+    let plan = solve(&any_height(Steps::only(4096)), &mut Believe).unwrap();
+    // One buffer, on its way.
+    assert_eq!(plan.domains[0].terms.height, 64);
+    let mut few = RefusesEach::default();
+    let unsolvable = solve(&any_height(Steps::only(4096)), &mut few).unwrap_err();
+    assert_eq!((few.0, unsolvable.gave_up), (64, false), "{unsolvable}");
+}
+
+#[test]
+fn a_search_that_may_ask_no_more_proves_nothing() {
+    let mut many = RefusesEach::default();
+    let unsolvable = solve(&any_height(Steps::between(32, 64)), &mut many).unwrap_err();
+    assert!(unsolvable.gave_up, "{unsolvable}");
+    assert_eq!(many.0, 4096);
+}

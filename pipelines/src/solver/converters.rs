@@ -137,10 +137,13 @@ impl Tries<'_> {
                                 ..plan
                             });
                         }
-                        Ok(Err(finding)) => failed[count].push(Extended {
-                            finding,
-                            ..extended
-                        }),
+                        Ok(Err(finding)) => {
+                            gave_up |= finding.gave_up;
+                            failed[count].push(Extended {
+                                finding,
+                                ..extended
+                            });
+                        }
                         // Converters change nothing about pools that are too small.
                         Err(_unsolvable) => {}
                     }

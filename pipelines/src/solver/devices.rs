@@ -14,6 +14,8 @@ pub(super) struct Devices<'a> {
     ask: &'a mut dyn Ask,
     answers: &'a mut Answers,
     pub(super) explanation: &'a mut Explanation,
+    /// There was more to ask than may be asked: no answer of that kind proves anything.
+    pub(super) exhausted: bool,
 }
 
 /// What was asked and answered so far.
@@ -331,6 +333,7 @@ impl<'a> Devices<'a> {
             ask,
             answers,
             explanation,
+            exhausted: false,
         }
     }
 
@@ -352,6 +355,7 @@ impl<'a> Devices<'a> {
             }
         }
         if self.answers.len() >= MOST_QUESTIONS {
+            self.exhausted = true;
             return Answer::No(Refusal::of_this("devices were asked too often"));
         }
         let answer = self.ask.ask(question);

@@ -39,7 +39,7 @@ pub(super) enum Outcome {
     Solved(Box<Plan>),
     /// There is no plan.
     Unsolvable,
-    /// So many steps led nowhere that the search was given up.
+    /// So many steps led nowhere, or so much was asked, that the search was given up.
     GaveUp,
 }
 
@@ -154,6 +154,8 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
                     return Outcome::Solved(Box::new(self.plan()));
                 }
                 self.begin(at);
+            } else if self.devices.exhausted {
+                return Outcome::GaveUp;
             } else {
                 self.open[at].blamed.add_all(&blamed);
                 self.undo(at);

@@ -33,10 +33,30 @@ impl Search<'_, '_, '_> {
         };
         let mut ruled_out = self.choices.nobody();
         let heaps = self.heaps_that_fit(pool, wanted.memory, placement.longest(), &mut ruled_out);
-        if heaps.is_empty() {
+        // Devices make buffers longer, and never shorter.
+        let bytes = self.bytes_of(pool, &placement);
+        let (mut has_room, mut too_small) = (false, false);
+        for heap in heaps {
+            match self.room(heap).filter(|room| *room < bytes) {
+                Some(room) => {
+                    too_small = true;
+                    self.devices.note_no_room(
+                        self.problem,
+                        self.graph.pools[pool].producer,
+                        heap,
+                        room,
+                    );
+                }
+                None => has_room = true,
+            }
+        }
+        if !has_room {
             blamed.add_all(&ruled_out);
         }
-        !heaps.is_empty()
+        if !has_room && too_small {
+            blamed.add_all(self.choices.everything(domain));
+        }
+        has_room
     }
 
     /// Settles where the pixels of a pool lie, with its producer and all users.

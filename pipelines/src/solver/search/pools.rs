@@ -270,21 +270,28 @@ impl Search<'_, '_, '_> {
     }
 
     fn bytes(&self, pool: usize) -> u64 {
-        let frame = self.state.placements[pool]
-            .as_ref()
-            .map_or(0, Placement::bytes);
+        let placement = self.state.placements[pool].as_ref();
+        placement.map_or(0, |placement| self.bytes_of(pool, placement))
+    }
+
+    /// The bytes of a pool whose frames lie so.
+    pub(super) fn bytes_of(&self, pool: usize, placement: &Placement) -> u64 {
         let buffers = u64::try_from(self.graph.pools[pool].buffers).unwrap_or(u64::MAX);
-        frame.saturating_mul(buffers)
+        placement.bytes().saturating_mul(buffers)
+    }
+
+    /// How many bytes a heap's memory can give, by whatever name; `None` where that is not known.
+    pub(super) fn room(&self, heap: usize) -> Option<u64> {
+        let memory = self.graph.memory_of[heap];
+        let same = self.problem.heaps.iter().zip(&self.graph.memory_of);
+        let same = same.filter(|(_, other)| **other == memory);
+        same.filter_map(|(facts, _)| facts.room).min()
     }
 
     /// Takes a heap for a pool, if there is room for it beside others.
     pub(super) fn take_heap(&mut self, pool: usize, heap: usize, blamed: &mut Culprits) -> bool {
         self.state.heaps[pool] = Some(heap);
-        let memory = self.graph.memory_of[heap];
-        let same = self.problem.heaps.iter().enumerate();
-        let same = same.filter(|(other, _)| self.graph.memory_of[*other] == memory);
-        let room = same.filter_map(|(_, facts)| facts.room).min();
-        let Some(room) = room else {
+        let Some(room) = self.room(heap) else {
             return true;
         };
         if self.beside(pool, heap).saturating_add(self.bytes(pool)) <= room {
