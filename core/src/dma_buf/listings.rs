@@ -1,6 +1,8 @@
-//! The kernel's listings of dma-bufs, as texts: what they say.
+//! The kernel's listings of dma-bufs, and what they say.
 //!
 //! `dma_buf_show_fdinfo` and `dma_buf_debug_show` of `drivers/dma-buf/dma-buf.c` write them.
+
+use std::{fs, io};
 
 /// What the kernel says of a buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,9 +40,18 @@ pub fn fdinfo(text: &str) -> Option<Told> {
     })
 }
 
-/// `/sys/kernel/debug/dma_buf/bufinfo`: a line a buffer, its fences, its devices.
-#[must_use]
-pub fn bufinfo(text: &str) -> Vec<Told> {
+/// Every dma-buf of the system, by `/sys/kernel/debug/dma_buf/bufinfo`.
+///
+/// # Errors
+/// Of the reading: `EACCES` for who is not root, `ENOENT` without debugfs.
+pub fn listed() -> io::Result<Vec<Told>> {
+    // Names may be of any bytes.
+    let text = fs::read("/sys/kernel/debug/dma_buf/bufinfo")?;
+    Ok(bufinfo(&String::from_utf8_lossy(&text)))
+}
+
+/// A line a buffer, its fences, its devices.
+fn bufinfo(text: &str) -> Vec<Told> {
     let mut buffers: Vec<Told> = Vec::new();
     let mut among_devices = false;
     for line in text.lines() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use dmaflow_core::dma_buf::listings::bufinfo;
+use dmaflow_core::dma_buf::listings;
 
 use super::BounceUse;
 
@@ -88,8 +88,7 @@ fn text(path: &str) -> io::Result<String> {
 
 /// The devices attached to each dma-buf of the system, by inode; `None` where it cannot be read.
 pub(crate) fn attached() -> Option<BTreeMap<u64, BTreeSet<String>>> {
-    let listed = bufinfo(&text(&format!("{DEBUGFS}/dma_buf/bufinfo")).ok()?);
-    let buffers = listed.into_iter().map(|buffer| {
+    let buffers = listings::listed().ok()?.into_iter().map(|buffer| {
         let devices = buffer.devices.into_iter().flatten().collect();
         (buffer.inode, devices)
     });

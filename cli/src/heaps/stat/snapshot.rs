@@ -1,17 +1,16 @@
 //! What can be seen of the dma-bufs now, put together from all that tells of them.
 
-use dmaflow_core::dma_buf::listings::{Told, bufinfo, fdinfo};
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use dmaflow_core::dma_buf::listings::{self, Told, fdinfo};
 use procfs::process::{MMapPath, Process, all_processes};
 
 use crate::memory::Memory;
 
-const BUFINFO: &str = "/sys/kernel/debug/dma_buf/bufinfo";
 /// With `CONFIG_DMABUF_SYSFS_STATS`: a directory a buffer.
 const STATS: &str = "/sys/kernel/dmabuf/buffers";
 /// What the kernel calls every dma-buf's file, before its name (`dmabuffs_dname`).
@@ -155,9 +154,8 @@ fn of_descriptor(process: i32, descriptor: &Path) -> Option<Told> {
 
 /// Every buffer there is, where the kernel lists them for this user.
 fn listed() -> (Source, Vec<Told>) {
-    // Names may be of any bytes.
-    if let Ok(text) = fs::read(BUFINFO) {
-        return (Source::Debugfs, bufinfo(&String::from_utf8_lossy(&text)));
+    if let Ok(told) = listings::listed() {
+        return (Source::Debugfs, told);
     }
     let Ok(entries) = fs::read_dir(STATS) else {
         return (Source::Processes, Vec::new());

@@ -65,8 +65,7 @@ fn by_cpu(audit: &AuditReport, counted: &Counted, unseen: Option<u64>) -> Findin
     let counted_unseen = unseen.unwrap_or_default();
     let wrong = all.saturating_sub(allowed + added).max(others) + counted_unseen;
 
-    let mut found = all.max(allowed + others + added);
-    found = found.max(all + counted_unseen);
+    let found = (all + counted_unseen).max(allowed + others + added);
     let mut found = found.to_string();
     let told = |stage: &StageAudit| {
         let came = if stage.added { ", which was added" } else { "" };
