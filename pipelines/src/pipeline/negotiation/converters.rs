@@ -5,6 +5,7 @@ use dmaflow_core::caps::{Cap, MemoryNeeds, Set};
 use dmaflow_core::stage::{DeviceKey, StageError};
 
 use super::super::graph::{AnyStage, Node, Stage};
+use super::drivers::narrowed_ways;
 use crate::cpu_conversion;
 use crate::error::PipelineError;
 use crate::solver::{Alternative, ConverterCaps, Scale};
@@ -75,7 +76,7 @@ fn caps(info: &ConverterInfo) -> ConverterCaps {
     ConverterCaps {
         name: info.to_string(),
         cpu: false,
-        alternatives: ways.collect(),
+        alternatives: narrowed_ways(Some(&info.capabilities.key()), ways.collect()),
         holds: (1, 1),
     }
 }
