@@ -63,6 +63,8 @@ pub(super) struct Graph {
     pub(super) pools_of: Vec<Vec<usize>>,
     /// The first heap that is the same memory, for each.
     pub(super) memory_of: Vec<usize>,
+    /// For each domain the others whose frames come as often, over however many transforms.
+    pub(super) in_step: Vec<Vec<usize>>,
 }
 
 impl Graph {
@@ -90,6 +92,7 @@ impl Graph {
         narrow(problem, &mut domains, &domain_of);
         Self {
             memory_of: memories(problem),
+            in_step: in_step(problem, &domain_of, domains.len()),
             domains,
             pools,
             domain_of,
@@ -122,6 +125,29 @@ fn memories(problem: &Problem) -> Vec<usize> {
         }
     }
     memory
+}
+
+/// The domains that transforms join, directly or by way of others, to each.
+fn in_step(problem: &Problem, domain_of: &[Option<usize>], domains: usize) -> Vec<Vec<usize>> {
+    let mut rhythm: Vec<usize> = (0..domains).collect();
+    for node in &problem.nodes {
+        let (Kind::Transforms(_), [input, ..], [output, ..]) =
+            (&node.kind, &node.inputs[..], &node.outputs[..])
+        else {
+            continue;
+        };
+        if let (Some(from), Some(to)) = (domain_of[input.0], domain_of[output.0]) {
+            let (from, to) = (rhythm[from], rhythm[to]);
+            for known in rhythm.iter_mut().filter(|known| **known == from) {
+                *known = to;
+            }
+        }
+    }
+    let others = |domain: usize| {
+        let same = (0..domains).filter(|&other| rhythm[other] == rhythm[domain]);
+        same.filter(|&other| other != domain).collect()
+    };
+    (0..domains).map(others).collect()
 }
 
 /// The group of each port: the least port that is joined to it.

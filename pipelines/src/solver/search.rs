@@ -21,15 +21,15 @@ mod values;
 
 use std::collections::HashMap;
 
-use dmaflow_core::caps::{Properties, Property};
+use dmaflow_core::caps::{Properties, Property, Steps};
 use dmaflow_core::format::Format;
-use dmaflow_core::layout::Modifier;
 
 use super::devices::Devices;
 use super::graph::Graph;
 use super::{DomainPlan, NodeId, Plan, PoolPlan, PortId, Problem, Rank};
 use choices::{Choice, Choices, Culprits};
 use nogoods::Nogoods;
+use pools::Rows;
 use state::State;
 use values::{Value, Values};
 
@@ -84,8 +84,8 @@ pub(super) struct Search<'p, 'd, 'a> {
     devices: &'d mut Devices<'a>,
     limits: Limits,
     nogoods: Nogoods,
-    /// Whether some width will do: by domain, format, modifier and the caps that are left.
-    widths_known: HashMap<(usize, Format, Modifier, Vec<usize>), bool>,
+    /// Whether some width will do: by format, widths, and the strides that pools may have.
+    widths_known: HashMap<(Format, Vec<Steps>, Vec<Rows>), bool>,
 }
 
 /// A choice's values, and who is to blame where none is left.
@@ -94,6 +94,8 @@ struct Open {
     /// The one that is tried.
     value: Option<Value>,
     blamed: Culprits,
+    /// Whether a nogood already tells that there are none.
+    known: bool,
 }
 
 impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
@@ -108,6 +110,7 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
             values: Values::default(),
             value: None,
             blamed: choices.nobody(),
+            known: false,
         });
         Self {
             problem,
@@ -135,7 +138,9 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
                     return Outcome::Unsolvable;
                 };
                 let value_of = |choice: usize| earlier[choice].value;
-                if let Some((choice, value)) = self.nogoods.note(at, &here.blamed, value_of) {
+                if !here.known
+                    && let Some((choice, value)) = self.nogoods.note(at, &here.blamed, value_of)
+                {
                     self.bury(choice, value);
                 }
                 for choice in (back..at).rev() {
@@ -167,8 +172,9 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
     /// Lists a choice's values, as all earlier choices leave them.
     fn begin(&mut self, at: usize) {
         let earlier = &self.open[..at];
-        let known = self.nogoods.find(at, |choice| earlier[choice].value);
-        let (values, blamed) = if let Some(blamed) = known {
+        let nogood = self.nogoods.find(at, |choice| earlier[choice].value);
+        let known = nogood.is_some();
+        let (values, blamed) = if let Some(blamed) = nogood {
             (Values::default(), blamed.clone())
         } else {
             let mut blamed = self.choices.nobody();
@@ -178,6 +184,7 @@ impl<'p, 'd, 'a> Search<'p, 'd, 'a> {
             values,
             value: None,
             blamed,
+            known,
         };
     }
 

@@ -137,11 +137,35 @@ impl<'c> Brute<'c> {
             };
             let scale = ways[way].scale;
             let fits = |a: u32, b: u32| b * scale.down >= a && b <= a * scale.up;
-            way == other
-                && fits(from.width, to.width)
-                && fits(from.height, to.height)
-                && (from.rate.is_none() || to.rate.is_none() || from.rate == to.rate)
-        })
+            way == other && fits(from.width, to.width) && fits(from.height, to.height)
+        }) && self.keeps_step(&all)
+    }
+
+    /// Whether frames come as often wherever transforms lead, as far as that is named.
+    fn keeps_step(&self, all: &[(usize, &Option_)]) -> bool {
+        let has = |port: PortId| {
+            let mut all = all.iter();
+            all.position(|(_, option)| option.ways.iter().any(|(of, _)| *of == port))
+        };
+        let mut rates: Vec<_> = all.iter().map(|(_, option)| option.terms.rate).collect();
+        let transforms = self
+            .problem
+            .nodes()
+            .filter_map(|(_, node)| match node.kind {
+                Kind::Transforms(_) => Some((has(node.inputs[0])?, has(node.outputs[0])?)),
+                _ => None,
+            });
+        let transforms: Vec<_> = transforms.collect();
+        // Each round carries a rate one transform further.
+        for _round in 0..rates.len() {
+            for &(from, to) in &transforms {
+                match (rates[from], rates[to]) {
+                    (Some(a), Some(b)) if a != b => return false,
+                    (a, b) => (rates[from], rates[to]) = (a.or(b), a.or(b)),
+                }
+            }
+        }
+        true
     }
 
     /// How good an option is, as the solver's table says.

@@ -2,6 +2,7 @@
 
 use dmaflow_core::caps::{Cap, MemoryNeeds, Set, Steps, Strides};
 use dmaflow_core::caps::{Properties, Property};
+use dmaflow_core::format::Format;
 use dmaflow_core::layout::Modifier;
 
 use super::Search;
@@ -13,30 +14,48 @@ use crate::solver::{Placement, PortId};
 /// More widths are not looked through at once.
 const MOST_WIDTHS: usize = 4096;
 
+/// The rows that all users of a pool take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Rows {
+    strides: Strides,
+    /// Strides of whole pixels only.
+    whole: bool,
+}
+
+impl Rows {
+    /// The shortest stride for rows of so many pixels.
+    fn shortest(&self, format: Format, width: u32) -> Option<u32> {
+        self.strides.shortest(format, width, self.whole)
+    }
+}
+
 /// What all users of a pool want of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    strides: Strides,
-    whole: bool,
-    rows: Steps,
+    rows: Rows,
+    row_count: Steps,
     pub(super) memory: MemoryNeeds,
     behind: u32,
 }
 
 impl Wanted {
     const NOTHING: Self = Self {
-        strides: Strides::ANY,
-        whole: false,
-        rows: Steps::multiples(1),
+        rows: Rows {
+            strides: Strides::ANY,
+            whole: false,
+        },
+        row_count: Steps::multiples(1),
         memory: MemoryNeeds::NONE,
         behind: 0,
     };
 
     fn and(self, own: &Own) -> Option<Self> {
         Some(Self {
-            strides: self.strides.intersect(&own.strides)?,
-            whole: self.whole || own.whole,
-            rows: self.rows.intersect(&Steps::multiples(own.rows))?,
+            rows: Rows {
+                strides: self.rows.strides.intersect(&own.strides)?,
+                whole: self.rows.whole || own.whole,
+            },
+            row_count: self.row_count.intersect(&Steps::multiples(own.rows))?,
             memory: self.memory.and(own.memory),
             behind: self.behind.max(own.behind),
         })
@@ -118,38 +137,31 @@ impl Search<'_, '_, '_> {
     pub(super) fn placement(&self, pool: usize) -> Option<Placement> {
         let terms = self.state.terms[self.graph.pools[pool].domain].whole()?;
         let wanted = self.wanted(pool, Some(terms.modifier))?;
-        let stride = (wanted.strides).shortest(terms.format, terms.width, wanted.whole)?;
-        Placement::new(terms, stride, wanted.rows.min, wanted.behind)
+        let stride = wanted.rows.shortest(terms.format, terms.width)?;
+        Placement::new(terms, stride, wanted.row_count.min, wanted.behind)
     }
 
-    /// Whether frames of some width can lie somehow, whatever scalers reach; remembered by what
-    /// is left of the domain's caps.
-    pub(super) fn some_width_fits(&mut self, domain: usize, widths: &[Steps]) -> bool {
+    /// Whether frames of some width can lie somehow, whatever scalers reach.
+    pub(super) fn some_width_fits(&mut self, domain: usize, widths: Vec<Steps>) -> bool {
         let terms = &self.state.terms[domain];
         let (Some(format), Some(modifier)) = (terms.format, terms.modifier) else {
             return true;
         };
-        let mut left = Vec::new();
-        for port in self.domain_choices(domain) {
-            left.extend(self.state.left_of(port));
-            left.push(usize::MAX);
-        }
-        let key = (domain, format, modifier, left);
+        let pools = self.graph.domains[domain].pools.iter();
+        let rows = pools.map(|&pool| Some(self.wanted(pool, Some(modifier))?.rows));
+        let Some(rows) = rows.collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        let mut sizes = super::sizes::Sizes::new(widths.clone(), None);
+        let key = (format, widths, rows);
         if let Some(&known) = self.widths_known.get(&key) {
             return known;
         }
-        let wanted: Vec<_> = (self.graph.domains[domain].pools.iter())
-            .map(|&pool| self.wanted(pool, Some(modifier)))
-            .collect();
-        let fits = |width: u32| {
-            let has_stride = |wanted: &Option<Wanted>| {
-                wanted.is_some_and(|wanted| {
-                    (wanted.strides.shortest(format, width, wanted.whole)).is_some()
-                })
-            };
-            wanted.iter().all(has_stride)
+        let fits = |width| {
+            key.2
+                .iter()
+                .all(|rows| rows.shortest(format, width).is_some())
         };
-        let mut sizes = super::sizes::Sizes::new(widths.to_vec(), None);
         // Whoever has more widths than these is taken at their word.
         let fits = (0..MOST_WIDTHS).any(|tried| match sizes.next() {
             Some(width) => fits(width) || tried + 1 == MOST_WIDTHS,
@@ -167,7 +179,7 @@ impl Search<'_, '_, '_> {
             return true;
         };
         let wanted = self.wanted(pool, terms.modifier);
-        let stride = wanted.and_then(|wanted| wanted.strides.shortest(format, width, wanted.whole));
+        let stride = wanted.and_then(|wanted| wanted.rows.shortest(format, width));
         let fits = match stride {
             None => false,
             Some(_) => terms.height.is_none() || self.placement(pool).is_some(),
@@ -322,7 +334,7 @@ impl Search<'_, '_, '_> {
         let (Some(wanted), Modifier::LINEAR) = (wanted, terms.modifier) else {
             return placement;
         };
-        let coded = terms.height.next_multiple_of(wanted.rows.min);
+        let coded = terms.height.next_multiple_of(wanted.row_count.min);
         for (plane, info) in placement.planes.iter().zip(terms.format.planes()) {
             let rows = plane.stride.saturating_mul(info.rows(coded));
             let end = plane.offset.saturating_add(rows);

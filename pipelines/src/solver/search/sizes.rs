@@ -85,7 +85,7 @@ impl Search<'_, '_, '_> {
             span.max = span.min.saturating_add(SMALL);
         }
         let widths = self.common(domain, span, |cap| cap.width);
-        if self.some_width_fits(domain, &widths) {
+        if self.some_width_fits(domain, widths) {
             return true;
         }
         blamed.add(self.choices.of(domain, Property::Format));

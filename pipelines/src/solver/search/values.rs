@@ -214,21 +214,13 @@ impl Search<'_, '_, '_> {
             known.push(None);
         }
         known.extend(named.into_iter().map(Some));
-        for mate in self.neighbours(domain) {
-            if let Some(Some(rate)) = self.state.terms[mate].rate {
-                blamed.add(self.choices.of(mate, Property::Rate));
+        for &other in &self.graph.in_step[domain] {
+            if let Some(Some(rate)) = self.state.terms[other].rate {
+                blamed.add(self.choices.of(other, Property::Rate));
                 known.retain(|known| known.is_none_or(|known| known == rate));
             }
         }
         Values::of(known.into_iter().map(Value::Rate))
-    }
-
-    /// Domains at the other side of transforms.
-    fn neighbours(&self, domain: usize) -> impl Iterator<Item = usize> + '_ {
-        let mates = self
-            .domain_choices(domain)
-            .filter_map(|port| self.problem.mate(port));
-        mates.filter_map(|mate| self.graph.domain_of[mate.0])
     }
 }
 
