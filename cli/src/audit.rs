@@ -101,6 +101,7 @@ fn link(link: &LinkAudit) -> Value {
     json!({
         "from": link.from,
         "to": link.to,
+        "input": link.input,
         "sent": link.sent,
         "taken": link.taken,
         "strange": link.strange,
@@ -180,6 +181,7 @@ mod tests {
             links: vec![LinkAudit {
                 from: "camera".to_owned(),
                 to: "screen".to_owned(),
+                input: 0,
                 sent: vec![71, 72],
                 taken: vec![71, 72],
                 strange: 0,

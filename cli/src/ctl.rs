@@ -219,24 +219,28 @@ fn done(json: bool, told: &Json, text: &str) -> Result<(), Failure> {
 
 /// Rates need two looks, a second apart; or one more each second.
 fn stats(client: &mut Client, watch: bool, json: bool) -> Result<(), Failure> {
-    let _first: Json = client.ask(&Request::Stats {})?;
-    let mut refused = false;
+    let (mut looks, mut refused) = (0_u64, false);
     loop {
-        thread::sleep(LOOK);
         let seen: Json = match client.try_ask(&Request::Stats {}) {
             Ok(seen) => seen,
             // The run has ended.
-            Err(Lost::Gone) if watch => return Ok(()),
+            Err(Lost::Gone) if watch && looks > 0 => return Ok(()),
             // It waits to be made anew.
             Err(Lost::Refused(reason)) if watch => {
                 if !std::mem::replace(&mut refused, true) {
                     output::tell(&reason);
                 }
+                thread::sleep(LOOK);
                 continue;
             }
             Err(lost) => return Err(lost.into()),
         };
         refused = false;
+        looks += 1;
+        if looks == 1 {
+            thread::sleep(LOOK);
+            continue;
+        }
         if json && watch {
             output::result(format!("{seen}\n").as_bytes())?;
         } else if json {
@@ -248,6 +252,7 @@ fn stats(client: &mut Client, watch: bool, json: bool) -> Result<(), Failure> {
         if !watch {
             return Ok(());
         }
+        thread::sleep(LOOK);
     }
 }
 

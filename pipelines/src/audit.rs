@@ -77,6 +77,8 @@ pub struct LinkAudit {
     pub from: String,
     /// The stage where it ends.
     pub to: String,
+    /// At which input of it.
+    pub input: usize,
     /// Those that were sent.
     pub sent: Vec<u64>,
     /// Those that were taken.

@@ -78,8 +78,13 @@ impl Control {
     /// # Errors
     /// [`ControlError::NotRunning`].
     pub fn statistics(&self) -> Result<Statistics, ControlError> {
-        let mut now = self.ask(Command::Statistics)?;
+        let asked = self.ask(Command::Statistics);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_err() {
+            // What comes next may have begun to count anew.
+            *last = None;
+        }
+        let mut now = asked?;
         now.since(last.as_ref());
         *last = Some(now.clone());
         Ok(now)

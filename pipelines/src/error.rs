@@ -212,6 +212,7 @@ fn by_reason(refusals: &[Refusal]) -> Vec<(String, Vec<String>)> {
     for refusal in refusals {
         let (tried, reason) = (refusal.tried(), refusal.reason.to_string());
         match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, same)) if same.contains(&tried) => {}
             Some((_, same)) => same.push(tried),
             None => groups.push((reason, vec![tried])),
         }

@@ -39,8 +39,9 @@ pub trait Maker {
     /// [`PipelineError`].
     fn make(&mut self) -> Result<Pipeline, PipelineError>;
 
-    /// Whether the device of a stage is there; `None` where that cannot be told. It is asked
-    /// while the pipeline waits because that device went away, and its return ends the wait.
+    /// Whether the device of a stage is there, and all others without which nothing can be made;
+    /// `None` where that cannot be told. It is asked while the pipeline waits because that device
+    /// went away, and their return ends the wait.
     fn is_back(&mut self, stage: &str) -> Option<bool> {
         let _stage = stage;
         None

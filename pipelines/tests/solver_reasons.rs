@@ -453,6 +453,63 @@ fn what_one_pools_users_refuse_is_not_denied_to_another() {
     assert_eq!(heaps, [1, 0]);
 }
 
+#[test]
+fn what_a_pools_users_refuse_is_not_denied_to_a_converter_before_them() {
+    let mut problem = Problem::new();
+    let camera = problem.source("camera", Port::new(cap("XRGB8888")));
+    let screen = problem.sink("screen", Port::new(cap("XRGB8888")));
+    problem.link(camera, screen).unwrap();
+    for (name, contiguity) in [
+        ("system", Contiguity::Scattered),
+        ("cma", Contiguity::Contiguous),
+    ] {
+        problem.heap(HeapFacts::new(name, contiguity));
+    }
+    let converter = ConverterCaps {
+        name: "converter".to_owned(),
+        cpu: false,
+        alternatives: vec![Alternative {
+            input: cap("XRGB8888"),
+            output: cap("XRGB8888"),
+            scale: Scale::NONE,
+        }],
+        holds: (1, 1),
+    };
+    let mut devices = RefusesDirect {
+        camera,
+        converters: 0,
+    };
+    let plan = solve_with_converters(&problem, &[converter], false, &mut devices).unwrap();
+    assert_eq!(plan.inserted.len(), 1);
+    let heaps: Vec<_> = plan.pools.iter().map(|pool| pool.heap.index()).collect();
+    assert_eq!(heaps, [0, 0]);
+}
+
+/// What a camera's pool is refused for a screen, it is not for a converter.
+struct RefusesDirect {
+    camera: PortId,
+    converters: usize,
+}
+
+impl Ask for RefusesDirect {
+    fn ask(&mut self, question: &Question<'_>) -> Answer {
+        match question {
+            Question::Allocate { producer, .. } if *producer == self.camera => {
+                match self.converters {
+                    0 => Answer::No(Refusal::of_the_heap("EFAULT")),
+                    _ => Answer::Yes,
+                }
+            }
+            _ => Answer::Yes,
+        }
+    }
+
+    fn with_converters(&mut self, inserted: &[Inserted]) -> bool {
+        self.converters = inserted.len();
+        true
+    }
+}
+
 /// A source of one width and any height, and a sink of any size.
 fn any_height(width: Steps) -> Problem {
     let mut problem = Problem::new();

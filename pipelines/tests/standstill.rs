@@ -2,6 +2,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -10,12 +11,14 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{
-    Bed, Choice, Counter, Mixer, Source, SourcePlan, StageError, Stopper, Transform,
+    Bed, Choice, Counter, Filter, Mixer, Source, SourcePlan, StageError, Stopper, Transform,
 };
 use dmaflow_core::time::{Clock, Rate, Timestamp};
 use dmaflow_kms_sink::NullSink;
 use dmaflow_pipelines::error::RunFailure;
-use dmaflow_pipelines::{AnyStage, Builder, Limits, Pipeline, QueuePolicy, Report, RunError};
+use dmaflow_pipelines::{
+    AnyStage, Builder, Limits, Pipeline, PoolRequest, QueuePolicy, Report, RunError,
+};
 use dmaflow_v4l2_src::{TestSrc, TestSrcConfig};
 
 /// Longer than a stage may deliver nothing, with looks before and after.
@@ -98,7 +101,10 @@ impl Source for Faulty {
 }
 
 /// Shows the frames of two cameras.
-struct Wall;
+#[derive(Default)]
+struct Wall {
+    panics: bool,
+}
 
 impl Mixer for Wall {
     fn device(&self) -> String {
@@ -124,6 +130,7 @@ impl Mixer for Wall {
         0
     }
     fn ready(&mut self) -> Result<(), StageError> {
+        assert!(!self.panics, "the wall fell");
         Ok(())
     }
     fn show(&mut self, frames: &mut [Option<Frame>]) -> Result<Timestamp, StageError> {
@@ -143,10 +150,14 @@ impl Mixer for Wall {
 
 /// Two cameras on a wall.
 fn wall(one: AnyStage, other: AnyStage) -> Pipeline {
+    on_wall(Wall::default(), one, other)
+}
+
+fn on_wall(wall: Wall, one: AnyStage, other: AnyStage) -> Pipeline {
     let mut graph = Builder::new();
     let one = graph.add("one", one);
     let other = graph.add("other", other);
-    let wall = graph.add("wall", AnyStage::mixer(Wall));
+    let wall = graph.add("wall", AnyStage::mixer(wall));
     graph.connect(one, wall.input(0), QueuePolicy::Latest);
     graph.connect(other, wall.input(1), QueuePolicy::Latest);
     graph.prepare(&dmaflow_heaps::registry()).unwrap()
@@ -178,6 +189,56 @@ fn a_stage_that_does_not_start_ends_those_that_run_already() {
         assert!(error.to_string().contains("STREAMON failed"), "{error}");
         assert_eq!(error.report.unaccounted(), 0);
     }
+}
+
+#[test]
+fn a_stage_that_does_not_start_is_the_failure_whatever_becomes_of_the_others() {
+    let works = AnyStage::source(test_src(None, None));
+    let pipeline = on_wall(Wall { panics: true }, Faulty::stage(Fault::Start), works);
+    let error = ends(pipeline, Limits::default()).unwrap_err();
+    assert!(error.to_string().contains("STREAMON failed"), "{error}");
+}
+
+/// Takes its time over its first frame.
+struct Late {
+    first: Option<Duration>,
+}
+
+impl Filter for Late {
+    fn pass(&mut self, frame: Frame) -> Result<Option<Frame>, StageError> {
+        self.first.take().into_iter().for_each(thread::sleep);
+        Ok(Some(frame))
+    }
+}
+
+#[test]
+fn a_source_that_waits_for_room_is_not_silent() {
+    let mut graph = Builder::new();
+    let camera = graph.add("camera", AnyStage::source(test_src(None, None)));
+    let late = Late {
+        first: Some(Duration::from_secs(5)),
+    };
+    let late = graph.add("late", AnyStage::filter(late));
+    let screen = graph.add("screen", AnyStage::sink(NullSink::default()));
+    let depth = NonZeroUsize::MIN;
+    graph.connect(camera, late, QueuePolicy::Block { depth });
+    graph.connect(late, screen, QueuePolicy::Latest);
+    // More than it needs to go on.
+    let buffers = Some(12);
+    graph.set_pool(
+        camera,
+        PoolRequest {
+            buffers,
+            ..PoolRequest::default()
+        },
+    );
+    let pipeline = graph.prepare(&dmaflow_heaps::registry()).unwrap();
+    let limits = Limits {
+        duration: None,
+        frames: Some(20),
+    };
+    let report = ends(pipeline, limits).unwrap();
+    assert_eq!((report.captured, report.unaccounted()), (20, 0));
 }
 
 #[test]

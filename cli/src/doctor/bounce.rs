@@ -61,8 +61,9 @@ fn used(found: BounceUse) -> Finding {
             return Finding::bad(
                 ABOUT,
                 Verdict::Unknown,
-                "whether SWIOTLB is in use is told to root only",
-                "run `sudo dmaflow doctor`",
+                "whether SWIOTLB is in use cannot be read: debugfs must be mounted, and is root's",
+                "run `sudo dmaflow doctor`, after `sudo mount -t debugfs none /sys/kernel/debug` where \
+                 that is not mounted",
             );
         }
     };

@@ -125,7 +125,7 @@ fn listed(pool: &PoolAudit) -> Option<Finding> {
     if !pool.importable {
         return None;
     }
-    let what = format!("kernel's list, `{}`", pool.stage);
+    let what = format!("kernel's list, `{}` from `{}`", pool.stage, pool.heap);
     let promised = format!(
         "{} buffers, all attached to the same devices",
         pool.buffers.len()
@@ -134,7 +134,7 @@ fn listed(pool: &PoolAudit) -> Option<Finding> {
         return Some(Finding {
             what,
             promised,
-            found: "not readable: debugfs is root's".to_owned(),
+            found: "not readable: debugfs must be mounted, and is root's".to_owned(),
             verdict: Verdict::Unknown,
         });
     };
@@ -175,10 +175,13 @@ pub(super) fn bounced(audit: &AuditReport) -> Finding {
         ) => {
             let frame = audit.frame_pages * page_size() as u64 / SLOT;
             let more = now_after.saturating_sub(now);
-            if more == 0 && most_after <= most {
-                Verdict::Kept
-            } else if more >= frame.max(1) {
+            if more >= frame.max(1) {
                 Verdict::Broken
+            } else if most_after.is_none() {
+                found.push_str("; use for a moment is not told by this kernel");
+                Verdict::Unknown
+            } else if more == 0 && most_after <= most {
+                Verdict::Kept
             } else {
                 found.push_str(", of whatever device");
                 Verdict::Unknown
@@ -290,6 +293,7 @@ mod tests {
         let less = slots(1 + frame, Some(99));
         assert_eq!(verdict(few, less), Verdict::Unknown);
         assert_eq!(verdict(few, slots(2, Some(99))), Verdict::Unknown);
+        assert_eq!(verdict(slots(2, None), slots(2, None)), Verdict::Unknown);
         let unknown = BounceUse::Unreadable;
         assert_eq!(verdict(unknown, unknown), Verdict::Unknown);
         assert_eq!(verdict(few, unknown), Verdict::Unknown);

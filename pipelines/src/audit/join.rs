@@ -22,7 +22,7 @@ impl AuditReport {
         join_each(
             &mut self.stages,
             part.stages,
-            is_same_stage,
+            StageAudit::is_same,
             StageAudit::join,
         );
         self.frame_pages = self.frame_pages.min(part.frame_pages);
@@ -51,7 +51,7 @@ impl AuditReport {
 }
 
 fn is_same_link(one: &LinkAudit, other: &LinkAudit) -> bool {
-    (&one.from, &one.to) == (&other.from, &other.to)
+    (&one.from, &one.to, one.input) == (&other.from, &other.to, other.input)
 }
 
 fn is_same_pool(one: &PoolAudit, other: &PoolAudit) -> bool {
@@ -59,10 +59,6 @@ fn is_same_pool(one: &PoolAudit, other: &PoolAudit) -> bool {
 }
 
 fn is_same_end(one: &EndAudit, other: &EndAudit) -> bool {
-    one.stage == other.stage
-}
-
-fn is_same_stage(one: &StageAudit, other: &StageAudit) -> bool {
     one.stage == other.stage
 }
 
@@ -122,10 +118,14 @@ impl EndAudit {
 }
 
 impl StageAudit {
+    /// One that was added may be called like one of the description.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.stage, self.added) == (&other.stage, other.added)
+    }
+
     /// Also of a stage that ran twice in one part: a branch that was dropped and added again.
     pub(crate) fn join(&mut self, part: Self) {
         self.by_cpu = self.by_cpu.or(part.by_cpu);
-        self.added |= part.added;
         self.threads += part.threads;
         self.cpu = [self.cpu, part.cpu].into_iter().sum();
         // Each thread has its stack anew.
@@ -147,6 +147,7 @@ mod tests {
             links: vec![LinkAudit {
                 from: "camera".to_owned(),
                 to: "screen".to_owned(),
+                input: 0,
                 sent: inodes.clone(),
                 taken: inodes.clone(),
                 strange: 0,

@@ -47,6 +47,10 @@ impl BounceUse {
         if let Some((now, most)) = sum {
             return Self::Slots { now, most };
         }
+        let mut pools = own.iter().chain([&default]);
+        if pools.any(|pool| pool.join("io_tlb_used").exists()) {
+            return Self::Unreadable;
+        }
         let mut entries = fs::read_dir(debugfs).into_iter().flatten();
         match entries.next() {
             Some(_mounted) => Self::Absent,

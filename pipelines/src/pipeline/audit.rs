@@ -21,6 +21,7 @@ pub(super) use witness::{Witness, Witnesses};
 pub(super) struct AuditedLink<'r> {
     pub(super) from: usize,
     pub(super) to: usize,
+    pub(super) input: usize,
     pub(super) names: [&'r str; 2],
     pub(super) domain: usize,
     pub(super) noted: Noted,
@@ -100,13 +101,12 @@ impl Audit {
         let mut told = self.witnesses.told();
         for stage in &mut told {
             let mut nodes = pipeline.graph.nodes.iter();
-            let node = nodes.find(|node| node.name == stage.stage);
-            stage.added = node.is_none();
+            let node = nodes.find(|node| !stage.added && node.name == stage.stage);
             stage.by_cpu = node.and_then(|node| node.stage.cpu_use());
         }
         // As they come to their ends no order is theirs; branches that were added come last.
         let place = |stage: &StageAudit| pipeline.stages().position(|name| name == stage.stage);
-        told.sort_by_key(|stage| place(stage).unwrap_or(usize::MAX));
+        told.sort_by_key(|stage| (stage.added, place(stage)));
         told
     }
 }
@@ -187,6 +187,7 @@ fn of_link(pipeline: &Pipeline, link: &AuditedLink<'_>) -> LinkAudit {
     LinkAudit {
         from,
         to,
+        input: link.input,
         sent: through(&noted.sent),
         taken: through(&noted.taken),
         strange: noted.sent.strange(),

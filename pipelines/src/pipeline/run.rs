@@ -168,15 +168,13 @@ impl Pipeline {
         let mut nodes: Vec<Option<&mut Node>> = self.graph.nodes.iter_mut().map(Some).collect();
         let order = &self.order;
         thread::scope(|scope| {
-            // In here, so that where a stage does not start the ends that nobody took are let go of
-            // before the threads that wait for the other ends are joined.
             let mut wiring = wiring;
             let mut live = Live::new(roster, Threads::new(scope, events, witnesses));
             let mut watched = Vec::new();
             // From the end, so that whoever is sent a frame is there.
-            for &stage in order.iter().rev() {
+            let begun = order.iter().rev().try_for_each(|&stage| {
                 let (Some(node), Some(mut ends)) = (nodes[stage].take(), wiring.take(stage)) else {
-                    continue;
+                    return Ok(());
                 };
                 let name = node.name.as_str();
                 let entry = &live.roster.stages[stage];
@@ -227,9 +225,21 @@ impl Pipeline {
                         let run = mixer.run(ends.inputs, &meter);
                         run.and(after.stop(|| mixer.stop()))
                     }),
-                    (Stage::Filter(_) | Stage::Transform(_) | Stage::Sink(_), None) => continue,
+                    (Stage::Filter(_) | Stage::Transform(_) | Stage::Sink(_), None) => {
+                        return Ok(());
+                    }
                 };
-                live.threads.spawn((stage, name), &aside, work)?;
+                live.threads.spawn((stage, name), &aside, work)
+            });
+            // Where a stage did not start, whoever waits at the other ends of its links is told.
+            drop(wiring);
+            if let Err(failure) = begun {
+                // Stops what was started.
+                drop(watched);
+                if let Err(other) = live.threads.join() {
+                    tracing::warn!(failure = %other, "another stage failed too");
+                }
+                return Err(failure);
             }
             let started = live.started;
             let watch = Watch {

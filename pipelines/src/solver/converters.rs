@@ -55,15 +55,19 @@ pub(super) fn with_converters(
         allow_cpu,
         most: MOST_TRIED,
     };
-    let mut failure = finding;
-    match tries.put_in(problem, &failure, ask, &mut known, explanation) {
+    let more = match tries.put_in(problem, &finding, ask, &mut known, explanation) {
         Ok(plan) => return Ok(plan),
-        Err(gave_up) => failure.gave_up |= gave_up,
-    }
+        Err(more) => more,
+    };
     ask.with_converters(&[]);
-    let cpu_would = !allow_cpu && would_join(problem, converters, &failure);
-    let joining = Joining::new(problem, &failure, converters, cpu_would);
-    Err(failure.unsolvable(problem, &joining))
+    let cpu_would = !allow_cpu && would_join(problem, converters, &finding);
+    let joining = Joining::new(problem, &finding, converters, cpu_would);
+    let mut unsolvable = finding.unsolvable(problem, &joining);
+    if more && !unsolvable.gave_up {
+        unsolvable.gave_up = true;
+        (unsolvable.reason).push_str("; not all ways of putting converters in were tried");
+    }
+    Err(unsolvable)
 }
 
 /// Whether conversions by the CPU would join the ports that have no format in common, as far as

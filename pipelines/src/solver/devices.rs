@@ -59,7 +59,7 @@ impl Answers {
     pub(super) fn is_about(&self, port: usize) -> bool {
         self.0.iter().any(|known| match known.asked.what {
             What::Format { port: asked, .. } | What::Attach { port: asked, .. } => asked == port,
-            What::Arrange { ref inputs } => inputs.iter().any(|input| input.port == port),
+            What::Arrange { ref inputs, .. } => inputs.iter().any(|input| input.port == port),
             What::Allocate { .. } => false,
         })
     }
@@ -110,8 +110,9 @@ enum What {
         input: Option<Placement>,
     },
     Allocate {
-        /// Whose pool: what its users refused before is an answer to this as well.
+        /// Whose pool, and who uses it: what these refused before is an answer to this as well.
         producer: usize,
+        users: Vec<usize>,
         memory: usize,
         buffers: usize,
         beside: u64,
@@ -123,6 +124,8 @@ enum What {
     },
     Arrange {
         inputs: Vec<Arranged>,
+        /// All pools: by producer, memory, and where pixels lie.
+        pools: Vec<(usize, usize, Placement)>,
     },
 }
 
@@ -155,8 +158,11 @@ impl Asked {
                 beside,
                 placement,
             } => {
+                let used = graph.pools_of[producer.0].iter();
+                let users = used.flat_map(|&pool| &graph.pools[pool].users);
                 let what = What::Allocate {
                     producer: key(producer),
+                    users: users.map(|&user| key(user)).collect(),
                     memory: memory(heap),
                     buffers,
                     beside,
@@ -190,7 +196,14 @@ impl Asked {
                     of_port.map(move |pool| (arranged(port, pool), pool.placement.clone()))
                 });
                 let (inputs, placements) = shown.unzip();
-                let what = What::Arrange { inputs };
+                let all = pools.iter().map(|pool| {
+                    let placement = pool.placement.clone();
+                    (key(pool.producer), memory(pool.heap), placement)
+                });
+                let what = What::Arrange {
+                    inputs,
+                    pools: all.collect(),
+                };
                 return Self { what, placements };
             }
         };
@@ -209,7 +222,7 @@ impl Asked {
                 found.map_or_else(|| "a converter".to_owned(), |(id, _)| problem.label(id))
             }
             What::Allocate { memory, .. } => format!("heap `{}`", problem.heaps[memory].name),
-            What::Arrange { ref inputs } => {
+            What::Arrange { ref inputs, .. } => {
                 let mut ports = problem.ports();
                 let is_input = |port: usize| inputs.iter().any(|input| input.port == port);
                 let found = ports.find(|(_, placed)| is_input(placed.asked_as));
@@ -226,7 +239,7 @@ impl Asked {
             matters.then(|| format!("heap `{}`", problem.heaps[memory].name))
         };
         let parts: Vec<String> = match &self.what {
-            What::Arrange { inputs } => (inputs.iter().zip(&self.placements))
+            What::Arrange { inputs, .. } => (inputs.iter().zip(&self.placements))
                 .map(|(input, placement)| in_words(heap(input.memory), placement, about))
                 .collect(),
             What::Attach { memory, .. } => (self.placements.iter())
@@ -255,19 +268,21 @@ impl Asked {
             (
                 What::Allocate {
                     producer,
+                    users,
                     memory,
                     buffers,
                     beside,
                 },
                 What::Allocate {
                     producer: maker,
+                    users: takers,
                     memory: other,
                     buffers: others,
                     beside: more,
                 },
             ) => {
                 // With less beside it there may be room.
-                (producer, memory) == (maker, other)
+                (producer, users, memory) == (maker, takers, other)
                     && counts(*buffers, *others)
                     && (beside <= more || !about.contains(Property::Length))
             }
@@ -287,13 +302,22 @@ impl Asked {
                     && (memory == others || !about.contains(Property::Memory))
                     && counts(*buffers, *count)
             }
-            (What::Arrange { inputs }, What::Arrange { inputs: others }) => {
+            (
+                What::Arrange { inputs, pools },
+                What::Arrange {
+                    inputs: others,
+                    pools: all,
+                },
+            ) => {
                 let alike = |(a, b): (&Arranged, &Arranged)| {
                     (a.port, a.producer) == (b.port, b.producer)
                         && (a.memory == b.memory || !about.contains(Property::Memory))
                         && counts(a.buffers, b.buffers)
                 };
-                inputs.len() == others.len() && inputs.iter().zip(others).all(alike)
+                // Others' pools may be what was in the way.
+                (about != Properties::ALL || pools == all)
+                    && inputs.len() == others.len()
+                    && inputs.iter().zip(others).all(alike)
             }
             _ => false,
         };

@@ -82,7 +82,9 @@ impl<A: FnMut() -> Answers> Maker for Described<'_, A> {
     }
 
     fn is_back(&mut self, stage: &str) -> Option<bool> {
-        let camera = self.known.get(stage)?;
-        Some(camera.find().is_some())
+        // With any other away nothing can be made either.
+        let mut cameras = self.known.values();
+        let is_known = self.known.contains_key(stage);
+        is_known.then(|| cameras.all(|camera| camera.find().is_some()))
     }
 }

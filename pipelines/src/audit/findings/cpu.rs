@@ -112,14 +112,21 @@ fn faults(audit: &AuditReport) -> Finding {
     let most = audit.frame_pages.max(PAGES_OF_A_THREAD);
     let stages = audit.stages.iter();
     let on_the_way = stages.filter(|stage| stage.by_cpu.is_none() && !stage.added);
-    let told = on_the_way.filter_map(|stage| Some((stage, stage.minor_faults?)));
+    let on_the_way: Vec<_> = on_the_way.collect();
+    let untold = on_the_way.iter().find(|stage| stage.minor_faults.is_none());
+    let told = on_the_way.iter();
+    let told = told.filter_map(|stage| Some((stage, stage.minor_faults?)));
     let worst = told.max_by_key(|(_, faults)| *faults);
-    let (found, verdict) = match worst {
-        None => ("no stage to look at".to_owned(), Verdict::Unknown),
-        Some((worst, faults)) => {
+    let (found, verdict) = match (worst, untold) {
+        (None, None) => ("no stage to look at".to_owned(), Verdict::Unknown),
+        (None, Some(untold)) => (not_told(untold), Verdict::Unknown),
+        (Some((worst, faults)), untold) => {
             let mut found = format!("at most {faults}, by `{}`", worst.stage);
             let verdict = if faults >= most {
                 Verdict::Broken
+            } else if let Some(untold) = untold {
+                found.push_str(&format!("; {}", not_told(untold)));
+                Verdict::Unknown
             } else if faults >= audit.frame_pages {
                 found.push_str(&format!("; a frame has {}", audit.frame_pages));
                 Verdict::Unknown
@@ -135,6 +142,13 @@ fn faults(audit: &AuditReport) -> Finding {
         found,
         verdict,
     }
+}
+
+fn not_told(stage: &StageAudit) -> String {
+    format!(
+        "`{}`'s are not told: /proc/thread-self/stat cannot be read",
+        stage.stage
+    )
 }
 
 #[cfg(test)]
@@ -296,6 +310,7 @@ mod tests {
         let either = found(150) + "; a frame has 150";
         assert_eq!(faults(Some(150), 150, None), (Verdict::Unknown, either));
         assert_eq!(faults(Some(256), 150, None), (Verdict::Broken, found(256)));
+        assert_eq!(faults(None, 300, None).0, Verdict::Unknown);
         let mut none = audit([(None, NONE); 3]);
         none.stages.clear();
         assert_eq!(verdicts(&none)[3], Verdict::Unknown);

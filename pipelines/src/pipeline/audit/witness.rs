@@ -11,11 +11,12 @@ use crate::audit::{StageAudit, kernel};
 pub(in crate::pipeline) struct Witnesses(Arc<Mutex<Vec<StageAudit>>>);
 
 impl Witnesses {
-    /// Who looks at the thread of a stage.
-    pub(in crate::pipeline) fn of(&self, stage: &str) -> Witness {
+    /// Who looks at the thread of a stage, of one that came while the run went on where `added`.
+    pub(in crate::pipeline) fn of(&self, stage: &str, added: bool) -> Witness {
         Witness {
             told: self.clone(),
             stage: stage.to_owned(),
+            added,
         }
     }
 
@@ -32,6 +33,7 @@ impl Witnesses {
 pub(in crate::pipeline) struct Witness {
     told: Witnesses,
     stage: String,
+    added: bool,
 }
 
 impl Witness {
@@ -57,13 +59,14 @@ impl Drop for Watched {
         let faults = kernel::minor_faults().zip(self.minor_faults);
         let told = StageAudit {
             stage: std::mem::take(&mut self.witness.stage),
+            added: self.witness.added,
             threads: 1,
             cpu: CpuCounts::of_this_thread().since(self.cpu),
             minor_faults: faults.map(|(now, before)| now.saturating_sub(before)),
             ..StageAudit::default()
         };
         let mut all = self.witness.told.lock();
-        match all.iter_mut().find(|known| known.stage == told.stage) {
+        match all.iter_mut().find(|known| known.is_same(&told)) {
             Some(known) => known.join(told),
             None => all.push(told),
         }

@@ -155,7 +155,9 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
         let others = self.roster.live_links();
         let shared = others.filter(|other| other.from == from).count() > 1;
         let queue = if shared { queue.shared() } else { queue };
-        let more = queue.frames().saturating_sub(entry.queue.frames());
+        // What waits in links before is there beside what is going to.
+        let wait = queue.frames() + entry.in_former();
+        let more = wait.saturating_sub(entry.queue.frames());
         if more > 0 {
             let stage = &self.roster.stages[entry.to.stage].name;
             self.check_room(entry.domain, stage, more)?;

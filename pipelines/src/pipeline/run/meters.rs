@@ -9,7 +9,7 @@ use crate::latency::Latencies;
 pub(in crate::pipeline) struct Meter {
     /// Frames that it made.
     pub(super) made: AtomicU64,
-    /// Of a transform, those that it made and that are in the links behind it.
+    /// Those of them that are in the links behind it.
     pub(super) sent: AtomicU64,
     /// Frames that it took.
     pub(super) taken: AtomicU64,

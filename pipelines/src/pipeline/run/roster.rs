@@ -133,6 +133,15 @@ impl LinkEntry {
         });
     }
 
+    /// Frames that wait in those that it went on from.
+    pub(super) fn in_former(&self) -> usize {
+        let waiting = self.former.iter().map(|link| {
+            let gone = link.taken() + link.superseded() + link.left();
+            link.sent().saturating_sub(gone)
+        });
+        usize::try_from(waiting.sum::<u64>()).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn passed(&self) -> Passed {
         let all = self.former.iter().chain([&self.link]);
         all.fold(self.before, |passed, link| passed.over(link))
@@ -226,6 +235,7 @@ impl Roster {
             Some(AuditedLink {
                 from: link.from.stage,
                 to: link.to.stage,
+                input: link.to.port,
                 names: [link.from.stage, link.to.stage]
                     .map(|stage| self.stages[stage].name.as_str()),
                 domain: link.domain?,

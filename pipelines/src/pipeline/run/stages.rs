@@ -42,6 +42,7 @@ impl<S: Source> RunSource for S {
                 // The stages behind have ended and say why themselves.
                 break;
             }
+            meter.sent.store(made, Ordering::Relaxed);
         }
         Ok(())
     }

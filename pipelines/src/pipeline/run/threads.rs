@@ -130,7 +130,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         };
         let events = self.events.clone();
         let farewell = Farewell { events, ended };
-        let witness = self.witnesses.as_ref().map(|all| all.of(name));
+        let witness = self.witnesses.as_ref();
+        let witness = witness.map(|all| all.of(name, aside.is_set()));
         let handle = thread::Builder::new()
             .name(name.to_owned())
             .spawn_scoped(self.scope, move || {

@@ -84,14 +84,10 @@ impl<'r> Watched<'r> {
     /// Whether it waits for others: for a frame to work on, for one to fill, or for whoever
     /// takes its frames.
     fn waits_for_others(&self) -> bool {
-        let is_idle = match self.works {
-            Works::ByItself => false,
-            Works::OnFrames => {
-                let totals = Totals::of(&self.meter);
-                totals.taken == totals.passed || totals.made > Meter::get(&self.meter.sent)
-            }
-        };
-        is_idle || self.pool.is_some_and(|(pool, needs)| pool.free() < needs)
+        let totals = Totals::of(&self.meter);
+        let is_idle = self.works == Works::OnFrames && totals.taken == totals.passed;
+        let sends = totals.made > Meter::get(&self.meter.sent);
+        is_idle || sends || self.pool.is_some_and(|(pool, needs)| pool.free() < needs)
     }
 
     /// That it delivered nothing.

@@ -135,10 +135,13 @@ impl Search<'_, '_, '_> {
             || answer.buffer_lens.len() != asked.buffer_lens.len()
         {
             let reason = format!("it would be {answer} instead");
-            // Into how many buffers a format is split does not depend on the picture's size.
-            let about = match differs.contains(Property::Split) {
-                true => Properties::of(&[Property::Format, Property::Modifier, Property::Split]),
-                false => Properties::ALL,
+            let mut terms = TERMS.into_iter().filter(|term| differs.contains(*term));
+            let about = match (terms.next(), terms.next()) {
+                // Into how many buffers a format is split does not depend on the picture's size.
+                (Some(Property::Split), None) => {
+                    Properties::of(&[Property::Format, Property::Modifier, Property::Split])
+                }
+                _ => Properties::ALL,
             };
             return Err(Refusal::about(reason, about));
         }
@@ -177,9 +180,12 @@ impl Search<'_, '_, '_> {
                 pools: &pools,
             };
             if let Answer::No(refusal) = self.devices.ask(self.problem, self.graph, &arrange) {
-                for &input in &self.problem.node(node).inputs {
-                    for &pool in &self.graph.pools_of[input.0] {
-                        self.blame_attach(pool, refusal.about, blamed);
+                let inputs = &self.problem.node(node).inputs;
+                for (index, pool) in self.graph.pools.iter().enumerate() {
+                    let is_shown = pool.users.iter().any(|user| inputs.contains(user));
+                    // Of all pools each has to be there again.
+                    if is_shown || refusal.about == Properties::ALL {
+                        self.blame_attach(index, refusal.about, blamed);
                     }
                 }
                 return false;

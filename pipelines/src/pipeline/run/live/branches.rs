@@ -87,7 +87,7 @@ impl Live<'_, '_, '_> {
         };
         let output = self.output(&from)?;
         let mut stages = self.roster.stages.iter();
-        let known = stages.position(|stage| stage.name == name);
+        let known = stages.position(|stage| stage.name == name && stage.origin != Origin::Passing);
         let is_taken = known.is_some_and(|known| {
             let known = &self.roster.stages[known];
             known.running || known.origin != Origin::Added
