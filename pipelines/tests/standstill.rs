@@ -216,7 +216,7 @@ fn a_source_that_waits_for_room_is_not_silent() {
     let mut graph = Builder::new();
     let camera = graph.add("camera", AnyStage::source(test_src(None, None)));
     let late = Late {
-        first: Some(Duration::from_secs(5)),
+        first: Some(Duration::from_secs(8)),
     };
     let late = graph.add("late", AnyStage::filter(late));
     let screen = graph.add("screen", AnyStage::sink(NullSink::default()));
