@@ -1,25 +1,22 @@
 //! `cargo xtask test`: everything, on this machine and on the board.
 
 mod aside;
+mod boards;
 mod models;
 mod tally;
 
-use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::cargo;
-use crate::job::quote;
-use crate::kernel::{Choice, Kernel};
-use crate::output::Tee;
+use crate::kernel::Choice;
 use crate::packages::{Purpose, ensure_installed};
-use crate::profile::Profile;
-use crate::vm::{self, Boot, Ending};
+use crate::vm;
 use crate::workspace;
 use tally::Tally;
 
@@ -28,9 +25,6 @@ const PROFILES: [&str; 3] = ["pc", "ti", "rockchip"];
 
 /// The package whose tests need the board.
 const BOARD_TESTS: &str = "dmaflow-testbed";
-
-/// One boot's share; the whole suite on one board takes about ten minutes.
-const TIME_LIMIT: Duration = Duration::from_secs(25 * 60);
 
 /// Tests that belong together, and how long they took.
 struct Group {
@@ -62,7 +56,7 @@ pub(crate) fn test(quick: bool, kernels: &[Choice]) -> Result<bool> {
         match programs {
             Ok(programs) => {
                 for choice in kernels {
-                    test_kernel(&root, choice, profiles, &programs, &mut groups)?;
+                    boards::test_kernel(&root, choice, profiles, &programs, &mut groups)?;
                 }
             }
             Err(error) => groups.push(group("the board", || Err(error))?),
@@ -77,27 +71,6 @@ pub(crate) fn test(quick: bool, kernels: &[Choice]) -> Result<bool> {
     })?;
     summarize(&groups);
     Ok(groups.iter().all(|group| group.tally.failed.is_empty()))
-}
-
-fn test_kernel(
-    root: &Path,
-    choice: &Choice,
-    profiles: &[&str],
-    programs: &[PathBuf],
-    groups: &mut Vec<Group>,
-) -> Result<()> {
-    let kernel = match choice.kernel(root) {
-        Ok(kernel) => kernel,
-        Err(error) => {
-            groups.push(group(&format!("kernel {choice}"), || Err(error))?);
-            return Ok(());
-        }
-    };
-    for profile in profiles {
-        let name = format!("{} on {profile}", kernel.release);
-        groups.push(group(&name, || on_board(root, &kernel, profile, programs))?);
-    }
-    Ok(())
 }
 
 /// Runs one group; an error is its failure and does not end the others.
@@ -220,60 +193,6 @@ fn board_programs(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(programs)
 }
 
-/// One boot in which every program runs.
-fn on_board(root: &Path, kernel: &Kernel, profile: &str, programs: &[PathBuf]) -> Result<Tally> {
-    let profile = Profile::load(root, profile)?;
-    let results = workspace::target(root)
-        .join("test")
-        .join(format!("{}-{}", kernel.release, profile.name));
-    let _held = workspace::claim(&results)?;
-    let log_path = results.join("output.log");
-    let log = File::create(&log_path)?;
-    let ending = Boot {
-        root,
-        kernel,
-        profile: &profile,
-        memory: None,
-        counted: false,
-        results: &results,
-        environment: &[],
-        time_limit: TIME_LIMIT,
-        screenshot: None,
-        command: &["sh".to_owned(), "-c".to_owned(), board_script(programs)],
-    }
-    .run(Box::new(Tee(std::io::stdout(), log)))?;
-    let output = String::from_utf8_lossy(&fs::read(&log_path)?).into_owned();
-    let mut tally = Tally::of(&output).skips_are_failures();
-    match ending {
-        Ending::Exited(0) => {}
-        Ending::Exited(_) if !tally.failed.is_empty() => {}
-        ending => tally.add(Tally::failure(format!(
-            "{ending}; kernel's log: {}",
-            results.join(vm::KERNEL_LOG).display()
-        ))),
-    }
-    if tally.passed == 0 && tally.failed.is_empty() {
-        bail!("no test ran");
-    }
-    Ok(tally)
-}
-
-/// Runs all programs, whatever becomes of one. Libtest ends with 101 when it has told of a
-/// failure; a program that ends otherwise has told of nothing.
-fn board_script(programs: &[PathBuf]) -> String {
-    let mut script = "status=0\n\
-         try() {\n\
-         \"$1\" --test-threads=1 --show-output && return\n\
-         status=$?\n\
-         [ $status = 101 ] || printf '\\nDIED %s with status %s\\n' \"${1##*/}\" $status\n\
-         }\n"
-    .to_owned();
-    for program in programs {
-        script += &format!("try {}\n", quote(&program.to_string_lossy()));
-    }
-    script + "exit $status\n"
-}
-
 fn summarize(groups: &[Group]) {
     println!(
         "\n{:24}{:>8}{:>8}{:>9}{:>8}",
@@ -309,25 +228,4 @@ fn summarize(groups: &[Group]) {
         total.failed.len(),
         total.skipped.len()
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    #[test]
-    fn a_program_that_dies_is_told_whatever_it_printed_before() {
-        let name = format!("xtask it's dying-{}", std::process::id());
-        let program = std::env::temp_dir().join(name);
-        fs::write(&program, "#!/bin/sh\nprintf 'test one ... '; exit 3\n").unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let script = board_script(std::slice::from_ref(&program));
-        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-        fs::remove_file(&program).unwrap();
-        assert_eq!(output.status.code(), Some(3));
-        let tally = Tally::of(&String::from_utf8(output.stdout).unwrap());
-        assert_eq!(tally.failed.len(), 1, "{tally:?}");
-        assert!(tally.failed[0].ends_with("with status 3"), "{tally:?}");
-    }
 }

@@ -20,10 +20,7 @@ pub(super) struct Done {
 impl Done {
     /// Prints what it printed.
     pub(super) fn told(self) -> Group {
-        println!(
-            "\n── {}, beside the boards\n{}",
-            self.group.name, self.output
-        );
+        println!("\n── {}, beside others\n{}", self.group.name, self.output);
         self.group
     }
 }
@@ -41,7 +38,8 @@ pub(super) fn run(root: &Path, kernels: &[Choice]) -> Vec<Done> {
     ]
 }
 
-fn done(name: &str, run: impl FnOnce(&mut String) -> Result<Tally>) -> Done {
+/// Runs a group beside others.
+pub(super) fn done(name: &str, run: impl FnOnce(&mut String) -> Result<Tally>) -> Done {
     let started = Instant::now();
     let mut output = String::new();
     let tally = run(&mut output).unwrap_or_else(|error| {

@@ -1,0 +1,162 @@
+//! The test programs on boards, of one kernel after the other.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+
+use super::aside::{self, Done};
+use super::tally::Tally;
+use super::{Group, group};
+use crate::job::quote;
+use crate::kernel::{Choice, Kernel};
+use crate::output::Tee;
+use crate::profile::Profile;
+use crate::vm::{self, Boot, Ending, Output};
+use crate::workspace;
+
+/// One boot's share; the whole suite on one board takes up to twenty minutes.
+const TIME_LIMIT: Duration = Duration::from_secs(35 * 60);
+
+/// Processors of the machines that the suite is meant for.
+const PROCESSORS: u32 = 2;
+
+/// Runs the programs on each board of a kernel. Where boards have one processor only, the first of
+/// them and the others have one each of this machine's.
+pub(super) fn test_kernel(
+    root: &Path,
+    choice: &Choice,
+    profiles: &[&str],
+    programs: &[PathBuf],
+    groups: &mut Vec<Group>,
+) -> Result<()> {
+    let kernel = match choice.kernel(root) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            groups.push(group(&format!("kernel {choice}"), || Err(error))?);
+            return Ok(());
+        }
+    };
+    let name = |profile: &str| format!("{} on {profile}", kernel.release);
+    let shown = |profile: &str| {
+        group(&name(profile), || {
+            let shown = |log| Box::new(Tee(std::io::stdout(), log)) as Output;
+            Ok(on_board(root, &kernel, profile, programs, shown)?.0)
+        })
+    };
+    let beside = |profile: &str| {
+        aside::done(&name(profile), |output| {
+            let kept = |log| Box::new(log) as Output;
+            let (tally, said) = on_board(root, &kernel, profile, programs, kept)?;
+            output.push_str(&said);
+            Ok(tally)
+        })
+    };
+    let at_once = (PROCESSORS / kernel.processors()).max(1);
+    let (first, others) = match profiles.split_first() {
+        Some((first, others)) if at_once > 1 => ([*first].to_vec(), others),
+        _ => (profiles.to_vec(), &[][..]),
+    };
+    if !others.is_empty() {
+        let names: Vec<_> = others.iter().map(|profile| name(profile)).collect();
+        println!(
+            "\nbeside the next board, and told behind it: {}",
+            names.join(", ")
+        );
+    }
+    thread::scope(|scope| {
+        let others = scope.spawn(|| others.iter().map(|profile| beside(profile)).collect());
+        for profile in first {
+            groups.push(shown(profile)?);
+        }
+        let done: Vec<Done> = others
+            .join()
+            .map_err(|_panic| anyhow!("the boards beside it died"))?;
+        groups.extend(done.into_iter().map(Done::told));
+        Ok(())
+    })
+}
+
+/// One boot in which every program runs, and what they said.
+fn on_board(
+    root: &Path,
+    kernel: &Kernel,
+    profile: &str,
+    programs: &[PathBuf],
+    output: impl FnOnce(File) -> Output,
+) -> Result<(Tally, String)> {
+    let profile = Profile::load(root, profile)?;
+    let results = workspace::target(root)
+        .join("test")
+        .join(format!("{}-{}", kernel.release, profile.name));
+    let _held = workspace::claim(&results)?;
+    let log_path = results.join("output.log");
+    let log = File::create(&log_path)?;
+    let ending = Boot {
+        root,
+        kernel,
+        profile: &profile,
+        memory: None,
+        counted: false,
+        results: &results,
+        environment: &[],
+        time_limit: TIME_LIMIT,
+        screenshot: None,
+        command: &["sh".to_owned(), "-c".to_owned(), board_script(programs)],
+    }
+    .run(output(log))?;
+    let said = String::from_utf8_lossy(&fs::read(&log_path)?).into_owned();
+    let mut tally = Tally::of(&said).skips_are_failures();
+    match ending {
+        Ending::Exited(0) => {}
+        Ending::Exited(_) if !tally.failed.is_empty() => {}
+        ending => tally.add(Tally::failure(format!(
+            "{ending}; kernel's log: {}",
+            results.join(vm::KERNEL_LOG).display()
+        ))),
+    }
+    if tally.passed == 0 && tally.failed.is_empty() {
+        bail!("no test ran");
+    }
+    Ok((tally, said))
+}
+
+/// Runs all programs, whatever becomes of one. Libtest ends with 101 when it has told of a
+/// failure; a program that ends otherwise has told of nothing.
+fn board_script(programs: &[PathBuf]) -> String {
+    let mut script = "status=0\n\
+         try() {\n\
+         \"$1\" --test-threads=1 --show-output && return\n\
+         status=$?\n\
+         [ $status = 101 ] || printf '\\nDIED %s with status %s\\n' \"${1##*/}\" $status\n\
+         }\n"
+    .to_owned();
+    for program in programs {
+        script += &format!("try {}\n", quote(&program.to_string_lossy()));
+    }
+    script + "exit $status\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::Command;
+
+    #[test]
+    fn a_program_that_dies_is_told_whatever_it_printed_before() {
+        let name = format!("xtask it's dying-{}", std::process::id());
+        let program = std::env::temp_dir().join(name);
+        fs::write(&program, "#!/bin/sh\nprintf 'test one ... '; exit 3\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let script = board_script(std::slice::from_ref(&program));
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        fs::remove_file(&program).unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let tally = Tally::of(&String::from_utf8(output.stdout).unwrap());
+        assert_eq!(tally.failed.len(), 1, "{tally:?}");
+        assert!(tally.failed[0].ends_with("with status 3"), "{tally:?}");
+    }
+}
