@@ -116,8 +116,8 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::NoLink`]; [`ControlError::SeveralLinks`]; [`ControlError::LinkEnded`];
-    /// [`ControlError::TooFewFrames`] where more would wait than there are to spare;
-    /// [`ControlError::Waiting`].
+    /// [`ControlError::TooFewFrames`] where more would wait than there are to spare, those of
+    /// changes before counted until they are taken; [`ControlError::Waiting`].
     pub fn set_queue(&self, link: &LinkName, queue: QueuePolicy) -> Result<(), ControlError> {
         let link = link.clone();
         self.ask(|reply| Command::Queue { link, queue, reply })

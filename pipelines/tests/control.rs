@@ -251,7 +251,8 @@ fn nothing_is_lost_when_who_waits_for_room_changes_over() {
             until(
                 || match control.set_queue(&link("camera->screen"), queue) {
                     Ok(()) => true,
-                    Err(ControlError::Waiting { .. }) => false,
+                    // Too soon after the one before.
+                    Err(ControlError::Waiting { .. } | ControlError::TooFewFrames { .. }) => false,
                     Err(other) => panic!("{other}"),
                 },
                 "the change is taken",
