@@ -77,6 +77,15 @@ impl Link {
         self.left.load(Ordering::Relaxed)
     }
 
+    /// Frames that still wait after the sender has gone on with another link.
+    pub(crate) fn waiting_at_its_end(&self) -> u64 {
+        if !self.ended.load(Ordering::Acquire) {
+            return 0;
+        }
+        let gone = self.taken() + self.superseded() + self.left();
+        self.sent().saturating_sub(gone)
+    }
+
     /// Whether the receiver is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)

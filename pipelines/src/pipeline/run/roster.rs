@@ -135,10 +135,7 @@ impl LinkEntry {
 
     /// Frames that wait in those that it went on from.
     pub(super) fn in_former(&self) -> usize {
-        let waiting = self.former.iter().map(|link| {
-            let gone = link.taken() + link.superseded() + link.left();
-            link.sent().saturating_sub(gone)
-        });
+        let waiting = self.former.iter().map(|link| link.waiting_at_its_end());
         usize::try_from(waiting.sum::<u64>()).unwrap_or(usize::MAX)
     }
 
