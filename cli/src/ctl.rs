@@ -219,40 +219,41 @@ fn done(json: bool, told: &Json, text: &str) -> Result<(), Failure> {
 
 /// Rates need two looks, a second apart; or one more each second.
 fn stats(client: &mut Client, watch: bool, json: bool) -> Result<(), Failure> {
-    let (mut looks, mut refused) = (0_u64, false);
+    let (mut looked, mut refused) = (false, false);
     loop {
-        let seen: Json = match client.try_ask(&Request::Stats {}) {
-            Ok(seen) => seen,
+        match client.try_ask::<Json>(&Request::Stats {}) {
+            Ok(seen) => {
+                refused = false;
+                if std::mem::replace(&mut looked, true) {
+                    tell_statistics(seen, watch, json)?;
+                    if !watch {
+                        return Ok(());
+                    }
+                }
+            }
             // The run has ended.
-            Err(Lost::Gone) if watch && looks > 0 => return Ok(()),
+            Err(Lost::Gone) if watch && looked => return Ok(()),
             // It waits to be made anew.
             Err(Lost::Refused(reason)) if watch => {
                 if !std::mem::replace(&mut refused, true) {
                     output::tell(&reason);
                 }
-                thread::sleep(LOOK);
-                continue;
             }
             Err(lost) => return Err(lost.into()),
-        };
-        refused = false;
-        looks += 1;
-        if looks == 1 {
-            thread::sleep(LOOK);
-            continue;
-        }
-        if json && watch {
-            output::result(format!("{seen}\n").as_bytes())?;
-        } else if json {
-            output::json(&seen)?;
-        } else {
-            let seen: Statistics = client::read(seen)?;
-            output::result(text::statistics(&seen).as_bytes())?;
-        }
-        if !watch {
-            return Ok(());
         }
         thread::sleep(LOOK);
+    }
+}
+
+/// To programs that watch, a line a look.
+fn tell_statistics(seen: Json, watch: bool, json: bool) -> Result<(), Failure> {
+    if json && watch {
+        output::result(format!("{seen}\n").as_bytes())
+    } else if json {
+        output::json(&seen)
+    } else {
+        let seen: Statistics = client::read(seen)?;
+        output::result(text::statistics(&seen).as_bytes())
     }
 }
 

@@ -126,6 +126,16 @@ fn flows(control: &Control, stage: &str) {
     until(|| taken(control, stage) > before + 20, "frames flow on");
 }
 
+/// Changes a queue, where that may come too soon after the change before.
+fn changes_over(control: &Control, link: &LinkName, queue: QueuePolicy) {
+    let is_taken = || match control.set_queue(link, queue) {
+        Ok(()) => true,
+        Err(ControlError::Waiting { .. } | ControlError::TooFewFrames { .. }) => false,
+        Err(other) => panic!("{other}"),
+    };
+    until(is_taken, "the change is taken");
+}
+
 #[test]
 fn without_a_run_there_is_nothing_to_control() {
     let mut pipeline = branched(None);
@@ -248,15 +258,7 @@ fn nothing_is_lost_when_who_waits_for_room_changes_over() {
         for depth in (1..4).cycle().take(200) {
             let depth = NonZeroUsize::new(depth).unwrap();
             let queue = QueuePolicy::Block { depth };
-            until(
-                || match control.set_queue(&link("camera->screen"), queue) {
-                    Ok(()) => true,
-                    // Too soon after the one before.
-                    Err(ControlError::Waiting { .. } | ControlError::TooFewFrames { .. }) => false,
-                    Err(other) => panic!("{other}"),
-                },
-                "the change is taken",
-            );
+            changes_over(control, &link("camera->screen"), queue);
         }
     });
     let report = in_order(&pipeline, report);
@@ -400,11 +402,7 @@ fn a_link_is_not_made_deeper_than_there_are_frames_to_spare() {
         assert_eq!(control.state().unwrap().pools[0].spare, 0);
         flows(control, "screen");
         for policy in ["block:5", "latest"] {
-            // Until what waits since the change before is taken, there is no frame to spare.
-            until(
-                || control.set_queue(&screen, queue(policy)).is_ok(),
-                "the change is taken",
-            );
+            changes_over(control, &screen, queue(policy));
         }
         assert_eq!(control.state().unwrap().pools[0].spare, 4);
     });

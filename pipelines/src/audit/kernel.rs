@@ -28,8 +28,9 @@ impl BounceUse {
         // The default pool lies above those of devices that have one of their own.
         let default = debugfs.join("swiotlb");
         let own = fs::read_dir(&default).into_iter().flatten().flatten();
-        let own: Vec<_> = own.map(|entry| entry.path()).collect();
-        let pools = own.iter().chain([&default]).filter_map(|pool| {
+        let mut all: Vec<_> = own.map(|entry| entry.path()).collect();
+        all.push(default);
+        let pools = all.iter().filter_map(|pool| {
             let number = |file| -> Option<u64> {
                 let text = fs::read_to_string(pool.join(file)).ok()?;
                 text.trim().parse().ok()
@@ -47,8 +48,7 @@ impl BounceUse {
         if let Some((now, most)) = sum {
             return Self::Slots { now, most };
         }
-        let mut pools = own.iter().chain([&default]);
-        if pools.any(|pool| pool.join("io_tlb_used").exists()) {
+        if all.iter().any(|pool| pool.join("io_tlb_used").exists()) {
             return Self::Unreadable;
         }
         let mut entries = fs::read_dir(debugfs).into_iter().flatten();

@@ -29,7 +29,7 @@ use super::graph::Graph;
 use super::{DomainPlan, NodeId, Plan, PoolPlan, PortId, Problem, Rank};
 use choices::{Choice, Choices, Culprits};
 use nogoods::Nogoods;
-use pools::Rows;
+use pools::CommonStrides;
 use state::State;
 use values::{Value, Values};
 
@@ -85,7 +85,7 @@ pub(super) struct Search<'p, 'd, 'a> {
     limits: Limits,
     nogoods: Nogoods,
     /// Whether some width will do: by format, widths, and the strides that pools may have.
-    widths_known: HashMap<(Format, Vec<Steps>, Vec<Rows>), bool>,
+    widths_known: HashMap<(Format, Vec<Steps>, Vec<CommonStrides>), bool>,
 }
 
 /// A choice's values, and who is to blame where none is left.

@@ -14,15 +14,15 @@ use crate::solver::{Placement, PortId};
 /// More widths are not looked through at once.
 const MOST_WIDTHS: usize = 4096;
 
-/// The rows that all users of a pool take.
+/// The strides that all users of a pool take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Rows {
+pub(super) struct CommonStrides {
     strides: Strides,
-    /// Strides of whole pixels only.
+    /// Of whole pixels only.
     whole: bool,
 }
 
-impl Rows {
+impl CommonStrides {
     /// The shortest stride for rows of so many pixels.
     fn shortest(&self, format: Format, width: u32) -> Option<u32> {
         self.strides.shortest(format, width, self.whole)
@@ -32,30 +32,30 @@ impl Rows {
 /// What all users of a pool want of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    rows: Rows,
-    row_count: Steps,
+    strides: CommonStrides,
+    rows: Steps,
     pub(super) memory: MemoryNeeds,
     behind: u32,
 }
 
 impl Wanted {
     const NOTHING: Self = Self {
-        rows: Rows {
+        strides: CommonStrides {
             strides: Strides::ANY,
             whole: false,
         },
-        row_count: Steps::multiples(1),
+        rows: Steps::multiples(1),
         memory: MemoryNeeds::NONE,
         behind: 0,
     };
 
     fn and(self, own: &Own) -> Option<Self> {
         Some(Self {
-            rows: Rows {
-                strides: self.rows.strides.intersect(&own.strides)?,
-                whole: self.rows.whole || own.whole,
+            strides: CommonStrides {
+                strides: self.strides.strides.intersect(&own.strides)?,
+                whole: self.strides.whole || own.whole,
             },
-            row_count: self.row_count.intersect(&Steps::multiples(own.rows))?,
+            rows: self.rows.intersect(&Steps::multiples(own.rows))?,
             memory: self.memory.and(own.memory),
             behind: self.behind.max(own.behind),
         })
@@ -137,8 +137,8 @@ impl Search<'_, '_, '_> {
     pub(super) fn placement(&self, pool: usize) -> Option<Placement> {
         let terms = self.state.terms[self.graph.pools[pool].domain].whole()?;
         let wanted = self.wanted(pool, Some(terms.modifier))?;
-        let stride = wanted.rows.shortest(terms.format, terms.width)?;
-        Placement::new(terms, stride, wanted.row_count.min, wanted.behind)
+        let stride = wanted.strides.shortest(terms.format, terms.width)?;
+        Placement::new(terms, stride, wanted.rows.min, wanted.behind)
     }
 
     /// Whether frames of some width can lie somehow, whatever scalers reach.
@@ -148,19 +148,19 @@ impl Search<'_, '_, '_> {
             return true;
         };
         let pools = self.graph.domains[domain].pools.iter();
-        let rows = pools.map(|&pool| Some(self.wanted(pool, Some(modifier))?.rows));
-        let Some(rows) = rows.collect::<Option<Vec<_>>>() else {
+        let strides = pools.map(|&pool| Some(self.wanted(pool, Some(modifier))?.strides));
+        let Some(strides) = strides.collect::<Option<Vec<_>>>() else {
             return false;
         };
-        let mut sizes = super::sizes::Sizes::new(widths.clone(), None);
-        let key = (format, widths, rows);
+        let key = (format, widths, strides);
         if let Some(&known) = self.widths_known.get(&key) {
             return known;
         }
+        let (_, widths, strides) = &key;
+        let mut sizes = super::sizes::Sizes::new(widths.clone(), None);
         let fits = |width| {
-            key.2
-                .iter()
-                .all(|rows| rows.shortest(format, width).is_some())
+            let mut all = strides.iter();
+            all.all(|strides| strides.shortest(format, width).is_some())
         };
         // Whoever has more widths than these is taken at their word.
         let fits = (0..MOST_WIDTHS).any(|tried| match sizes.next() {
@@ -179,7 +179,7 @@ impl Search<'_, '_, '_> {
             return true;
         };
         let wanted = self.wanted(pool, terms.modifier);
-        let stride = wanted.and_then(|wanted| wanted.rows.shortest(format, width));
+        let stride = wanted.and_then(|wanted| wanted.strides.shortest(format, width));
         let fits = match stride {
             None => false,
             Some(_) => terms.height.is_none() || self.placement(pool).is_some(),
@@ -334,7 +334,7 @@ impl Search<'_, '_, '_> {
         let (Some(wanted), Modifier::LINEAR) = (wanted, terms.modifier) else {
             return placement;
         };
-        let coded = terms.height.next_multiple_of(wanted.row_count.min);
+        let coded = terms.height.next_multiple_of(wanted.rows.min);
         for (plane, info) in placement.planes.iter().zip(terms.format.planes()) {
             let rows = plane.stride.saturating_mul(info.rows(coded));
             let end = plane.offset.saturating_add(rows);
