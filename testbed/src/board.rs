@@ -2,6 +2,9 @@
 
 use std::env;
 
+/// The boards that stand for real ones.
+const PROFILES: [&str; 3] = ["pc", "ti", "rockchip"];
+
 /// The virtual board that this process runs on.
 #[derive(Clone, Debug)]
 pub struct Board {
@@ -44,6 +47,25 @@ impl Board {
         board
     }
 
+    /// The board, where it is of this profile; otherwise a line that says where this test runs,
+    /// or a `SKIP` line.
+    ///
+    /// # Panics
+    /// When there is no such profile: the test would run nowhere.
+    #[must_use]
+    pub fn for_test_on(profile: &str, test: &str) -> Option<Self> {
+        assert!(
+            PROFILES.contains(&profile),
+            "no profile is called {profile}"
+        );
+        let board = Self::for_test(test)?;
+        let here = board.is(&[profile]);
+        if !here {
+            elsewhere(test, profile);
+        }
+        here.then_some(board)
+    }
+
     /// Whether the profile is one of these.
     #[must_use]
     pub fn is(&self, profiles: &[&str]) -> bool {
@@ -67,4 +89,9 @@ impl Board {
 #[expect(clippy::print_stdout, reason = "the test runner counts these lines")]
 fn skip(test: &str, reason: &str) {
     println!("SKIP {test}: {reason}");
+}
+
+#[expect(clippy::print_stdout, reason = "the test runner counts these lines")]
+fn elsewhere(test: &str, profile: &str) {
+    println!("ELSEWHERE {test}: it is of {profile}");
 }

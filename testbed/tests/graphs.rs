@@ -144,10 +144,7 @@ impl Drop for Scratch {
 
 #[test]
 fn a_display_and_a_picture_of_every_tenth_frame() {
-    let Some(board) = Board::for_test("a_display_and_a_picture_of_every_tenth_frame") else {
-        return;
-    };
-    if !board.is(&["pc"]) {
+    if Board::for_test_on("pc", "a_display_and_a_picture_of_every_tenth_frame").is_none() {
         return;
     }
     let (buffers, files) = (DmaBufs::now(), open_files());
@@ -235,10 +232,7 @@ queue = "fifo"
 
 #[test]
 fn two_cameras_side_by_side_on_one_display() {
-    let Some(board) = Board::for_test("two_cameras_side_by_side_on_one_display") else {
-        return;
-    };
-    if !board.is(&["pc"]) {
+    if Board::for_test_on("pc", "two_cameras_side_by_side_on_one_display").is_none() {
         return;
     }
     let cameras = Cameras::load(&[(1, false), (2, false)]);
@@ -309,10 +303,7 @@ fn lost_beside(policy: QueuePolicy, depth: usize) -> u64 {
 
 #[test]
 fn a_slow_branch_costs_the_display_no_frame() {
-    let Some(board) = Board::for_test("a_slow_branch_costs_the_display_no_frame") else {
-        return;
-    };
-    if !board.is(&["pc"]) {
+    if Board::for_test_on("pc", "a_slow_branch_costs_the_display_no_frame").is_none() {
         return;
     }
     let (buffers, files) = (DmaBufs::now(), open_files());
@@ -335,12 +326,9 @@ fn a_slow_branch_costs_the_display_no_frame() {
 #[test]
 fn a_converter_is_put_in_where_the_display_cannot_take_the_camera() {
     let name = "a_converter_is_put_in_where_the_display_cannot_take_the_camera";
-    let Some(board) = Board::for_test(name) else {
+    let Some(board) = Board::for_test_on("pc", name) else {
         return;
     };
-    if !board.is(&["pc"]) {
-        return;
-    }
     let (buffers, files) = (DmaBufs::now(), open_files());
     let taken = vkms(0).formats().unwrap().unwrap();
     let both = ["RGB888", "BGR888"].map(|name| name.parse::<Format>().unwrap());

@@ -318,12 +318,10 @@ fn table(displays: &[Display], rows: &[(String, Vec<Cell>)]) -> String {
 
 #[test]
 fn every_camera_with_every_heap_on_every_display() {
-    let Some(board) = Board::for_test("every_camera_with_every_heap_on_every_display") else {
+    let Some(board) = Board::for_test_on("pc", "every_camera_with_every_heap_on_every_display")
+    else {
         return;
     };
-    if !board.is(&["pc"]) {
-        return;
-    }
     let cameras = Cameras::load(&CAMERAS.map(|(_name, camera)| camera));
     let huge_pages = HugePages::reserve(16);
     let (buffers, files) = (DmaBufs::now(), open_files());

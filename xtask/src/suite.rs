@@ -212,6 +212,7 @@ fn summarize(groups: &[Group]) {
             passed: tally.passed,
             failed: tally.failed.iter().map(named).collect(),
             skipped: tally.skipped.iter().map(named).collect(),
+            said: tally.said.iter().map(named).collect(),
         });
     }
     for (heading, list) in [("skipped", &total.skipped), ("failed", &total.failed)] {
@@ -221,6 +222,9 @@ fn summarize(groups: &[Group]) {
         for line in list {
             println!("  {line}");
         }
+    }
+    for said in &total.said {
+        println!("\n{said}");
     }
     println!(
         "\n{} passed, {} failed, {} skipped",

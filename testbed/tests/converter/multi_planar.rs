@@ -14,12 +14,12 @@ use crate::heap;
 
 #[test]
 fn a_multi_planar_queue_takes_frames_of_several_pools() {
-    let Some(board) = Board::for_test("a_multi_planar_queue_takes_frames_of_several_pools") else {
+    let Some(board) = Board::for_test_on(
+        "rockchip",
+        "a_multi_planar_queue_takes_frames_of_several_pools",
+    ) else {
         return;
     };
-    if !board.is(&["rockchip"]) {
-        return;
-    }
     let (buffers, files) = (DmaBufs::now(), open_files());
     {
         let encoder = VideoDevice::open_matching(Some("vicodec"), Function::Codec).unwrap();

@@ -8,6 +8,8 @@ pub(crate) struct Tally {
     pub(crate) failed: Vec<String>,
     /// Each with its reason.
     pub(crate) skipped: Vec<String>,
+    /// What failed tests printed, each with its name before it.
+    pub(crate) said: Vec<String>,
 }
 
 impl Tally {
@@ -37,8 +39,9 @@ impl Tally {
 
     /// Counts the output of any number of libtest programs.
     ///
-    /// A test that cannot do its work prints `SKIP name: reason`. Libtest then
-    /// calls it passed, we do not. `DIED name with status n` is of a program without a result.
+    /// A test that cannot do its work prints `SKIP name: reason`, and one that is of other boards
+    /// `ELSEWHERE name: where`. Libtest then calls it passed, we do not. `DIED name with status n`
+    /// is of a program without a result.
     pub(crate) fn of(output: &str) -> Self {
         let (mut tally, mut failures, mut listing) = (Self::default(), 0, false);
         for line in output.lines() {
@@ -58,16 +61,14 @@ impl Tally {
             // The names follow the last of libtest's two such headings at once.
             listing = line == "failures:" || (listing && line.starts_with("    "));
         }
-        let skips = output
-            .lines()
-            .filter(|line| line.starts_with("SKIP "))
-            .count();
-        tally.passed = tally.passed.saturating_sub(skips);
+        let not_run = |line: &&str| line.starts_with("SKIP ") || line.starts_with("ELSEWHERE ");
+        tally.passed -= output.lines().filter(not_run).count().min(tally.passed);
         while tally.failed.len() < failures {
             tally
                 .failed
                 .push("a test that libtest did not name".to_owned());
         }
+        tally.said = said(output, &tally.failed);
         tally
     }
 
@@ -89,7 +90,45 @@ impl Tally {
         self.passed += other.passed;
         self.failed.extend(other.failed);
         self.skipped.extend(other.skipped);
+        self.said.extend(other.said);
     }
+}
+
+/// What libtest shows of these tests, from `---- name stdout ----` to the next such heading.
+fn said(output: &str, failed: &[String]) -> Vec<String> {
+    let (mut all, mut open) = (Vec::new(), None::<Vec<&str>>);
+    for line in output.lines() {
+        let heading = line
+            .strip_prefix("---- ")
+            .and_then(|rest| rest.strip_suffix(" stdout ----"));
+        if heading.is_some() || ["successes:", "failures:"].contains(&line) {
+            all.extend(open.take());
+        }
+        if let Some(name) = heading {
+            open = failed.iter().any(|it| it == name).then(|| vec![line]);
+        } else if let Some(lines) = &mut open {
+            lines.push(line);
+        }
+    }
+    all.extend(open);
+    all.iter().map(|lines| shortened(lines)).collect()
+}
+
+/// Lines of a failed test that are shown again: its heading, and what came last.
+const LINES: usize = 40;
+
+fn shortened(lines: &[&str]) -> String {
+    let Some((heading, lines)) = lines.split_first() else {
+        return String::new();
+    };
+    let left_out = lines.len().saturating_sub(LINES);
+    let note = match left_out {
+        0 => String::new(),
+        n => format!("({n} lines before)\n"),
+    };
+    format!("{heading}\n{note}{}", lines[left_out..].join("\n"))
+        .trim_end()
+        .to_owned()
 }
 
 /// The number before `what` in `ok. 5 passed; 0 failed; …`.
@@ -125,6 +164,9 @@ successes:
 ---- yuv stdout ----
 SKIP yuv: needs kernel 6.13 for YUV planes
 
+---- camera stdout ----
+ELSEWHERE camera: it is of pc
+
 failures:
 
 ---- display stdout ----
@@ -142,8 +184,13 @@ test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     #[test]
     fn libtest_is_understood() {
         let tally = Tally::of(OUTPUT);
-        assert_eq!(tally.passed, 4);
+        assert_eq!(tally.passed, 3);
         assert_eq!(tally.failed, ["display"]);
+        assert_eq!(
+            tally.said,
+            ["---- display stdout ----\n\
+              thread 'display' panicked at 'no'\n    note: run with `RUST_BACKTRACE=1`"]
+        );
         assert_eq!(
             tally.skipped,
             [
@@ -161,6 +208,15 @@ test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
             tally.failed,
             ["display", "skipped, slow: ignored, takes an hour"]
         );
+    }
+
+    #[test]
+    fn of_a_long_story_the_end_is_shown() {
+        let story: String = (0..50).map(|line| format!("{line}\n")).collect();
+        let output = format!("---- a stdout ----\n{story}\nfailures:\n    a\n");
+        let said = said(&output, &["a".to_owned()]);
+        assert!(said[0].starts_with("---- a stdout ----\n(11 lines before)\n11\n"));
+        assert!(said[0].ends_with("\n49"));
     }
 
     #[test]
