@@ -42,27 +42,30 @@ impl DmaBufs {
     /// # Panics
     /// When new ones are still alive after thirty seconds.
     pub fn assert_none_since(&self) {
-        self.wait_until_gone(|_left| false);
+        self.wait_until_gone(0, |_left| false);
     }
 
-    /// As [`DmaBufs::assert_none_since`], but for buffers that nobody can reach any more: no
-    /// process by a descriptor or a mapping, no device by an attachment. The kernel has lost
-    /// count of these, and none of us could give them back. Says how many there are.
+    /// As [`DmaBufs::assert_none_since`], but for up to so many buffers that nobody can reach any
+    /// more: no process by a descriptor or a mapping, no device by an attachment. The kernel has
+    /// lost count of these, and none of us could give them back. Says how many there are.
     ///
     /// # Panics
     /// As [`DmaBufs::assert_none_since`].
     #[must_use]
-    pub fn assert_none_reachable_since(&self) -> usize {
-        self.wait_until_gone(|(inode, listed)| listed.devices == 0 && !in_use(*inode))
+    pub fn assert_none_reachable_since(&self, at_most: usize) -> usize {
+        let lost = |(inode, listed): &(u64, Listed)| listed.devices == 0 && !in_use(*inode);
+        self.wait_until_gone(at_most, lost)
     }
 
-    /// Waits until all that came since is forgiven, and says how many that are.
-    fn wait_until_gone(&self, forgiven: impl Fn(&(u64, Listed)) -> bool) -> usize {
+    /// Waits until all that came since is forgiven, and no more than so many are left. Says how
+    /// many those are.
+    fn wait_until_gone(&self, at_most: usize, forgiven: impl Fn(&(u64, Listed)) -> bool) -> usize {
         let patience = Instant::now() + Duration::from_secs(30);
         loop {
             let mut left: Vec<_> = Self::now().0.into_iter().collect();
             left.retain(|(inode, _listed)| !self.0.contains_key(inode));
-            if left.iter().all(&forgiven) {
+            // What is on its way to be freed is out of reach, too.
+            if left.len() <= at_most && left.iter().all(&forgiven) {
                 return left.len();
             }
             assert!(Instant::now() < patience, "dma-bufs left behind: {left:#?}");

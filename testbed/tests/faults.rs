@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::iter;
 
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::CpuUse;
@@ -15,6 +16,7 @@ use dmaflow_core::stage::{Sink, Source, SourcePlan, StageError};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig};
 use dmaflow_testbed::{Board, DmaBufs, Faults, open_files};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
+use nix::sys::resource::{Resource, getrlimit};
 
 /// Tries on profile `pc`, and on the others, which differ in the camera only.
 const RUNS: (u32, u32) = (10_000, 2_000);
@@ -77,7 +79,7 @@ fn chain(error: &Cause) -> impl Iterator<Item = &Cause> {
     fn behind<'a>(error: &&'a Cause) -> Option<&'a Cause> {
         (*error).source()
     }
-    std::iter::successors(Some(error), behind)
+    iter::successors(Some(error), behind)
 }
 
 fn whole(error: &Cause) -> String {
@@ -184,13 +186,15 @@ fn screen() -> KmsSink {
     .unwrap()
 }
 
-/// Takes all there is of a heap.
+/// Takes all there is of a heap. How many buffers that are depends on who else has pages of its
+/// area at the moment, and each is a descriptor; some are kept for what is to be tried.
 fn filled(heap: &Heap) -> Vec<HeapBuffer> {
+    let (descriptors, _hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let most = usize::try_from(descriptors).unwrap() - 200;
     let mut taken = Vec::new();
     for len in [8 << 20, 1 << 20, 64 << 10, 4096] {
-        while let Ok(buffer) = heap.allocate(len) {
-            taken.push(buffer);
-        }
+        let rest = most.saturating_sub(taken.len());
+        taken.extend(iter::from_fn(|| heap.allocate(len).ok()).take(rest));
     }
     taken
 }
@@ -258,6 +262,7 @@ fn memory_may_run_out_anywhere() {
             "plain" => Vec::new(),
             _ => filled(&cma),
         };
+        println!("{round}: {} buffers in the way", taken.len());
         let files = files + taken.len();
         if board.kernel >= COPIES_SAFELY {
             one_by_one(round, &faults, &mut scenarios, &mut tally, files);
@@ -281,7 +286,6 @@ fn memory_may_run_out_anywhere() {
     drop((camera, screen, cma, registry));
     // `__prepare_dmabuf` of vb2 keeps its reference of a buffer that it could not attach
     // (Linux 7.3, `drivers/media/common/videobuf2/videobuf2-core.c`).
-    let lost = buffers.assert_none_reachable_since();
+    let lost = buffers.assert_none_reachable_since(refused);
     println!("{lost} buffers lost by the kernel in {refused} refusals of vb2");
-    assert!(lost <= refused);
 }
