@@ -6,6 +6,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 
+use nix::sys::mman::{MlockAllFlags, mlockall};
+
 /// The faults that can be had, with what they are to do.
 const SETTINGS: [(&str, &[(&str, &str)]); 2] = [
     ("failslab", &[("cache-filter", "N")]),
@@ -28,9 +30,12 @@ impl Faults {
     /// Prepares this thread's faults; none happens until it is asked for.
     ///
     /// # Panics
-    /// On a kernel without fault injection.
+    /// On a kernel without fault injection, and for who may not lock memory.
     #[must_use]
     pub fn of_this_thread() -> Self {
+        // What the program has not read yet of its own file, it could not read while memory runs
+        // out: that would be its end, by SIGBUS.
+        mlockall(MlockAllFlags::MCL_CURRENT).expect("the right to lock memory");
         for (fault, settings) in SETTINGS {
             let common = [
                 ("ignore-gfp-wait", "N"),
