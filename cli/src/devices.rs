@@ -12,6 +12,14 @@ use crate::heaps::listing;
 use crate::output;
 use crate::table::{self, Row};
 
+const CAMERAS: [Function; 1] = [Function::Camera];
+const CONVERTERS: [Function; 1] = [Function::Converter];
+const CODECS: [Function; 3] = [
+    Function::Encoder,
+    Function::Decoder,
+    Function::StatelessDecoder,
+];
+
 /// What to say where there is nothing to list.
 struct Section {
     title: &'static str,
@@ -24,13 +32,13 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
     let videos = video::look();
     let cards = dmaflow_kms_sink::displays();
     if json {
-        let mut converters = video::json(&videos, Function::Converter);
+        let mut converters = video::json(&videos, &CONVERTERS);
         conversions::add(&mut converters, &dmaflow_codecs::converters());
         return output::json(&json!({
             "heaps": listing::json(&registry),
-            "cameras": video::json(&videos, Function::Camera),
+            "cameras": video::json(&videos, &CAMERAS),
             "converters": converters,
-            "codecs": video::json(&videos, Function::Codec),
+            "codecs": video::json(&videos, &CODECS),
             "displays": displays::json(&cards),
         }));
     }
@@ -43,17 +51,17 @@ pub(crate) fn devices(json: bool) -> Result<(), Failure> {
         Section {
             title: "cameras",
             empty: "none: no /dev/video* captures (is a driver loaded?); `test-src` is built in",
-            rows: video::rows(&videos, Function::Camera),
+            rows: video::rows(&videos, &CAMERAS),
         },
         Section {
             title: "converters",
             empty: "none",
-            rows: video::rows(&videos, Function::Converter),
+            rows: video::rows(&videos, &CONVERTERS),
         },
         Section {
             title: "codecs",
             empty: "none",
-            rows: video::rows(&videos, Function::Codec),
+            rows: video::rows(&videos, &CODECS),
         },
         Section {
             title: "displays",

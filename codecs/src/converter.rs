@@ -4,8 +4,6 @@
 //! `VIDIOC_DQBUF` of what comes out and of what went in, on the converter's thread, and
 //! `VIDIOC_QBUF` of what comes out next, on the thread that lets go of a frame last.
 
-mod setup;
-
 use std::sync::{Arc, Weak};
 
 use dmaflow_core::Errno;
@@ -16,12 +14,12 @@ use dmaflow_core::stage::{
     Choice, Controls, Counter, DeviceKey, SourcePlan, StageError, Stopper, Transform,
 };
 use dmaflow_v4l2::{
-    ControlValue, Dequeued, Feed, Function, Intake, V4l2Error, VideoDevice, is_short,
+    ControlValue, Dequeued, Feed, Function, Intake, V4l2Error, VideoDevice, candidates, is_short,
 };
 
 use crate::error::V4l2ConverterError;
 use crate::info::ConverterInfo;
-use setup::Setup;
+use crate::setup::{self, Asked, Setup};
 
 /// What a converter is to do; what is left out, it or its driver chooses.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,7 +90,7 @@ impl V4l2Converter {
         let device = VideoDevice::open_matching(config.device.as_deref(), Function::Converter)?;
         tracing::debug!(%device, "opened");
         Ok(Self {
-            info: ConverterInfo::ask(&device)?,
+            info: ConverterInfo::ask(&device, candidates, candidates)?,
             device: Arc::new(device),
             config,
             setup: None,
@@ -263,7 +261,11 @@ impl Transform for V4l2Converter {
         self.detach_input();
         self.detach_output();
         self.setup = None;
-        let setup = setup::configure(&self.device, &self.info, &self.config, input, output)?;
+        let asked = Asked {
+            size: self.config.size,
+            controls: &self.config.controls,
+        };
+        let setup = setup::configure(&self.device, &self.info, asked, input, output)?;
         tracing::debug!(
             device = %self.device, reads = %setup.reads, writes = %setup.writes, "configured"
         );
@@ -284,27 +286,8 @@ impl Transform for V4l2Converter {
 
     fn attach_input(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         self.stop()?;
-        let reads = &self.setup()?.reads;
-        let before = self.intake.as_ref();
-        let before = before.map_or_else(Vec::new, |intake| intake.pools().to_vec());
-        if before.iter().any(|known| known.id() == pool.id()) {
-            return Ok(Vec::new());
-        }
-        let mut pools = before.clone();
-        pools.push(pool.clone());
-        let reads = reads.clone();
-        // The driver forgets what it knew before it is told anew.
-        self.intake = None;
-        match Intake::attach(&self.device, &reads, pools) {
-            Ok(intake) => self.intake = Some(Arc::new(intake)),
-            Err(error) => {
-                if !before.is_empty() {
-                    let again = Intake::attach(&self.device, &reads, before)?;
-                    self.intake = Some(Arc::new(again));
-                }
-                return Err(error.into());
-            }
-        }
+        let reads = self.setup()?.reads.clone();
+        Intake::add(&mut self.intake, &self.device, &reads, pool)?;
         Ok(Vec::new())
     }
 

@@ -1,6 +1,8 @@
 //! Why a converter cannot be used as asked.
 
 use dmaflow_core::Errno;
+use dmaflow_core::fourcc::FourCc;
+use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::StageError;
 use dmaflow_v4l2::{V4l2Error, list, nearest_sizes};
 
@@ -80,6 +82,54 @@ pub enum V4l2ConverterError {
     ForeignFrame {
         /// Card, driver and node.
         device: String,
+    },
+    /// A decoder was given all there is, and did not tell what its pictures are like.
+    #[error(
+        "{device} found no beginning of a stream in what it was given: is it compressed as the \
+         link says, and does it begin with its headers?"
+    )]
+    NoHeader {
+        /// Card, driver and node.
+        device: String,
+    },
+    /// What a decoder makes of the stream is not what it said it would.
+    #[error(
+        "{device} makes {found} of this stream, and {agreed} was agreed on: set the stage's \
+         `format` to one that it makes of such a stream"
+    )]
+    OtherPicture {
+        /// Card, driver and node.
+        device: String,
+        /// What was agreed on.
+        agreed: Box<Layout>,
+        /// What it makes.
+        found: Box<Layout>,
+    },
+    /// A decoder does not make pictures of the stream in the format that was agreed on.
+    #[error(
+        "{device} makes no {agreed} of this stream, whose pictures it would give as {found}: set \
+         the stage's `format` to one of the same kind"
+    )]
+    OtherFormat {
+        /// Card, driver and node.
+        device: String,
+        /// What was agreed on.
+        agreed: &'static str,
+        /// V4L2's code of what it proposes.
+        found: FourCc,
+    },
+    /// A decoder wants more frames to fill than it was given.
+    #[error(
+        "{device} needs {needs} frames to fill for this stream, and has {has}: set `buffers` of \
+         the stage, or of what it is linked to, to {needs} at least"
+    )]
+    TooFewPictures {
+        /// Card, driver and node.
+        device: String,
+        /// How many it needs.
+        needs: usize,
+        /// How many its pool has.
+        has: usize,
     },
     /// The driver did not take a frame.
     #[error("{device}: cannot hand frame {slot} of the input over: VIDIOC_QBUF failed")]

@@ -43,6 +43,9 @@ pub struct ConverterInfo {
     pub conversions: Vec<Conversion>,
 }
 
+/// Which of a queue's formats can be used, best first.
+pub(crate) type Choose = fn(&[FormatInfo]) -> Vec<Candidate>;
+
 impl ConverterInfo {
     /// What can be made of frames in this format; `None` when it does not take them.
     #[must_use]
@@ -59,14 +62,19 @@ impl ConverterInfo {
     }
 
     /// Asks a device, whose queues have no buffers. Its formats change by that, which each of
-    /// a device's users has of their own.
-    pub(crate) fn ask(device: &VideoDevice) -> Result<Self, V4l2ConverterError> {
+    /// a device's users has of their own. `from` and `to` choose among the formats that go in and
+    /// come out.
+    pub(crate) fn ask(
+        device: &VideoDevice,
+        from: Choose,
+        to: Choose,
+    ) -> Result<Self, V4l2ConverterError> {
         let takes = device.formats(Direction::Output)?;
         let mut conversions = Vec::new();
-        for input in candidates(&takes) {
+        for input in from(&takes) {
             let gives = gives(device, input)?;
             let sizes = |code| device.frame_sizes(code);
-            let outputs = candidates(&gives)
+            let outputs = to(&gives)
                 .into_iter()
                 .map(|output| port(output, &gives, sizes))
                 .collect::<Result<Vec<_>, _>>()?;
@@ -160,7 +168,7 @@ pub fn converters() -> Vec<ConverterInfo> {
 fn converter_at(path: &std::path::Path) -> Result<Option<ConverterInfo>, V4l2ConverterError> {
     let device = VideoDevice::open(path)?;
     match device.function()? {
-        Some(Function::Converter) => ConverterInfo::ask(&device).map(Some),
+        Some(Function::Converter) => ConverterInfo::ask(&device, candidates, candidates).map(Some),
         _ => Ok(None),
     }
 }

@@ -2,15 +2,19 @@
 //! `cpu-convert`, on the CPU.
 //!
 //! A [`V4l2Converter`] makes frames of another format or size; [`converters`] lists what this
-//! machine has and what each can do. A `CpuConverter` copies, and is for pipelines that allow
-//! it. Decoders and encoders will come.
+//! machine has and what each can do. A [`V4l2Codec`] is a stateful encoder or decoder, which makes
+//! compressed frames of pictures or pictures of compressed frames. A `CpuConverter` copies, and is
+//! for pipelines that allow it. Stateless decoders will come.
 
+mod codec;
 mod converter;
 #[cfg(feature = "cpu-convert")]
 mod cpu_convert;
 mod error;
 mod info;
+mod setup;
 
+pub use codec::{CodecRole, V4l2Codec, V4l2CodecConfig};
 pub use converter::{V4l2Converter, V4l2ConverterConfig};
 #[cfg(feature = "cpu-convert")]
 pub use cpu_convert::{CpuConvertError, CpuConverter};

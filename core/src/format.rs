@@ -131,6 +131,18 @@ impl Format {
         self.0.family
     }
 
+    /// Whether it is a compressed stream for a stateless decoder: one that is told in controls
+    /// what it would have to read in the stream's headers
+    /// (`Documentation/userspace-api/media/v4l/dev-stateless-decoder.rst`).
+    #[must_use]
+    pub fn is_stateless(self) -> bool {
+        const CODES: [&[u8; 4]; 7] = [
+            b"S264", b"S265", b"VP8F", b"VP9F", b"AV1F", b"MG2S", b"SFWH",
+        ];
+        self.v4l2()
+            .is_some_and(|code| CODES.iter().any(|known| FourCc::new(**known) == code))
+    }
+
     /// Its planes, in the order both kernels' interfaces count them.
     #[must_use]
     pub const fn planes(self) -> &'static [PlaneInfo] {
@@ -243,6 +255,26 @@ mod tests {
         assert_eq!(drm(b"422P").as_deref(), Some("YU16"));
         assert_eq!(drm(b"NM12").as_deref(), Some("NV12"));
         assert_eq!(drm(b"MJPG"), None);
+    }
+
+    #[test]
+    fn streams_for_stateless_decoders_are_known() {
+        let stateless: Vec<_> = Format::all()
+            .filter(|format| format.is_stateless())
+            .map(Format::name)
+            .collect();
+        assert_eq!(
+            stateless,
+            [
+                "H264_SLICE",
+                "HEVC_SLICE",
+                "VP8_FRAME",
+                "VP9_FRAME",
+                "AV1_FRAME",
+                "MPEG2_SLICE",
+                "FWHT_STATELESS"
+            ]
+        );
     }
 
     #[test]

@@ -139,6 +139,27 @@ impl Layout {
         Ok(Self::linear(format, (width, height), planes, buffer_lens))
     }
 
+    /// A compressed frame: no planes, and room for so many bytes in one buffer. How many of them a
+    /// frame takes is told with it ([`FrameMeta::bytes_used`]).
+    ///
+    /// # Errors
+    /// [`LayoutError::Empty`]; [`LayoutError::NotCompressed`] for a format with planes.
+    ///
+    /// [`FrameMeta::bytes_used`]: crate::frame::FrameMeta::bytes_used
+    pub fn compressed(
+        format: Format,
+        (width, height): (u32, u32),
+        len: u32,
+    ) -> Result<Self, LayoutError> {
+        if width == 0 || height == 0 {
+            return Err(LayoutError::Empty { width, height });
+        }
+        if !format.planes().is_empty() {
+            return Err(LayoutError::NotCompressed(format));
+        }
+        Ok(Self::linear(format, (width, height), Vec::new(), vec![len]))
+    }
+
     fn linear(
         format: Format,
         (width, height): (u32, u32),
@@ -226,6 +247,15 @@ impl Layout {
 
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let ([], [len]) = (&*self.planes, &*self.buffer_lens) {
+            let Self {
+                width,
+                height,
+                format,
+                ..
+            } = self;
+            return write!(f, "{width}×{height} {format}, room for {len} bytes");
+        }
         write!(
             f,
             "{}×{} {} {}",
@@ -363,6 +393,24 @@ mod tests {
                 .unwrap()
                 .with_buffer_lens(&[255]),
             Err(LayoutError::ShortBuffer { needed: 256, .. })
+        ));
+    }
+
+    #[test]
+    fn a_compressed_frame_has_a_buffer_and_no_planes() {
+        let format: Format = "H264".parse().unwrap();
+        let layout = Layout::compressed(format, (1920, 1080), 1 << 20).unwrap();
+        assert_eq!((layout.width(), layout.height()), (1920, 1080));
+        assert!(layout.planes().is_empty());
+        assert_eq!(layout.buffer_lens(), [1 << 20]);
+        assert_eq!(layout.to_string(), "1920×1080 H264, room for 1048576 bytes");
+        assert_eq!(
+            Layout::compressed(Format::NV12, (8, 8), 1),
+            Err(LayoutError::NotCompressed(Format::NV12))
+        );
+        assert!(matches!(
+            Layout::compressed(format, (8, 0), 1),
+            Err(LayoutError::Empty { .. })
         ));
     }
 

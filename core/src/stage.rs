@@ -36,7 +36,7 @@ pub use key::DeviceKey;
 pub use mixer::Mixer;
 pub use sink::{FLIPS_KEPT, Sink};
 pub use source::{Source, SourcePlan, Stopper};
-pub use transform::Transform;
+pub use transform::{Outlet, Transform};
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -20,6 +20,7 @@ mod cap;
 mod decoding;
 mod device;
 mod display;
+mod encoding;
 mod error;
 mod file;
 mod graph;

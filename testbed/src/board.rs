@@ -47,21 +47,19 @@ impl Board {
         board
     }
 
-    /// The board, where it is of this profile; otherwise a line that says where this test runs,
+    /// The board, where it is of one of these profiles; otherwise a line that says where this test runs,
     /// or a `SKIP` line.
     ///
     /// # Panics
-    /// When there is no such profile: the test would run nowhere.
+    /// When there is no such profile: the test might run nowhere.
     #[must_use]
-    pub fn for_test_on(profile: &str, test: &str) -> Option<Self> {
-        assert!(
-            PROFILES.contains(&profile),
-            "no profile is called {profile}"
-        );
+    pub fn for_test_on(profiles: &[&str], test: &str) -> Option<Self> {
+        let known = profiles.iter().all(|profile| PROFILES.contains(profile));
+        assert!(known, "not all of {profiles:?} are profiles");
         let board = Self::for_test(test)?;
-        let here = board.is(&[profile]);
+        let here = board.is(profiles);
         if !here {
-            elsewhere(test, profile);
+            elsewhere(test, profiles);
         }
         here.then_some(board)
     }
@@ -92,6 +90,6 @@ fn skip(test: &str, reason: &str) {
 }
 
 #[expect(clippy::print_stdout, reason = "the test runner counts these lines")]
-fn elsewhere(test: &str, profile: &str) {
-    println!("ELSEWHERE {test}: it is of {profile}");
+fn elsewhere(test: &str, profiles: &[&str]) {
+    println!("ELSEWHERE {test}: it is of {}", profiles.join(" and "));
 }

@@ -144,7 +144,7 @@ impl Drop for Scratch {
 
 #[test]
 fn a_display_and_a_picture_of_every_tenth_frame() {
-    if Board::for_test_on("pc", "a_display_and_a_picture_of_every_tenth_frame").is_none() {
+    if Board::for_test_on(&["pc"], "a_display_and_a_picture_of_every_tenth_frame").is_none() {
         return;
     }
     let (buffers, files) = (DmaBufs::now(), open_files());
@@ -232,7 +232,7 @@ queue = "fifo"
 
 #[test]
 fn two_cameras_side_by_side_on_one_display() {
-    if Board::for_test_on("pc", "two_cameras_side_by_side_on_one_display").is_none() {
+    if Board::for_test_on(&["pc"], "two_cameras_side_by_side_on_one_display").is_none() {
         return;
     }
     let cameras = Cameras::load(&[(1, false), (2, false)]);
@@ -303,7 +303,7 @@ fn lost_beside(policy: QueuePolicy, depth: usize) -> u64 {
 
 #[test]
 fn a_slow_branch_costs_the_display_no_frame() {
-    if Board::for_test_on("pc", "a_slow_branch_costs_the_display_no_frame").is_none() {
+    if Board::for_test_on(&["pc"], "a_slow_branch_costs_the_display_no_frame").is_none() {
         return;
     }
     let (buffers, files) = (DmaBufs::now(), open_files());
@@ -326,7 +326,7 @@ fn a_slow_branch_costs_the_display_no_frame() {
 #[test]
 fn a_converter_is_put_in_where_the_display_cannot_take_the_camera() {
     let name = "a_converter_is_put_in_where_the_display_cannot_take_the_camera";
-    let Some(board) = Board::for_test_on("pc", name) else {
+    let Some(board) = Board::for_test_on(&["pc"], name) else {
         return;
     };
     let (buffers, files) = (DmaBufs::now(), open_files());

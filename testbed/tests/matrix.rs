@@ -318,7 +318,7 @@ fn table(displays: &[Display], rows: &[(String, Vec<Cell>)]) -> String {
 
 #[test]
 fn every_camera_with_every_heap_on_every_display() {
-    let Some(board) = Board::for_test_on("pc", "every_camera_with_every_heap_on_every_display")
+    let Some(board) = Board::for_test_on(&["pc"], "every_camera_with_every_heap_on_every_display")
     else {
         return;
     };

@@ -17,7 +17,7 @@ use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
 /// The board, where it has vimc.
 fn board(test: &str) -> Option<Board> {
-    Board::for_test_on("rockchip", test)
+    Board::for_test_on(&["rockchip"], test)
 }
 
 fn graph() -> Topology {

@@ -117,7 +117,7 @@ fn drawn(pool: &FramePool, number: u64) -> Frame {
 /// The board, where it is the one for this: profiles differ in what memory cameras take, and here
 /// there is none.
 fn on_pc(test: &str) -> Option<Board> {
-    Board::for_test_on("pc", test)
+    Board::for_test_on(&["pc"], test)
 }
 
 #[test]

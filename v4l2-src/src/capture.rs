@@ -319,6 +319,7 @@ impl Source for V4l2Src {
                 capture,
                 dequeued: Some(dequeued),
                 flags: frame.flags,
+                bytes_used: None,
             });
             return Ok(Some(picture));
         }

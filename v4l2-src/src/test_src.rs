@@ -12,9 +12,7 @@ use std::sync::Arc;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::{CpuUse, DmaBuf, DmaBufError};
 use dmaflow_core::format::Format;
-use dmaflow_core::frame::{
-    CaptureStamp, Frame, FrameFlags, FrameMeta, FramePool, PoolError, StampPoint,
-};
+use dmaflow_core::frame::{CaptureStamp, Frame, FrameMeta, FramePool, PoolError, StampPoint};
 use dmaflow_core::layout::LayoutError;
 use dmaflow_core::stage::{
     Bed, Counter, DeviceKey, ImportRefused, Source, SourcePlan, StageError, Stopper, WakeOnRelease,
@@ -332,7 +330,7 @@ impl Source for TestSrc {
                 point: StampPoint::EndOfFrame,
             }),
             dequeued: Some(complete),
-            flags: FrameFlags::default(),
+            ..FrameMeta::default()
         });
         self.sequence += 1;
         self.delivered += 1;

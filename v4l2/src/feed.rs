@@ -104,6 +104,17 @@ impl Feed {
         self.queue.stream_on()
     }
 
+    /// Ends the flow, if there is one, and has the driver know its frames anew after `set`, which
+    /// may set the format again: a decoder forgets it when it reads what its pictures are like.
+    /// [`Feed::start`] is what comes next.
+    ///
+    /// # Errors
+    /// As [`Queue::request`] and [`Queue::stream_off`], and what `set` says.
+    pub fn renew(&self, set: impl FnOnce() -> Result<(), V4l2Error>) -> Result<(), V4l2Error> {
+        self.settle()?;
+        self.queue.renew(set)
+    }
+
     /// Whether frames are queued as soon as they are free: until the flow is ended.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -48,10 +48,13 @@ impl Intake {
             }
         })?;
         let starts = Starts::of(pools.iter().map(|pool| (pool.id(), pool.len())));
+        // Of a buffer that is longer than the driver needs it takes no more than that, as long as
+        // it does not know it (`__verify_length` in `videobuf2-v4l2.c`).
+        let needed = reads.buffer_lens().first().copied();
         for (pool, (_id, start)) in pools.iter().zip(&starts.0) {
             for slot in 0..pool.len() {
                 queue
-                    .enqueue(start + slot)
+                    .submit(start + slot, needed, 0)
                     .map_err(|errno| not_queued(device, pool, slot, errno))?;
             }
         }
@@ -62,6 +65,41 @@ impl Intake {
             pools,
             starts,
         })
+    }
+
+    /// Adds a pool to those that a driver imports, which has to forget what it knew for it: to
+    /// `known`, or to none. A pool that is known already is left alone, and where the new one is
+    /// refused all is as before.
+    ///
+    /// # Errors
+    /// As [`Intake::attach`].
+    pub fn add(
+        known: &mut Option<Arc<Self>>,
+        device: &Arc<VideoDevice>,
+        reads: &Layout,
+        pool: &FramePool,
+    ) -> Result<(), AttachError> {
+        let before = known.as_ref();
+        let before = before.map_or_else(Vec::new, |intake| intake.pools.clone());
+        if before.iter().any(|known| known.id() == pool.id()) {
+            return Ok(());
+        }
+        let mut pools = before.clone();
+        pools.push(pool.clone());
+        // The driver forgets what it knew before it is told anew.
+        *known = None;
+        let added = Self::attach(device, reads, pools);
+        let refused = match added {
+            Ok(intake) => {
+                *known = Some(Arc::new(intake));
+                return Ok(());
+            }
+            Err(refused) => refused,
+        };
+        if !before.is_empty() {
+            *known = Some(Arc::new(Self::attach(device, reads, before)?));
+        }
+        Err(refused)
     }
 
     /// The queue, by whose slots frames are handed over.

@@ -8,6 +8,7 @@
 //! those of the `v4l` crate; what the kernel says is parsed into types of dmaflow before anyone
 //! else sees it.
 
+mod codec;
 mod controls;
 mod device;
 mod error;
@@ -38,6 +39,6 @@ pub use intake::Intake;
 pub use modes::{FormatInfo, FrameRates, FrameSizes};
 pub use picture::FormatRequest;
 pub use queue::{Dequeued, Queue, StampClock};
-pub use ranking::{Candidate, candidates};
+pub use ranking::{Candidate, candidates, compressed};
 pub use refusal::AttachError;
 pub use stride::{aligned, aligned_layout, layout_aligned_to};

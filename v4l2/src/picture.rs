@@ -82,6 +82,17 @@ impl VideoDevice {
         self.checked(&format.picture)
     }
 
+    /// V4L2's code of the format that a queue has, which need not be one that dmaflow knows.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`], as [`VideoDevice::layout`].
+    #[doc(alias = "VIDIOC_G_FMT")]
+    pub fn code(&self, direction: Direction) -> Result<FourCc, V4l2Error> {
+        let format = sys::get_fmt(self.fd(), self.queue_type(direction))
+            .map_err(self.failed("VIDIOC_G_FMT", "ask for its format"))?;
+        Ok(FourCc::from_u32(format.picture.code))
+    }
+
     /// The size of the pictures that a queue has, whatever their format is.
     ///
     /// # Errors
@@ -229,6 +240,10 @@ fn parse(picture: &RawPicture) -> Result<Layout, Fault> {
         return Err(Fault::Buffers);
     }
     let (width, height) = (picture.width, picture.height);
+    if format.planes().is_empty() {
+        let layout = Layout::compressed(format, (width, height), picture.lens[0])?;
+        return Ok(layout.with_colour(colour(format, picture)));
+    }
     let strides = &picture.strides[..buffers];
     let layout = match strides {
         [0] => Layout::packed(format, width, height),
@@ -363,11 +378,9 @@ mod tests {
         let mut fields = picture(b"YUYV", &[2560], &[2560 * 720]);
         fields.field = raw::v4l2_field_V4L2_FIELD_ALTERNATE;
         assert_eq!(parse(&fields), Err(Fault::Fields));
-        let stream = parse(&picture(b"MJPG", &[0], &[1000]));
-        assert!(
-            matches!(stream, Err(Fault::Layout(LayoutError::Compressed(_)))),
-            "{stream:?}"
-        );
+        let stream = parse(&picture(b"MJPG", &[0], &[1000])).unwrap();
+        assert!(stream.planes().is_empty());
+        assert_eq!(stream.buffer_lens(), [1000]);
     }
 
     #[test]

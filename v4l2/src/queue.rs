@@ -22,7 +22,7 @@ use dmaflow_core::time::Timestamp;
 
 use crate::device::{Direction, VideoDevice};
 use crate::error::V4l2Error;
-use crate::sys::{self, RawDequeued, raw};
+use crate::sys::{self, RawDequeued, Said, raw};
 
 /// Where a driver says that a timestamp is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,11 +147,7 @@ impl Queue {
             .collect::<std::io::Result<Vec<_>>>()
             .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
             .map_err(device.failed("fcntl(F_DUPFD_CLOEXEC)", "keep the frames' descriptors"))?;
-        let doing = format!("prepare its queue for {} frames", frames.len());
         let queue = device.queue_type(direction);
-        let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
-        let made = sys::request_buffers(device.fd(), queue, count)
-            .map_err(device.failed("VIDIOC_REQBUFS", doing))?;
         // From here on dropping it gives the driver's buffers back.
         let this = Self {
             device: Arc::clone(device),
@@ -159,14 +155,40 @@ impl Queue {
             multiplanar: device.capabilities().is_multiplanar(),
             frames,
         };
+        this.prepare()?;
+        Ok(this)
+    }
+
+    /// Has the driver make as many buffers as there are frames.
+    fn prepare(&self) -> Result<(), V4l2Error> {
+        let doing = format!("prepare its queue for {} frames", self.frames.len());
+        let count = u32::try_from(self.frames.len()).unwrap_or(u32::MAX);
+        let made = sys::request_buffers(self.device.fd(), self.queue, count)
+            .map_err(self.device.failed("VIDIOC_REQBUFS", doing))?;
         if made < count {
             return Err(V4l2Error::TooManyFrames {
-                device: device.to_string(),
-                asked: this.frames.len(),
+                device: self.device.to_string(),
+                asked: self.frames.len(),
                 most: usize::try_from(made).unwrap_or_default(),
             });
         }
-        Ok(this)
+        Ok(())
+    }
+
+    /// Has the driver forget the frames, and then know them anew: between the two `set` may
+    /// change the queue's format, which keeps its place and length in the frames. Nothing flows
+    /// before and after, and none is queued.
+    ///
+    /// # Errors
+    /// As [`Queue::request`]; the driver may then know no frames.
+    pub(crate) fn renew(
+        &self,
+        set: impl FnOnce() -> Result<(), V4l2Error>,
+    ) -> Result<(), V4l2Error> {
+        sys::request_buffers(self.device.fd(), self.queue, 0)
+            .map_err(self.device.failed("VIDIOC_REQBUFS", "forget the frames"))?;
+        set()?;
+        self.prepare()
     }
 
     /// The device whose queue it is.
@@ -196,6 +218,28 @@ impl Queue {
     #[doc(alias = "VIDIOC_QBUF")]
     #[inline]
     pub fn enqueue(&self, slot: usize) -> Result<(), Errno> {
+        self.enqueue_said(slot, Said::default())
+    }
+
+    /// The same of a frame that goes in, saying how many bytes of its first buffer mean something,
+    /// and `stamp`, which the driver copies to what it makes of the frame
+    /// (`V4L2_BUF_FLAG_TIMESTAMP_COPY`), in microseconds.
+    ///
+    /// # Errors
+    /// As [`Queue::enqueue`].
+    #[doc(alias = "VIDIOC_QBUF")]
+    #[inline]
+    pub fn submit(&self, slot: usize, bytes_used: Option<u32>, stamp: u64) -> Result<(), Errno> {
+        let signed = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+        let said = Said {
+            bytes_used,
+            timestamp: (signed(stamp / 1_000_000), signed(stamp % 1_000_000)),
+        };
+        self.enqueue_said(slot, said)
+    }
+
+    #[inline]
+    fn enqueue_said(&self, slot: usize, said: Said) -> Result<(), Errno> {
         let frame = self.frames.get(slot).ok_or(Errno::EINVAL)?;
         let index = u32::try_from(slot).map_err(|_no_frame| Errno::EINVAL)?;
         let buffers = frame
@@ -206,6 +250,7 @@ impl Queue {
             self.queue,
             self.multiplanar,
             index,
+            said,
             buffers,
         )
     }

@@ -37,6 +37,17 @@ pub fn candidates(formats: &[FormatInfo]) -> Vec<Candidate> {
     candidates
 }
 
+/// The compressed formats, in the driver's order, but for those of stateless decoders.
+#[must_use]
+pub fn compressed(formats: &[FormatInfo]) -> Vec<Candidate> {
+    let known = formats.iter().filter_map(|info| {
+        let format = info.format.filter(|format| format.planes().is_empty())?;
+        let code = info.code;
+        (!format.is_stateless()).then_some(Candidate { format, code })
+    });
+    known.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

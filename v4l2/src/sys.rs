@@ -8,6 +8,7 @@
 )]
 
 mod buffer;
+mod command;
 mod control;
 mod event;
 mod expbuf;
@@ -18,9 +19,10 @@ mod request;
 pub(crate) mod subdev;
 
 pub(crate) use buffer::{
-    RawDequeued, dequeue_buffer, query_data_offsets, queue_buffer, request_buffers, stream_off,
-    stream_on,
+    RawDequeued, Said, dequeue_buffer, query_data_offsets, queue_buffer, request_buffers,
+    stream_off, stream_on,
 };
+pub(crate) use command::{decoder_command, encoder_command};
 pub(crate) use control::{RawValue, get_ctrl, query_ext_ctrl, query_menu, set_ext_ctrl};
 pub(crate) use event::{dequeue_event, forget_events, subscribe_event};
 pub(crate) use expbuf::{create_buffer, export_buffer, forget_buffers};

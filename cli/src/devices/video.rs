@@ -71,8 +71,8 @@ fn imports(device: &VideoDevice, converts: bool) -> Option<bool> {
 }
 
 impl Video {
-    /// A node that cannot be asked is listed as a camera, which most are.
-    fn is_for(&self, wanted: Function) -> bool {
+    /// What it is for; a node that cannot be asked is listed as a camera, which most are.
+    fn function(&self) -> Option<Function> {
         match &self.details {
             Ok(details) => {
                 let Details {
@@ -81,19 +81,24 @@ impl Video {
                     takes,
                     ..
                 } = details;
-                Function::of(capabilities, takes, formats) == Some(wanted)
+                Function::of(capabilities, takes, formats)
             }
-            Err(_) => wanted == Function::Camera,
+            Err(_) => Some(Function::Camera),
         }
+    }
+
+    fn is_for(&self, wanted: &[Function]) -> bool {
+        self.function()
+            .is_some_and(|function| wanted.contains(&function))
     }
 }
 
-pub(super) fn rows(videos: &[Video], wanted: Function) -> Vec<Row> {
+pub(super) fn rows(videos: &[Video], wanted: &[Function]) -> Vec<Row> {
     let listed = videos.iter().filter(|video| video.is_for(wanted));
-    listed.map(|video| row(video, wanted)).collect()
+    listed.map(row).collect()
 }
 
-fn row(video: &Video, wanted: Function) -> Row {
+fn row(video: &Video) -> Row {
     let details = match &video.details {
         Ok(details) => details,
         Err(error) => return Row::Remark(video.path.clone(), with_causes(error)),
@@ -104,6 +109,10 @@ fn row(video: &Video, wanted: Function) -> Row {
         capabilities.card, capabilities.driver, video.path
     );
     let mut notes = Vec::new();
+    let function = video.function();
+    if let Some(codec) = function.filter(|function| function.is_codec()) {
+        notes.push(codec.to_string());
+    }
     if let Some((width, height)) = largest(&details.sizes) {
         notes.push(format!("up to {width}×{height}"));
     }
@@ -118,13 +127,13 @@ fn row(video: &Video, wanted: Function) -> Row {
     if capabilities.needs_media_controller() {
         notes.push("several devices, set up as needed (`dmaflow media`)".to_owned());
     }
-    let formats = match wanted {
-        Function::Camera => some(details.formats.iter().map(name_of), 3, "format"),
-        Function::Converter | Function::Codec => format!(
-            "{} → {}",
-            some(details.takes.iter().map(name_of), 3, "format"),
-            some(details.formats.iter().map(name_of), 3, "format")
-        ),
+    let gives = some(details.formats.iter().map(name_of), 3, "format");
+    let formats = match function {
+        None | Some(Function::Camera) => gives,
+        Some(_takes_too) => {
+            let takes = some(details.takes.iter().map(name_of), 3, "format");
+            format!("{takes} → {gives}")
+        }
     };
     Row::Cells(vec![name, formats, notes.join("; ")])
 }
@@ -146,7 +155,7 @@ fn largest(sizes: &FrameSizes) -> Option<(u32, u32)> {
     }
 }
 
-pub(super) fn json(videos: &[Video], wanted: Function) -> Value {
+pub(super) fn json(videos: &[Video], wanted: &[Function]) -> Value {
     let listed = videos.iter().filter(|video| video.is_for(wanted));
     listed.map(video_json).collect()
 }
@@ -163,6 +172,7 @@ fn video_json(video: &Video) -> Value {
         "card": capabilities.card,
         "driver": capabilities.driver,
         "bus": capabilities.bus,
+        "function": video.function().map(|function| function.to_string()),
         "imports": details.imports,
         "multiplanar": capabilities.is_multiplanar(),
         "needs_media_controller": capabilities.needs_media_controller(),

@@ -57,6 +57,9 @@ pub struct FrameMeta {
     pub dequeued: Option<Timestamp>,
     /// What else its driver says of it.
     pub flags: FrameFlags,
+    /// How many bytes of its buffer a compressed frame takes; `None` of pictures, which fill
+    /// theirs.
+    pub bytes_used: Option<u32>,
 }
 
 /// The same in a frame's slot, for all users of the picture: so a frame is one pointer, and
@@ -72,6 +75,8 @@ pub(super) struct SharedMeta {
     /// [`KEY`] and [`LAST`].
     flags: AtomicU8,
     dequeued: AtomicU64,
+    /// One more than they are; 0 for none.
+    bytes_used: AtomicU64,
 }
 
 /// In the order of their numbers.
@@ -87,6 +92,8 @@ impl SharedMeta {
         let set = |place: &AtomicU64, number| place.store(number, Ordering::Relaxed);
         set(&self.sequence, meta.sequence);
         set(&self.dequeued, Timestamp::to_bits(meta.dequeued));
+        let bytes_used = meta.bytes_used.map_or(0, |bytes| u64::from(bytes) + 1);
+        set(&self.bytes_used, bytes_used);
         set(
             &self.captured_at,
             Timestamp::to_bits(meta.capture.map(|stamp| stamp.at)),
@@ -117,6 +124,9 @@ impl SharedMeta {
                 key: flags & KEY != 0,
                 last: flags & LAST != 0,
             },
+            bytes_used: get(&self.bytes_used)
+                .checked_sub(1)
+                .and_then(|bytes| u32::try_from(bytes).ok()),
         }
     }
 }
@@ -141,6 +151,7 @@ mod tests {
                         key: clock == Clock::Monotonic,
                         last: point == StampPoint::EndOfFrame,
                     },
+                    bytes_used: (clock != Clock::Realtime).then_some(u32::MAX),
                 };
                 shared.set(known);
                 assert_eq!(shared.get(), known);

@@ -17,6 +17,9 @@ pub enum LayoutError {
     /// Compressed formats have no layout.
     #[error("{0} is compressed: its pixels have no place in memory")]
     Compressed(Format),
+    /// Only compressed formats have buffers without planes.
+    #[error("{0} is not compressed: its frames have planes")]
+    NotCompressed(Format),
     /// A stride too small for a row.
     #[error(
         "a row of {width} pixels in {format} takes {needed} bytes, more than the stride of {stride}"

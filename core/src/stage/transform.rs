@@ -7,6 +7,16 @@ use crate::format::Format;
 use crate::frame::{Frame, FramePool};
 use crate::layout::Layout;
 
+/// Where the frames of a [`Transform`] come out that keeps some.
+pub trait Outlet: Send {
+    /// Waits for the next frame; `None` after the stopper was used, and at the end.
+    ///
+    /// # Errors
+    /// [`StageError::Gone`] when the device vanished, [`StageError::Changed`] when pictures of
+    /// another size or format are to come, otherwise [`StageError::Failed`].
+    fn next_frame(&mut self) -> Result<Option<Frame>, StageError>;
+}
+
 /// A stage that takes the frames of one pool and fills those of another.
 ///
 /// ```text
@@ -108,6 +118,23 @@ pub trait Transform: Send {
     /// [`StageError::Gone`] when the device vanished, otherwise [`StageError::Failed`]; the
     /// frame is let go.
     fn transform(&mut self, frame: Frame, send: &mut dyn FnMut(Frame)) -> Result<(), StageError>;
+
+    /// Where its frames come out, if they do so by themselves and not with those that went in: a
+    /// codec keeps some, and changes their order. To be asked after each start; then
+    /// [`Transform::transform`] hands a frame over and sends none, while another thread waits at
+    /// the outlet.
+    fn outlet(&mut self) -> Option<Box<dyn Outlet>> {
+        None
+    }
+
+    /// No frame comes any more: what is still inside comes out, and then the outlet ends. Of a
+    /// stage without an outlet there is nothing to do.
+    ///
+    /// # Errors
+    /// [`StageError`]; the outlet may then not end by itself.
+    fn finish(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
 
     /// Stops the device; a stage that does not run is left alone.
     ///

@@ -67,6 +67,12 @@ pub enum ControlError {
         /// The stage.
         stage: String,
     },
+    /// Compressed frames build on each other.
+    #[error("frames over {link} are compressed, and none may be left out: `block` alone will do")]
+    Compressed {
+        /// The link.
+        link: LinkName,
+    },
     /// A stage has nothing that can be set.
     #[error("stage `{stage}` has no controls; these have some: {known}")]
     NoControls {

@@ -1,6 +1,6 @@
 //! From a description to stages that are open.
 
-use dmaflow_codecs::{V4l2Converter, V4l2ConverterConfig};
+use dmaflow_codecs::{CodecRole, V4l2Codec, V4l2CodecConfig, V4l2Converter, V4l2ConverterConfig};
 use dmaflow_core::stage::StageError;
 use dmaflow_kms_sink::{KmsInputConfig, KmsMixer, KmsMixerConfig, KmsSink, KmsSinkConfig};
 use dmaflow_kms_sink::{NullSink, PictureSink};
@@ -44,8 +44,8 @@ impl Description {
 /// A kind of stage that is described and does not run yet.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "compressed streams are not decoded yet: `dmaflow check --fixture` and `dmaflow graph` \
-     understand this stage, and nothing runs it"
+    "files are not read yet: `dmaflow check --fixture` and `dmaflow graph` understand this \
+     stage, and nothing runs it"
 )]
 struct NotBuilt;
 
@@ -59,10 +59,7 @@ pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
         StageKind::Source(SourceKind::Test(config), _) => {
             AnyStage::source(TestSrc::new(config.clone()))
         }
-        StageKind::Source(SourceKind::File(_), _)
-        | StageKind::Transform(TransformKind::V4l2Decode(_), _) => {
-            return Err(failed(name)(NotBuilt));
-        }
+        StageKind::Source(SourceKind::File(_), _) => return Err(failed(name)(NotBuilt)),
         StageKind::Filter(FilterKind::Decimate { every }) => {
             AnyStage::filter(Decimate::new(*every))
         }
@@ -87,6 +84,24 @@ pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
                 controls: asked.controls.clone(),
             };
             AnyStage::transform(V4l2Converter::open(config).map_err(failed(name))?)
+        }
+        StageKind::Transform(TransformKind::V4l2Decode(asked), _) => {
+            let config = V4l2CodecConfig {
+                device: asked.device.clone(),
+                format: asked.format,
+                controls: asked.controls.clone(),
+                ..V4l2CodecConfig::new(CodecRole::Decoder)
+            };
+            AnyStage::transform(V4l2Codec::open(config).map_err(failed(name))?)
+        }
+        StageKind::Transform(TransformKind::V4l2Encode(asked), _) => {
+            let config = V4l2CodecConfig {
+                device: asked.device.clone(),
+                format: asked.codec,
+                controls: asked.controls.clone(),
+                ..V4l2CodecConfig::new(CodecRole::Encoder)
+            };
+            AnyStage::transform(V4l2Codec::open(config).map_err(failed(name))?)
         }
         StageKind::Mixer(MixerKind::Kms { config, inputs }) => {
             let opened = KmsMixer::open(screen(config, inputs));

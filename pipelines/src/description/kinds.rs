@@ -98,7 +98,7 @@ const fn kind(
 }
 
 /// Every kind there is.
-pub(super) static KINDS: [Kind; 11] = [
+pub(super) static KINDS: [Kind; 12] = [
     kind(
         "v4l2-src",
         Role::Source,
@@ -145,7 +145,13 @@ pub(super) static KINDS: [Kind; 11] = [
         "v4l2-decode",
         Role::Filter,
         streams::v4l2_decode,
-        "A V4L2 decoder. It is checked against boards and drawn; it does not run yet.",
+        "A V4L2 decoder of a stream, which goes by itself. Its frames lie in a pool of its own.",
+    ),
+    kind(
+        "v4l2-encode",
+        Role::Filter,
+        streams::v4l2_encode,
+        "A V4L2 encoder, which makes a stream. Its frames lie in a pool of its own.",
     ),
     Kind {
         min_buffers: Some((3, "one in view, one waiting for its flip, one being filled")),

@@ -96,6 +96,8 @@ pub enum TransformKind {
     V4l2Convert(V4l2ConvertRequest),
     /// A V4L2 memory-to-memory decoder.
     V4l2Decode(V4l2DecodeRequest),
+    /// A V4L2 memory-to-memory encoder.
+    V4l2Encode(V4l2EncodeRequest),
 }
 
 /// A V4L2 converter as its user wants it.
@@ -113,13 +115,27 @@ pub struct V4l2ConvertRequest {
 }
 
 /// A V4L2 decoder as its user wants it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct V4l2DecodeRequest {
     /// The device, by its node, card name, driver or bus address; the first that decodes the
     /// stream when `None`.
     pub device: Option<String>,
     /// What it makes; what the next stage likes best when `None`.
     pub format: Option<Format>,
+    /// Controls to set, by their names.
+    pub controls: Vec<(String, ControlValue)>,
+}
+
+/// A V4L2 encoder as its user wants it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct V4l2EncodeRequest {
+    /// The device, by its node, card name, driver or bus address; the first that makes the
+    /// stream when `None`.
+    pub device: Option<String>,
+    /// How the stream is compressed; as the next stage likes best when `None`.
+    pub codec: Option<Format>,
+    /// Controls to set, by their names.
+    pub controls: Vec<(String, ControlValue)>,
 }
 
 /// The kinds of sinks.

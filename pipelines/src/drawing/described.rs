@@ -137,6 +137,10 @@ fn transform(kind: &TransformKind) -> Vec<String> {
             let picture = request.format.map(|format| format.to_string());
             with_kind("v4l2-decode", [request.device.clone(), picture])
         }
+        TransformKind::V4l2Encode(request) => {
+            let stream = request.codec.map(|codec| codec.to_string());
+            with_kind("v4l2-encode", [request.device.clone(), stream])
+        }
     }
 }
 

@@ -38,6 +38,16 @@ impl QueuePolicy {
         }
     }
 
+    /// The same where no frame may be left out, with as many that wait: compressed frames build
+    /// on each other.
+    pub(crate) const fn lossless(self) -> Self {
+        let depth = match self {
+            Self::Latest | Self::Fifo { depth: None } => NonZeroUsize::MIN,
+            Self::Fifo { depth: Some(depth) } | Self::Block { depth } => depth,
+        };
+        Self::Block { depth }
+    }
+
     /// The same where other links lead away from where this one does.
     pub(crate) const fn shared(self) -> Self {
         match self {

@@ -10,6 +10,7 @@ pub(crate) mod events;
 mod live;
 mod meters;
 mod outcome;
+mod outlet;
 mod roster;
 pub(super) mod stages;
 mod threads;
@@ -206,11 +207,12 @@ impl Pipeline {
                         Box::new(move || filter.run(input, output, &meter))
                     }
                     (Stage::Transform(transform), Some(input)) => {
-                        let stopper = StopAtEnd(transform.start().map_err(failed)?);
-                        watched.push(watch(Works::OnFrames, stopper));
+                        let stopper = transform.start().map_err(failed)?;
+                        let beside = (Arc::clone(&stopper), live.threads.witness(name, &aside));
+                        watched.push(watch(Works::OnFrames, StopAtEnd(stopper)));
                         let output = ends.output();
                         Box::new(move || {
-                            let run = transform.run(input, output, &meter);
+                            let run = transform.run(input, output, &meter, beside);
                             run.and(after.stop(|| transform.stop()))
                         })
                     }

@@ -138,6 +138,10 @@ impl Placement {
             colour,
             ..
         } = self.terms;
+        if let ([], &[len]) = (&*self.planes, &*self.buffer_lens) {
+            let layout = Layout::compressed(format, (width, height), len)?;
+            return Ok(layout.with_colour(colour));
+        }
         let plane = |plane: &Plane| PlaneLayout {
             buffer: plane.buffer,
             offset: plane.offset,

@@ -15,14 +15,14 @@ use crate::heap;
 #[test]
 fn a_multi_planar_queue_takes_frames_of_several_pools() {
     let Some(board) = Board::for_test_on(
-        "rockchip",
+        &["rockchip"],
         "a_multi_planar_queue_takes_frames_of_several_pools",
     ) else {
         return;
     };
     let (buffers, files) = (DmaBufs::now(), open_files());
     {
-        let encoder = VideoDevice::open_matching(Some("vicodec"), Function::Codec).unwrap();
+        let encoder = VideoDevice::open_matching(Some("vicodec"), Function::Encoder).unwrap();
         assert!(encoder.capabilities().is_multiplanar());
         let colour = Colour {
             encoding: Some(Encoding::Bt709),

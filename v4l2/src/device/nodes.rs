@@ -3,7 +3,10 @@
 //! Node numbers change from boot to boot, so a device is best chosen by its driver, card or
 //! bus.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+
+use dmaflow_core::format::Format;
 
 use super::{Capabilities, Direction, VideoDevice};
 use crate::error::V4l2Error;
@@ -25,8 +28,12 @@ pub enum Function {
     Camera,
     /// Pictures go in and come out changed: another format, another size.
     Converter,
-    /// Pictures or compressed streams go in, and the other comes out.
-    Codec,
+    /// Pictures go in, a compressed stream comes out.
+    Encoder,
+    /// A compressed stream goes in, pictures come out.
+    Decoder,
+    /// The same, where what the stream says beside its pictures goes in as controls.
+    StatelessDecoder,
 }
 
 impl Function {
@@ -34,7 +41,9 @@ impl Function {
         match self {
             Self::Camera => "camera",
             Self::Converter => "converter",
-            Self::Codec => "codec",
+            Self::Encoder => "encoder",
+            Self::Decoder => "decoder",
+            Self::StatelessDecoder => "stateless decoder",
         }
     }
 
@@ -46,18 +55,33 @@ impl Function {
         takes: &[FormatInfo],
         gives: &[FormatInfo],
     ) -> Option<Self> {
-        let raw = |formats: &[FormatInfo]| {
-            !formats.is_empty() && formats.iter().all(|format| !format.compressed)
-        };
-        if capabilities.converts() {
-            Some(if raw(takes) && raw(gives) {
-                Self::Converter
-            } else {
-                Self::Codec
-            })
-        } else {
-            capabilities.captures().then_some(Self::Camera)
+        if !capabilities.converts() {
+            return capabilities.captures().then_some(Self::Camera);
         }
+        let compressed = |formats: &[FormatInfo]| formats.iter().any(|format| format.compressed);
+        let is_stateless = |info: &FormatInfo| info.format.is_some_and(Format::is_stateless);
+        if compressed(takes) {
+            Some(match takes.iter().any(is_stateless) {
+                true => Self::StatelessDecoder,
+                false => Self::Decoder,
+            })
+        } else if compressed(gives) {
+            Some(Self::Encoder)
+        } else {
+            (!takes.is_empty() && !gives.is_empty()).then_some(Self::Converter)
+        }
+    }
+
+    /// Whether it is any kind of codec.
+    #[must_use]
+    pub const fn is_codec(self) -> bool {
+        matches!(self, Self::Encoder | Self::Decoder | Self::StatelessDecoder)
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -197,7 +221,7 @@ mod tests {
     fn formats(codes: &[(&str, bool)]) -> Vec<FormatInfo> {
         let info = |(code, compressed): &(&str, bool)| FormatInfo {
             code: code.parse().unwrap(),
-            format: None,
+            format: Format::from_v4l2(code.parse().unwrap()),
             description: String::new(),
             compressed: *compressed,
         };
@@ -213,7 +237,7 @@ mod tests {
             };
             Function::of(&capabilities, &formats(takes), &formats(gives))
         };
-        let (pixels, stream) = (("NV12", false), ("H264", true));
+        let (pixels, stream, slices) = (("NV12", false), ("H264", true), ("S264", true));
         assert_eq!(
             Function::of(&camera(), &[], &[]),
             Some(Function::Camera),
@@ -221,12 +245,15 @@ mod tests {
         );
         assert_eq!(of(raw::V4L2_CAP_META_CAPTURE, &[], &[]), None);
         for m2m in [raw::V4L2_CAP_VIDEO_M2M, raw::V4L2_CAP_VIDEO_M2M_MPLANE] {
-            let of = |takes: &[_], gives: &[_]| of(m2m, takes, gives).unwrap();
-            assert_eq!(of(&[pixels], &[pixels, pixels]), Function::Converter);
-            assert_eq!(of(&[pixels], &[stream]), Function::Codec);
-            assert_eq!(of(&[stream, pixels], &[pixels]), Function::Codec);
+            let of = |takes: &[_], gives: &[_]| of(m2m, takes, gives);
+            let converter = of(&[pixels], &[pixels, pixels]);
+            assert_eq!(converter, Some(Function::Converter));
+            assert_eq!(of(&[pixels], &[stream]), Some(Function::Encoder));
+            assert_eq!(of(&[stream, pixels], &[pixels]), Some(Function::Decoder));
+            assert_eq!(of(&[slices], &[pixels]), Some(Function::StatelessDecoder));
             // A decoder that has not seen its stream.
-            assert_eq!(of(&[pixels], &[]), Function::Codec);
+            assert_eq!(of(&[stream], &[]), Some(Function::Decoder));
+            assert_eq!(of(&[pixels], &[]), None);
         }
         let codec = Capabilities {
             flags: raw::V4L2_CAP_VIDEO_M2M_MPLANE | raw::V4L2_CAP_STREAMING,

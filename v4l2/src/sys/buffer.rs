@@ -75,6 +75,15 @@ pub(crate) fn query_data_offsets(
     }))
 }
 
+/// What is said of a frame that goes in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    /// How many bytes of the first buffer mean something; all of them when `None`.
+    pub(crate) bytes_used: Option<u32>,
+    /// Seconds and microseconds.
+    pub(crate) timestamp: (i64, i64),
+}
+
 /// Hands a frame's buffers to the driver, each a dma-buf and how many bytes of it to use.
 #[doc(alias = "VIDIOC_QBUF")]
 #[inline]
@@ -83,6 +92,7 @@ pub(crate) fn queue_buffer<'a>(
     queue: u32,
     multiplanar: bool,
     index: u32,
+    said: Said,
     mut buffers: impl ExactSizeIterator<Item = (BorrowedFd<'a>, u32)>,
 ) -> Result<(), Errno> {
     let mut planes = planes(multiplanar);
@@ -91,16 +101,20 @@ pub(crate) fn queue_buffer<'a>(
     // Of what comes out the driver says these itself; of what goes in they are ours to say, and
     // the kernel warns of pictures without bytes.
     arg.field = raw::v4l2_field_V4L2_FIELD_NONE;
+    (arg.timestamp.tv_sec, arg.timestamp.tv_usec) = said.timestamp;
     if let Some(planes) = &mut planes {
         for (plane, (dma_buf, len)) in planes.iter_mut().zip(buffers) {
             plane.m.fd = dma_buf.as_raw_fd();
             plane.length = len;
             plane.bytesused = len;
         }
+        if let (Some(first), Some(bytes)) = (planes.first_mut(), said.bytes_used) {
+            first.bytesused = bytes;
+        }
     } else if let Some((dma_buf, len)) = buffers.next() {
         arg.m.fd = dma_buf.as_raw_fd();
         arg.length = len;
-        arg.bytesused = len;
+        arg.bytesused = said.bytes_used.unwrap_or(len);
     }
     // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
     // on others it is a descriptor.

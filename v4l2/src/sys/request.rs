@@ -65,7 +65,9 @@ structures!(
     raw::v4l2_capability,
     raw::v4l2_control,
     raw::v4l2_create_buffers,
+    raw::v4l2_decoder_cmd,
     raw::v4l2_dv_timings,
+    raw::v4l2_encoder_cmd,
     raw::v4l2_event,
     raw::v4l2_event_subscription,
     raw::v4l2_exportbuffer,
@@ -135,6 +137,14 @@ pub(super) const S_DV_TIMINGS: Request<raw::v4l2_dv_timings> = request(
 pub(super) const QUERY_DV_TIMINGS: Request<raw::v4l2_dv_timings> = request(
     rustix::ioctl::opcode::read::<raw::v4l2_dv_timings>(b'V', 99) as Number,
     0x8084_5663,
+);
+pub(super) const ENCODER_CMD: Request<raw::v4l2_encoder_cmd> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_encoder_cmd>(b'V', 77) as Number,
+    0xc028_564d,
+);
+pub(super) const DECODER_CMD: Request<raw::v4l2_decoder_cmd> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_decoder_cmd>(b'V', 96) as Number,
+    0xc048_5660,
 );
 pub(super) const DQEVENT: Request<raw::v4l2_event> = request(
     rustix::ioctl::opcode::read::<raw::v4l2_event>(b'V', 89) as Number,

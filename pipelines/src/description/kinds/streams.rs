@@ -1,10 +1,14 @@
 //! Reading the keys of the kinds that have to do with compressed streams.
 
+use dmaflow_v4l2_src::ControlValue;
+
 use super::read::{pool, size, source};
 use super::{Setup, StageKind};
 use crate::description::reader::Reader;
 use crate::description::value::{Codec, Input};
-use crate::description::{FileSrcRequest, SourceKind, TransformKind, V4l2DecodeRequest};
+use crate::description::{
+    FileSrcRequest, SourceKind, TransformKind, V4l2DecodeRequest, V4l2EncodeRequest,
+};
 
 pub(super) fn file_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
     let path = read
@@ -31,7 +35,28 @@ pub(super) fn v4l2_decode(read: &mut Reader<'_, '_>) -> Option<Setup> {
         format: read
             .doc("pixel format of what it makes; what the next stage likes best without it")
             .optional("format"),
+        controls: controls(read),
     };
     let kind = TransformKind::V4l2Decode(request);
     Some(Setup::Done(StageKind::Transform(kind, pool(read))))
+}
+
+pub(super) fn v4l2_encode(read: &mut Reader<'_, '_>) -> Option<Setup> {
+    let request = V4l2EncodeRequest {
+        device: read
+            .doc("the device: its node, card name, driver or bus address; the first fit one without it")
+            .optional("device"),
+        codec: read
+            .doc("how it compresses; what the next stage likes best without it")
+            .optional("codec")
+            .map(|Codec(codec)| codec),
+        controls: controls(read),
+    };
+    let kind = TransformKind::V4l2Encode(request);
+    Some(Setup::Done(StageKind::Transform(kind, pool(read))))
+}
+
+fn controls(read: &mut Reader<'_, '_>) -> Vec<(String, ControlValue)> {
+    read.doc("controls to set, by their names")
+        .entries("controls")
 }

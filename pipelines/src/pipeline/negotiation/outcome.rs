@@ -17,7 +17,8 @@ pub(super) fn assemble(
     domains: Vec<Domain>,
     agreed: Agreed,
 ) -> Result<Pipeline, PipelineError> {
-    let graph = builder.graph;
+    let mut graph = builder.graph;
+    keep_all_compressed(&mut graph, &domains, &agreed.settled);
     let order = graph.order()?;
     let named = |stage: usize| graph.name(stage).to_owned();
     let devices = order.iter().filter_map(|&stage| {
@@ -56,6 +57,19 @@ pub(super) fn assemble(
         bounce_before: BounceUse::default(),
         graph,
     })
+}
+
+/// Has links over which compressed frames go let none go.
+fn keep_all_compressed(graph: &mut Graph, domains: &[Domain], settled: &[Settled]) {
+    let compressed = |settled: &&Settled| settled.pool.layout().planes().is_empty();
+    for made in settled.iter().filter(compressed) {
+        let mut domains = domains.iter();
+        let domain = domains.find(|domain| domain.producers.contains(&made.stage));
+        for &link in domain.iter().flat_map(|domain| &domain.links) {
+            let edge = &mut graph.edges[link];
+            edge.queue = edge.queue.lossless();
+        }
+    }
 }
 
 /// Whether no CPU sees the frames' pixels there.

@@ -155,6 +155,11 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
         let others = self.roster.live_links();
         let shared = others.filter(|other| other.from == from).count() > 1;
         let queue = if shared { queue.shared() } else { queue };
+        if self.roster.is_compressed(entry.domain) && queue != queue.lossless() {
+            return Err(ControlError::Compressed {
+                link: asked.clone(),
+            });
+        }
         // What waits in links before is there beside what is going to.
         let wait = queue.frames() + entry.in_former();
         let more = wait.saturating_sub(entry.queue.frames());

@@ -256,6 +256,15 @@ impl Roster {
         links.filter(|link| link.is_live() && link.origin != Origin::Passing)
     }
 
+    /// Whether the frames of a domain are compressed.
+    pub(super) fn is_compressed(&self, domain: Option<usize>) -> bool {
+        let pools = domain.and_then(|domain| self.pools.get(domain));
+        pools
+            .into_iter()
+            .flatten()
+            .any(|entry| entry.pool.layout().planes().is_empty())
+    }
+
     /// Frames of a domain that stages hold, or that wait for them.
     pub(super) fn held(&self, domain: usize) -> usize {
         let links = self.live_links();

@@ -3,14 +3,17 @@
 //! Each type of stage has its own loop, compiled for it, so that no frame costs an indirect
 //! call.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dmaflow_core::frame::Frame;
-use dmaflow_core::stage::{Filter, Mixer, Router, Sink, Source, StageError, Transform};
+use dmaflow_core::stage::{Filter, Mixer, Router, Sink, Source, StageError, Stopper, Transform};
 use dmaflow_core::time::{Clock, Timestamp};
 
+use super::super::audit::Witness;
 use super::meters::Meter;
+use super::outlet;
 use crate::latency::Recorder;
 use crate::link::{Empty, Input, Inputs, Outputs};
 
@@ -142,8 +145,15 @@ impl<R: Router> RunRouter for R {
 
 /// The same for a transform.
 pub(in crate::pipeline) trait RunTransform: Transform {
-    /// Makes frames of frames until no more come, or nobody takes them.
-    fn run(&mut self, input: Input, outputs: Outputs, meter: &Meter) -> Result<(), StageError>;
+    /// Makes frames of frames until no more come, or nobody takes them. `stopper` is what its
+    /// start gave; `witness` looks at what a second thread does, if there is one.
+    fn run(
+        &mut self,
+        input: Input,
+        outputs: Outputs,
+        meter: &Meter,
+        beside: (Arc<dyn Stopper>, Option<Witness>),
+    ) -> Result<(), StageError>;
 }
 
 impl<T: Transform> RunTransform for T {
@@ -152,7 +162,11 @@ impl<T: Transform> RunTransform for T {
         mut input: Input,
         mut outputs: Outputs,
         meter: &Meter,
+        beside: (Arc<dyn Stopper>, Option<Witness>),
     ) -> Result<(), StageError> {
+        if let Some(outlet) = self.outlet() {
+            return outlet::run(self, outlet, (input, outputs), meter, beside);
+        }
         let mut unseen = Unseen::new(meter);
         let mut wanted = true;
         while wanted && let Some(frame) = next(&mut input) {
@@ -273,13 +287,13 @@ impl<M: Mixer> RunMixer for M {
 
 /// Frames that a stage took and that have neither come into view nor been passed on; counted
 /// when its thread ends, however it does.
-struct Unseen<'m> {
+pub(super) struct Unseen<'m> {
     meter: &'m Meter,
-    frames: u64,
+    pub(super) frames: u64,
 }
 
 impl<'m> Unseen<'m> {
-    const fn new(meter: &'m Meter) -> Self {
+    pub(super) const fn new(meter: &'m Meter) -> Self {
         Self { meter, frames: 0 }
     }
 }

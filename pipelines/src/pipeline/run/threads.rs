@@ -116,6 +116,12 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         self.begun == self.ended
     }
 
+    /// Who looks at what a stage's thread does, where that is wanted.
+    pub(super) fn witness(&self, name: &str, aside: &Aside) -> Option<Witness> {
+        let witnesses = self.witnesses.as_ref();
+        witnesses.map(|all| all.of(name, aside.is_set()))
+    }
+
     /// Begins a stage's thread.
     pub(super) fn spawn(
         &mut self,
@@ -130,8 +136,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         };
         let events = self.events.clone();
         let farewell = Farewell { events, ended };
-        let witness = self.witnesses.as_ref();
-        let witness = witness.map(|all| all.of(name, aside.is_set()));
+        let witness = self.witness(name, aside);
         let handle = thread::Builder::new()
             .name(name.to_owned())
             .spawn_scoped(self.scope, move || {

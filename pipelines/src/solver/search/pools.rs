@@ -348,12 +348,12 @@ impl Search<'_, '_, '_> {
     /// What keeps a placement from being what everybody wants of a pool.
     pub(super) fn misfits(&self, pool: usize, placement: &Placement) -> Properties {
         let mut misfits = Properties::NONE;
-        let Ok(layout) = placement.layout() else {
+        if placement.planes.is_empty() {
             // Compressed frames have buffers alone, and these are made as long as anybody wants.
-            return match placement.terms.format.planes().is_empty() {
-                true => Properties::NONE,
-                false => Properties::of(&[Property::Stride, Property::Rows, Property::Length]),
-            };
+            return Properties::NONE;
+        }
+        let Ok(layout) = placement.layout() else {
+            return Properties::of(&[Property::Stride, Property::Rows, Property::Length]);
         };
         for port in self.ports_of(pool) {
             if let Some(way) = self.state.only_one_of(port) {

@@ -1,12 +1,12 @@
-//! Setting a converter up: what goes in, what comes out, and its controls.
+//! Setting a device up: what goes in, what comes out, and its controls.
 
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_v4l2::{
-    Direction, FormatRequest, FrameSizes, V4l2Error, VideoDevice, needed_bytes, same_place,
+    ControlValue, Direction, FormatRequest, FrameSizes, V4l2Error, VideoDevice, needed_bytes,
+    same_place,
 };
 
-use super::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;
 use crate::info::{Conversion, ConverterInfo, PortFormat};
 
@@ -16,34 +16,56 @@ const MIN_BUFFERS: usize = 1;
 /// How many sizes an error names.
 const NEAREST: usize = 4;
 
-/// How a converter is set up.
+/// How a device is set up.
 #[derive(Debug)]
-pub(super) struct Setup {
+pub(crate) struct Setup {
     /// How it reads what goes in.
-    pub(super) reads: Layout,
+    pub(crate) reads: Layout,
     /// How it writes what comes out.
-    pub(super) writes: Layout,
-    pub(super) min_buffers: usize,
+    pub(crate) writes: Layout,
+    pub(crate) min_buffers: usize,
     /// The bytes of each buffer that a whole picture fills at least.
-    pub(super) needed: [u32; MAX_PLANES],
+    pub(crate) needed: [u32; MAX_PLANES],
 }
 
-/// Sets the converter up to make frames of a format of frames that lie so.
-pub(super) fn configure(
+/// What a user asks of a device besides formats.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// Width and height of what comes out; otherwise those of what goes in.
+    pub(crate) size: Option<(u32, u32)>,
+    /// Controls to set, by name.
+    pub(crate) controls: &'a [(String, ControlValue)],
+}
+
+/// Sets a device up to make frames of a format of frames that lie so.
+pub(crate) fn configure(
     device: &VideoDevice,
     info: &ConverterInfo,
-    config: &V4l2ConverterConfig,
+    asked: Asked<'_>,
     input: &Layout,
     output: Format,
 ) -> Result<Setup, V4l2ConverterError> {
     let (conversion, makes) = find(info, input.format(), output)?;
+    let size = asked.size.unwrap_or((input.width(), input.height()));
+    if output.planes().is_empty() {
+        // What an encoder takes may depend on what it makes, so that is set first
+        // (`Documentation/userspace-api/media/v4l/dev-encoder.rst`).
+        let code = makes.codes.first();
+        let first = code.map(|code| FormatRequest::aligned(output, *code, size));
+        if let Some(first) = first {
+            device.set_format(Direction::Capture, &first)?;
+        }
+    }
     let reads = set_input(device, &conversion.input, input)?;
     // Before the output is set: to turn a picture changes what size it can have.
-    for (name, value) in &config.controls {
+    for (name, value) in asked.controls {
         device.set_control(name, value)?;
     }
-    let size = config.size.unwrap_or((input.width(), input.height()));
-    let writes = set_output(device, makes, size)?;
+    let writes = match output.planes().is_empty() {
+        // How long a compressed frame may get is known now; to set it again might shorten it.
+        true => device.layout(Direction::Capture)?,
+        false => set_output(device, makes, size)?,
+    };
     // One size may have changed the other.
     let (now, before) = (
         device.size(Direction::Output)?,

@@ -1,0 +1,28 @@
+//! What codecs are told besides frames.
+
+use crate::device::VideoDevice;
+use crate::error::V4l2Error;
+use crate::sys::{self, raw};
+
+impl VideoDevice {
+    /// Has a decoder decode what it was given and then end: its last frame is marked
+    /// (`V4L2_BUF_FLAG_LAST`), or an empty one behind it.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_DECODER_CMD")]
+    pub fn drain_decoder(&self) -> Result<(), V4l2Error> {
+        sys::decoder_command(self.fd(), raw::V4L2_DEC_CMD_STOP)
+            .map_err(self.failed("VIDIOC_DECODER_CMD", "have it finish"))
+    }
+
+    /// The same of an encoder.
+    ///
+    /// # Errors
+    /// As [`VideoDevice::drain_decoder`].
+    #[doc(alias = "VIDIOC_ENCODER_CMD")]
+    pub fn drain_encoder(&self) -> Result<(), V4l2Error> {
+        sys::encoder_command(self.fd(), raw::V4L2_ENC_CMD_STOP)
+            .map_err(self.failed("VIDIOC_ENCODER_CMD", "have it finish"))
+    }
+}
