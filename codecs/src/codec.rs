@@ -375,12 +375,13 @@ impl Transform for V4l2Codec {
         };
         // Before the mark that tells of it can come out.
         flow.finished.store(true, Ordering::Release);
+        // One at least stays in work from the first frame on. What is told to end before its
+        // pictures are set up may forget it with that.
+        flow.end_of_input(self.in_work.count > 0);
         let done = match self.config.role {
             CodecRole::Encoder => self.device.drain_encoder(),
             CodecRole::Decoder => self.device.drain_decoder(),
         };
-        // One at least stays in work from the first frame on.
-        flow.end_of_input(self.in_work.count > 0);
         done.map_err(StageError::from)
     }
 

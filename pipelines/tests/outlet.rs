@@ -37,6 +37,8 @@ enum Fault {
     InletPanics(u64),
     /// The thread that waits for frames panics after so many.
     OutletPanics(u64),
+    /// The end never comes out.
+    NeverEnds,
 }
 
 /// What is inside the coder.
@@ -91,8 +93,11 @@ impl Outlet for Out {
             _ => {}
         }
         let inside = self.device.inside.lock().unwrap();
-        let waits =
-            |inside: &mut Inside| !inside.stopped && !inside.finished && inside.kept.len() <= KEPT;
+        let never = self.fault == Fault::NeverEnds;
+        let waits = |inside: &mut Inside| {
+            let ends = inside.finished && !(never && inside.kept.is_empty());
+            !inside.stopped && !ends && inside.kept.len() <= KEPT
+        };
         let mut inside = self.device.changed.wait_while(inside, waits).unwrap();
         if inside.stopped {
             return Ok(None);
@@ -344,6 +349,16 @@ fn a_panic_on_either_side_ends_both() {
         };
         assert_eq!((stage.as_str(), message.as_str()), ("coder", said));
     }
+}
+
+#[test]
+fn an_end_that_does_not_come_out_is_noticed() {
+    let (pipeline, notes) = pipeline(Fault::NeverEnds, 20, u64::MAX);
+    let error = ends(pipeline).unwrap_err();
+    let stuck = matches!(&error.cause, RunFailure::Stuck { stage, .. } if stage == "coder");
+    assert!(stuck, "{error}");
+    assert_eq!((error.report.shown, error.report.unaccounted()), (20, 0));
+    assert_eq!(notes.try_iter().count(), 20);
 }
 
 #[test]

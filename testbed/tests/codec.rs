@@ -344,6 +344,29 @@ fn a_display_shows_what_was_decoded() {
     drop(codecs);
 }
 
+#[test]
+fn of_a_short_stream_every_frame_comes_out() {
+    let Some(codecs) = codecs("of_a_short_stream_every_frame_comes_out") else {
+        return;
+    };
+    let (buffers, files) = (DmaBufs::now(), open_files());
+    for frames in 1..=4 {
+        let trial = Trial {
+            format: Format::NV12,
+            pattern: "75% Colorbar",
+            frames,
+            every: 10,
+            controls: &[],
+            screen: Screen::None,
+        };
+        let (found, report) = trial.run();
+        assert_all_there(&found, &report, frames);
+    }
+    assert_eq!(open_files(), files);
+    buffers.assert_none_since();
+    drop(codecs);
+}
+
 /// A camera, codecs in between and a sink that takes anything, of which the run must fail.
 fn failure(graph: Builder, codecs: Modules) -> String {
     let mut pipeline = graph.prepare(&dmaflow_heaps::registry()).unwrap();

@@ -103,6 +103,11 @@ impl Flow {
             .into());
         }
         self.feed.start()?;
+        if self.is_stopped() {
+            // Perhaps before it was started.
+            self.feed.halt()?;
+            return Ok(false);
+        }
         self.begun.store(true, Ordering::Release);
         Ok(true)
     }

@@ -105,10 +105,15 @@ fn feed(
         transform.transform(frame, &mut drop)?;
         Meter::add(&meter.passed);
     }
-    match open.load(Ordering::Relaxed) {
-        true => transform.finish(),
-        false => Ok(()),
+    if !open.load(Ordering::Relaxed) {
+        return Ok(());
     }
+    // Until the outlet has ended it is at work for whoever watches.
+    let taken = Meter::get(&meter.taken);
+    meter
+        .passed
+        .store(taken.saturating_sub(1), Ordering::Relaxed);
+    transform.finish()
 }
 
 fn give(
