@@ -31,7 +31,7 @@ use dmaflow_v4l2::{
 use crate::error::V4l2ConverterError;
 use crate::info::ConverterInfo;
 use crate::setup::{self, Asked, Setup};
-use flow::{CodecOutlet, Counts, Flow};
+use flow::{CodecOutlet, Counts, Flow, Halt};
 use passing::Passing;
 
 /// Frames that a device has to read from, or has read: one at work, one to go on with.
@@ -180,7 +180,6 @@ impl V4l2Codec {
             stopped: AtomicBool::new(false),
             begun: AtomicBool::new(false),
             finished: AtomicBool::new(false),
-            headless: AtomicBool::new(false),
         };
         self.in_work = InWork::of(intake.queue().len());
         flow.intake.queue().stream_on()?;
@@ -316,14 +315,15 @@ impl Transform for V4l2Codec {
         self.counts.clear();
         match self.begin() {
             Ok(flow) => {
-                self.flow = Some(Arc::clone(&flow));
-                Ok(flow)
+                let halt = Halt(Arc::downgrade(&flow));
+                self.flow = Some(flow);
+                Ok(Arc::new(halt))
             }
             Err(error) => {
-                for queue in [&self.intake].into_iter().flatten() {
-                    if let Err(error) = queue.halt() {
-                        tracing::debug!(%error, "cannot end a flow that did not begin");
-                    }
+                let feed = self.feed.as_ref().map(|feed| feed.settle());
+                let intake = self.intake.as_ref().map(|intake| intake.halt());
+                for error in [feed, intake].into_iter().flatten().filter_map(Result::err) {
+                    tracing::debug!(%error, "cannot end a flow that did not begin");
                 }
                 Err(error)
             }
@@ -373,11 +373,16 @@ impl Transform for V4l2Codec {
         let Some(flow) = &self.flow else {
             return Ok(());
         };
+        // One at least stays in work from the first frame on.
+        if self.in_work.count == 0 {
+            // Nothing will come out, and not every driver says so.
+            flow.stop();
+            return Ok(());
+        }
         // Before the mark that tells of it can come out.
         flow.finished.store(true, Ordering::Release);
-        // One at least stays in work from the first frame on. What is told to end before its
-        // pictures are set up may forget it with that.
-        flow.end_of_input(self.in_work.count > 0);
+        // What is told to end before its pictures are set up may forget it with that.
+        flow.end_of_input();
         let done = match self.config.role {
             CodecRole::Encoder => self.device.drain_encoder(),
             CodecRole::Decoder => self.device.drain_decoder(),

@@ -348,6 +348,7 @@ fn a_panic_on_either_side_ends_both() {
             panic!("{fault:?}: {error}");
         };
         assert_eq!((stage.as_str(), message.as_str()), ("coder", said));
+        assert_eq!(error.report.unaccounted(), 0, "{fault:?}");
     }
 }
 

@@ -263,7 +263,8 @@ fn colour(format: Format, picture: &RawPicture) -> Colour {
     if space == raw::v4l2_colorspace_V4L2_COLORSPACE_DEFAULT {
         return Colour::default();
     }
-    let yuv = format.family() == Family::Yuv;
+    // What is in a stream is told as that of pictures in YUV, which nearly all are.
+    let yuv = matches!(format.family(), Family::Yuv | Family::Compressed);
     let encoding = match picture.encoding {
         raw::v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_DEFAULT => match space {
             raw::v4l2_colorspace_V4L2_COLORSPACE_REC709
@@ -300,7 +301,8 @@ fn colour(format: Format, picture: &RawPicture) -> Colour {
 /// What the rules make of a colour space is left to them, since converters hand on what they are
 /// told to what comes out, in another format.
 fn say(picture: &mut RawPicture, format: Option<Format>, colour: Colour) {
-    let rgb = format.is_some_and(|format| format.family() != Family::Yuv);
+    let rgb =
+        format.is_some_and(|format| !matches!(format.family(), Family::Yuv | Family::Compressed));
     picture.colorspace = match colour.encoding {
         Some(Encoding::Bt601) => raw::v4l2_colorspace_V4L2_COLORSPACE_SMPTE170M,
         Some(Encoding::Bt709) => raw::v4l2_colorspace_V4L2_COLORSPACE_REC709,
@@ -381,6 +383,16 @@ mod tests {
         let stream = parse(&picture(b"MJPG", &[0], &[1000])).unwrap();
         assert!(stream.planes().is_empty());
         assert_eq!(stream.buffer_lens(), [1000]);
+    }
+
+    #[test]
+    fn a_streams_colours_are_those_of_its_pictures() {
+        let stream = parse(&picture(b"FWHT", &[0], &[1000])).unwrap();
+        assert_eq!(stream.colour().encoding, Some(Encoding::Bt709));
+        assert_eq!(stream.colour().range, Some(Range::Limited));
+        let mut told = RawPicture::default();
+        say(&mut told, Some(stream.format()), stream.colour());
+        assert_eq!(told.colorspace, raw::v4l2_colorspace_V4L2_COLORSPACE_REC709);
     }
 
     #[test]

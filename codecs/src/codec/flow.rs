@@ -1,7 +1,7 @@
 //! A codec's queues while frames flow, and what comes out of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,6 @@ pub(super) struct Flow {
     pub(super) begun: AtomicBool,
     /// It was given all there is.
     pub(super) finished: AtomicBool,
-    /// It was given all there is, and has not read what its pictures are like.
-    pub(super) headless: AtomicBool,
 }
 
 /// How long a decoder that has been given all may take to tell what its pictures are like.
@@ -75,21 +73,16 @@ impl Flow {
         let Some(events) = &self.events else {
             return Ok(true);
         };
-        match events.wait() {
+        let told = events.wait();
+        let device = || self.device.to_string();
+        match told {
+            _ if self.is_stopped() => return Ok(false),
             Some(Event::SourceChange) => {}
-            None if self.headless.load(Ordering::Acquire) => {
-                return Err(V4l2ConverterError::NoHeader {
-                    device: self.device.to_string(),
-                }
-                .into());
+            Some(Event::Gone) => return Err(StageError::Gone { device: device() }),
+            // It was called off after all had gone in, or cannot be waited for.
+            None | Some(Event::EndOfStream) => {
+                return Err(V4l2ConverterError::NoHeader { device: device() }.into());
             }
-            Some(Event::Gone) => {
-                return Err(StageError::Gone {
-                    device: self.device.to_string(),
-                });
-            }
-            // Nothing went in.
-            None | Some(Event::EndOfStream) => return Ok(false),
         }
         self.take_up()?;
         let needs = self.device.min_buffers(Direction::Capture).unwrap_or(0);
@@ -112,18 +105,15 @@ impl Flow {
         Ok(true)
     }
 
-    /// No frame goes in any more, and some did or none. A decoder that has not told yet what its
-    /// pictures are like is not waited for without end: no driver says that it found no header.
-    pub(super) fn end_of_input(&self, any: bool) {
+    /// No frame goes in any more. A decoder that has not told yet what its pictures are like is
+    /// not waited for without end: no driver says that it found no header.
+    pub(super) fn end_of_input(&self) {
         let Some(events) = &self.events else {
             return;
         };
         let patience = Instant::now() + HEADER_WITHIN;
-        while any && !self.begun.load(Ordering::Acquire) {
-            if self.is_stopped() || Instant::now() >= patience {
-                self.headless.store(true, Ordering::Release);
-                break;
-            }
+        while !self.begun.load(Ordering::Acquire) && !self.is_stopped() && Instant::now() < patience
+        {
             thread::sleep(LOOK);
         }
         events.call_off();
@@ -160,10 +150,14 @@ impl Flow {
         if found == agreed {
             return Ok(());
         }
-        Err(StageError::Changed {
+        // No change that could be agreed on anew: the link says what size there is, and nobody
+        // tells it.
+        Err(V4l2ConverterError::OtherSize {
             device: self.device.to_string(),
-            what: format!("{}×{} → {}×{}", agreed.0, agreed.1, found.0, found.1),
-        })
+            agreed,
+            found,
+        }
+        .into())
     }
 
     /// Whether the last frame is the last of all. A decoder ends what it has before pictures of
@@ -174,10 +168,16 @@ impl Flow {
             return Ok(());
         }
         self.check_size()?;
+        let found = self.device.code(Direction::Capture)?;
+        let agreed = FormatRequest::of(&self.writes);
+        if agreed.is_none_or(|agreed| agreed.code == found) {
+            // The stream says itself that it ends.
+            return Ok(());
+        }
         Err(StageError::failed(V4l2ConverterError::OtherFormat {
             device: self.device.to_string(),
             agreed: self.writes.format().name(),
-            found: self.device.code(Direction::Capture)?,
+            found,
         }))
     }
 
@@ -220,6 +220,18 @@ impl Stopper for Flow {
                 // A device that is gone has woken its waiters itself.
                 tracing::debug!(%error, "cannot end the flow");
             }
+        }
+    }
+}
+
+/// Stops a flow that there still is, from any thread.
+#[derive(Debug)]
+pub(super) struct Halt(pub(super) Weak<Flow>);
+
+impl Stopper for Halt {
+    fn stop(&self) {
+        if let Some(flow) = self.0.upgrade() {
+            flow.stop();
         }
     }
 }

@@ -117,8 +117,8 @@ pub struct V4l2ConvertRequest {
 /// A V4L2 decoder as its user wants it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct V4l2DecodeRequest {
-    /// The device, by its node, card name, driver or bus address; the first that decodes the
-    /// stream when `None`.
+    /// The device, by its node, card name, driver or bus address; the first decoder when
+    /// `None`.
     pub device: Option<String>,
     /// What it makes; what the next stage likes best when `None`.
     pub format: Option<Format>,
@@ -129,8 +129,8 @@ pub struct V4l2DecodeRequest {
 /// A V4L2 encoder as its user wants it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct V4l2EncodeRequest {
-    /// The device, by its node, card name, driver or bus address; the first that makes the
-    /// stream when `None`.
+    /// The device, by its node, card name, driver or bus address; the first encoder when
+    /// `None`.
     pub device: Option<String>,
     /// How the stream is compressed; as the next stage likes best when `None`.
     pub codec: Option<Format>,

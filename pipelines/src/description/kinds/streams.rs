@@ -30,7 +30,7 @@ pub(super) fn file_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
 pub(super) fn v4l2_decode(read: &mut Reader<'_, '_>) -> Option<Setup> {
     let request = V4l2DecodeRequest {
         device: read
-            .doc("the device: its node, card name, driver or bus address; the first fit one without it")
+            .doc("the device: its node, card name, driver or bus address; the first one without it")
             .optional("device"),
         format: read
             .doc("pixel format of what it makes; what the next stage likes best without it")
@@ -44,7 +44,7 @@ pub(super) fn v4l2_decode(read: &mut Reader<'_, '_>) -> Option<Setup> {
 pub(super) fn v4l2_encode(read: &mut Reader<'_, '_>) -> Option<Setup> {
     let request = V4l2EncodeRequest {
         device: read
-            .doc("the device: its node, card name, driver or bus address; the first fit one without it")
+            .doc("the device: its node, card name, driver or bus address; the first one without it")
             .optional("device"),
         codec: read
             .doc("how it compresses; what the next stage likes best without it")

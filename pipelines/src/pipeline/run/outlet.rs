@@ -25,7 +25,10 @@ pub(super) fn run(
     meter: &Meter,
     (stopper, witness): (Arc<dyn Stopper>, Option<Witness>),
 ) -> Result<(), StageError> {
-    let mut unseen = Unseen::new(meter);
+    let _unseen = Lost {
+        unseen: Unseen::new(meter),
+        meter,
+    };
     let open = AtomicBool::new(true);
     let name = thread::current().name().unwrap_or_default().to_owned();
     let (fed, given) = thread::scope(|scope| {
@@ -56,12 +59,23 @@ pub(super) fn run(
         });
         (fed, given)
     });
-    // Frames that went in and of which nothing came out.
-    let taken = Meter::get(&meter.taken);
-    let lost = taken.saturating_sub(Meter::get(&meter.made));
-    meter.passed.store(taken - lost, Ordering::Relaxed);
-    unseen.frames = lost;
     given.and(fed)
+}
+
+/// Counts the frames that went in and of which nothing came out, when both threads have ended,
+/// however they did.
+struct Lost<'m> {
+    unseen: Unseen<'m>,
+    meter: &'m Meter,
+}
+
+impl Drop for Lost<'_> {
+    fn drop(&mut self) {
+        let taken = Meter::get(&self.meter.taken);
+        let lost = taken.saturating_sub(Meter::get(&self.meter.made));
+        self.meter.passed.store(taken - lost, Ordering::Relaxed);
+        self.unseen.frames = lost;
+    }
 }
 
 /// Ends the work of who feeds a transform when nothing comes out of it any more.
