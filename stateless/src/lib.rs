@@ -1,0 +1,14 @@
+//! What a stateless decoder is told of each picture: controls, references, order.
+//!
+//! A stateless device decodes one picture or slice at a time and remembers nothing. A
+//! [`Sequencer`] remembers for it: it reads a stream unit by unit and answers with [`Steps`], which
+//! say what to hand to the device, when a picture goes out and when its frame is free. Nothing
+//! here touches a device. Source: `Documentation/userspace-api/media/v4l/dev-stateless-decoder.rst`
+//! and `ext-ctrls-codec-stateless.rst`.
+
+mod ability;
+mod steps;
+pub mod uapi;
+
+pub use ability::Ability;
+pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};
