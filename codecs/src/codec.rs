@@ -24,13 +24,12 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{
     Choice, Controls, Counter, DeviceKey, Outlet, SourcePlan, StageError, Stopper, Transform,
 };
-use dmaflow_v4l2::{
-    ControlValue, Events, Feed, Function, Intake, V4l2Error, VideoDevice, candidates, compressed,
-};
+use dmaflow_v4l2::{ControlValue, Events, Function, VideoDevice, candidates, compressed};
 
+use crate::converter::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;
-use crate::info::ConverterInfo;
-use crate::setup::{self, Asked, Setup};
+use crate::info::{Choose, ConverterInfo};
+use crate::m2m::{M2mDevice, Queues};
 use flow::{CodecOutlet, Counts, Flow, Halt};
 use passing::Passing;
 
@@ -51,13 +50,6 @@ impl CodecRole {
         match self {
             Self::Encoder => Function::Encoder,
             Self::Decoder => Function::Decoder,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Encoder => "encoder",
-            Self::Decoder => "decoder",
         }
     }
 }
@@ -95,12 +87,8 @@ impl V4l2CodecConfig {
 /// stopped before it can be started again.
 #[derive(Debug)]
 pub struct V4l2Codec {
-    device: Arc<VideoDevice>,
-    info: ConverterInfo,
-    config: V4l2CodecConfig,
-    setup: Option<Setup>,
-    intake: Option<Arc<Intake>>,
-    feed: Option<Arc<Feed>>,
+    device: M2mDevice,
+    role: CodecRole,
     flow: Option<Arc<Flow>>,
     /// What the device reads, or has read, by the slots of the queue.
     in_work: InWork,
@@ -116,19 +104,25 @@ impl V4l2Codec {
     /// [`V4l2ConverterError::Device`] when there is no such codec or it cannot be opened;
     /// [`V4l2ConverterError::NothingKnown`].
     pub fn open(config: V4l2CodecConfig) -> Result<Self, V4l2ConverterError> {
-        let device = VideoDevice::open_matching(config.device.as_deref(), config.role.function())?;
-        tracing::debug!(%device, "opened");
-        let info = match config.role {
-            CodecRole::Encoder => ConverterInfo::ask(&device, candidates, compressed),
-            CodecRole::Decoder => ConverterInfo::ask(&device, compressed, candidates),
-        }?;
+        let V4l2CodecConfig {
+            role,
+            device,
+            format,
+            controls,
+        } = config;
+        let asked = V4l2ConverterConfig {
+            device,
+            format,
+            size: None,
+            controls,
+        };
+        let (from, to): (Choose, Choose) = match role {
+            CodecRole::Encoder => (candidates, compressed),
+            CodecRole::Decoder => (compressed, candidates),
+        };
         Ok(Self {
-            info,
-            device: Arc::new(device),
-            config,
-            setup: None,
-            intake: None,
-            feed: None,
+            device: M2mDevice::open(role.function(), asked, from, to)?,
+            role,
             flow: None,
             in_work: InWork::default(),
             counts: Arc::default(),
@@ -138,18 +132,7 @@ impl V4l2Codec {
     /// What it can do.
     #[must_use]
     pub const fn info(&self) -> &ConverterInfo {
-        &self.info
-    }
-
-    fn phase(&self, missing: &'static str) -> StageError {
-        let device = self.device.to_string();
-        V4l2Error::Phase { device, missing }.into()
-    }
-
-    fn setup(&self) -> Result<&Setup, StageError> {
-        self.setup
-            .as_ref()
-            .ok_or_else(|| self.phase("configure it"))
+        &self.device.info
     }
 
     /// Lets go of a side's frames, which needs the flow to have ended.
@@ -160,21 +143,19 @@ impl V4l2Codec {
     }
 
     fn begin(&mut self) -> Result<Arc<Flow>, StageError> {
-        let intake = self.intake.as_ref();
-        let intake = intake.ok_or_else(|| self.phase("attach the input's pool"))?;
-        let feed = self.feed.as_ref();
-        let feed = feed.ok_or_else(|| self.phase("attach the output's pool"))?;
-        let events = match self.config.role {
+        let Queues { intake, feed } = self.device.queues()?;
+        let video = &self.device.video;
+        let events = match self.role {
             CodecRole::Encoder => None,
-            CodecRole::Decoder => Events::subscribe(&self.device, 0)?,
+            CodecRole::Decoder => Events::subscribe(video, 0)?,
         };
         let flow = Flow {
-            device: Arc::clone(&self.device),
-            role: self.config.role,
+            device: Arc::clone(video),
+            role: self.role,
             intake: Arc::clone(intake),
             feed: Arc::clone(feed),
             events,
-            writes: self.setup()?.writes.clone(),
+            writes: self.device.setup()?.writes.clone(),
             passing: Passing::new(),
             counts: Arc::clone(&self.counts),
             stopped: AtomicBool::new(false),
@@ -221,89 +202,50 @@ impl InWork {
     }
 }
 
-#[cold]
-fn in_use(slot: usize) {
-    tracing::error!(slot, "the driver filled a frame that is in use");
-}
-
 impl Transform for V4l2Codec {
     fn device(&self) -> String {
-        self.device.to_string()
+        self.device.video.to_string()
     }
 
     fn key(&self) -> Option<DeviceKey> {
-        Some(self.device.capabilities().key())
+        Some(self.device.video.capabilities().key())
     }
 
     fn controls(&self) -> Option<Arc<dyn Controls>> {
-        Some(Arc::<VideoDevice>::clone(&self.device))
+        Some(Arc::<VideoDevice>::clone(&self.device.video))
     }
 
     fn input_formats(&mut self) -> Result<Vec<Format>, StageError> {
-        let conversions = self.info.conversions.iter();
-        Ok(conversions.map(|of| of.input.format).collect())
+        Ok(self.device.input_formats())
     }
 
     fn output_formats(&mut self, input: Format) -> Result<Vec<Format>, StageError> {
-        let outputs = self.info.of(input).map(|conversion| &conversion.outputs);
-        let outputs = outputs.into_iter().flatten().map(|output| output.format);
-        let asked = self.config.format;
-        Ok(outputs
-            .filter(|format| asked.is_none_or(|asked| asked == *format))
-            .collect())
+        Ok(self.device.output_formats(input))
     }
 
     fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError> {
-        // A driver keeps its formats while it has buffers.
-        self.detach_input();
-        self.detach_output();
-        self.setup = None;
-        let asked = Asked {
-            size: None,
-            controls: &self.config.controls,
-        };
-        let setup = setup::configure(&self.device, &self.info, asked, input, output)?;
-        tracing::debug!(
-            device = %self.device, reads = %setup.reads, writes = %setup.writes, "configured"
-        );
-        let named = self.config.device.is_some();
-        let chosen = (!named).then(|| Choice {
-            what: self.config.role.name(),
-            chosen: self.device.to_string(),
-        });
-        let plan = SourcePlan {
-            layout: setup.writes.clone(),
-            rate: None,
-            min_buffers: setup.min_buffers,
-            choices: chosen.into_iter().collect(),
-        };
-        self.setup = Some(setup);
-        Ok(plan)
+        self.end();
+        self.device.configure(input, output)
     }
 
     fn attach_input(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         self.stop()?;
-        let reads = self.setup()?.reads.clone();
-        Intake::add(&mut self.intake, &self.device, &reads, pool)?;
-        Ok(Vec::new())
+        self.device.attach_input(pool)
     }
 
     fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
-        self.detach_output();
-        let setup = self.setup()?;
-        let feed = Feed::attach(&self.device, &setup.writes, setup.min_buffers, pool)?;
-        self.feed = Some(feed);
-        Ok(Vec::new())
+        self.end();
+        self.device.attach_output(pool)
     }
 
     fn detach_input(&mut self) {
         self.end();
-        self.intake = None;
+        self.device.intake = None;
     }
 
     fn detach_output(&mut self) {
         self.end();
-        self.feed = None;
+        self.device.feed = None;
     }
 
     fn frames_held(&self) -> usize {
@@ -320,8 +262,8 @@ impl Transform for V4l2Codec {
                 Ok(Arc::new(halt))
             }
             Err(error) => {
-                let feed = self.feed.as_ref().map(|feed| feed.settle());
-                let intake = self.intake.as_ref().map(|intake| intake.halt());
+                let feed = self.device.feed.as_ref().map(|feed| feed.settle());
+                let intake = self.device.intake.as_ref().map(|intake| intake.halt());
                 for error in [feed, intake].into_iter().flatten().filter_map(Result::err) {
                     tracing::debug!(%error, "cannot end a flow that did not begin");
                 }
@@ -333,7 +275,7 @@ impl Transform for V4l2Codec {
     /// Hands a frame over; waits for the device where it has enough of them.
     fn transform(&mut self, frame: Frame, _send: &mut dyn FnMut(Frame)) -> Result<(), StageError> {
         let Some(flow) = &self.flow else {
-            return Err(self.phase("start it"));
+            return Err(self.device.phase("start it"));
         };
         let device = || flow.device.to_string();
         let slot = flow
@@ -383,9 +325,9 @@ impl Transform for V4l2Codec {
         flow.finished.store(true, Ordering::Release);
         // What is told to end before its pictures are set up may forget it with that.
         flow.end_of_input();
-        let done = match self.config.role {
-            CodecRole::Encoder => self.device.drain_encoder(),
-            CodecRole::Decoder => self.device.drain_decoder(),
+        let done = match self.role {
+            CodecRole::Encoder => flow.device.drain_encoder(),
+            CodecRole::Decoder => flow.device.drain_decoder(),
         };
         done.map_err(StageError::from)
     }
@@ -411,7 +353,7 @@ impl Transform for V4l2Codec {
     /// `damaged`: pictures that were not sent. `unknown`: pictures of which the driver does not
     /// say what they were made of. `requeue_failed`: frames that could not be queued again.
     fn counters(&self) -> Vec<Counter> {
-        let requeue_failed = self.feed.as_ref().map(|feed| feed.requeue_failed());
+        let requeue_failed = self.device.feed.as_ref().map(|feed| feed.requeue_failed());
         [
             ("damaged", self.counts.damaged.load(Ordering::Relaxed)),
             ("unknown", self.counts.unknown.load(Ordering::Relaxed)),

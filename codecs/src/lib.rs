@@ -12,6 +12,7 @@ mod converter;
 mod cpu_convert;
 mod error;
 mod info;
+mod m2m;
 mod setup;
 
 pub use codec::{CodecRole, V4l2Codec, V4l2CodecConfig};

@@ -3,10 +3,10 @@
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_v4l2::{
-    ControlValue, Direction, FormatRequest, FrameSizes, V4l2Error, VideoDevice, needed_bytes,
-    same_place,
+    Direction, FormatRequest, FrameSizes, V4l2Error, VideoDevice, needed_bytes, same_place,
 };
 
+use crate::converter::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;
 use crate::info::{Conversion, ConverterInfo, PortFormat};
 
@@ -28,20 +28,11 @@ pub(crate) struct Setup {
     pub(crate) needed: [u32; MAX_PLANES],
 }
 
-/// What a user asks of a device besides formats.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
-    /// Width and height of what comes out; otherwise those of what goes in.
-    pub(crate) size: Option<(u32, u32)>,
-    /// Controls to set, by name.
-    pub(crate) controls: &'a [(String, ControlValue)],
-}
-
 /// Sets a device up to make frames of a format of frames that lie so.
 pub(crate) fn configure(
     device: &VideoDevice,
     info: &ConverterInfo,
-    asked: Asked<'_>,
+    asked: &V4l2ConverterConfig,
     input: &Layout,
     output: Format,
 ) -> Result<Setup, V4l2ConverterError> {
@@ -58,7 +49,7 @@ pub(crate) fn configure(
     }
     let reads = set_input(device, &conversion.input, input)?;
     // Before the output is set: to turn a picture changes what size it can have.
-    for (name, value) in asked.controls {
+    for (name, value) in &asked.controls {
         device.set_control(name, value)?;
     }
     let writes = match output.planes().is_empty() {

@@ -146,7 +146,7 @@ pub struct StageAudit {
     pub by_cpu: Option<CpuUse>,
     /// Whether it came while the run went on, so that nothing was promised of it.
     pub added: bool,
-    /// How many threads it had, one after the other.
+    /// How many threads it had: one after the other, and of a codec two at a time.
     pub threads: u64,
     /// What it opened of buffers, whosever they are.
     pub cpu: CpuCounts,

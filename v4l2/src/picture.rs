@@ -77,9 +77,13 @@ impl VideoDevice {
     /// Otherwise what is wrong with the driver's answer.
     #[doc(alias = "VIDIOC_G_FMT")]
     pub fn layout(&self, direction: Direction) -> Result<Layout, V4l2Error> {
+        self.checked(&self.picture(direction)?)
+    }
+
+    fn picture(&self, direction: Direction) -> Result<RawPicture, V4l2Error> {
         let format = sys::get_fmt(self.fd(), self.queue_type(direction))
             .map_err(self.failed("VIDIOC_G_FMT", "ask for its format"))?;
-        self.checked(&format.picture)
+        Ok(format.picture)
     }
 
     /// V4L2's code of the format that a queue has, which need not be one that dmaflow knows.
@@ -88,9 +92,7 @@ impl VideoDevice {
     /// [`V4l2Error::Call`], as [`VideoDevice::layout`].
     #[doc(alias = "VIDIOC_G_FMT")]
     pub fn code(&self, direction: Direction) -> Result<FourCc, V4l2Error> {
-        let format = sys::get_fmt(self.fd(), self.queue_type(direction))
-            .map_err(self.failed("VIDIOC_G_FMT", "ask for its format"))?;
-        Ok(FourCc::from_u32(format.picture.code))
+        Ok(FourCc::from_u32(self.picture(direction)?.code))
     }
 
     /// The size of the pictures that a queue has, whatever their format is.
@@ -99,9 +101,8 @@ impl VideoDevice {
     /// [`V4l2Error::Call`], as [`VideoDevice::layout`].
     #[doc(alias = "VIDIOC_G_FMT")]
     pub fn size(&self, direction: Direction) -> Result<(u32, u32), V4l2Error> {
-        let format = sys::get_fmt(self.fd(), self.queue_type(direction))
-            .map_err(self.failed("VIDIOC_G_FMT", "ask for its format"))?;
-        Ok((format.picture.width, format.picture.height))
+        let picture = self.picture(direction)?;
+        Ok((picture.width, picture.height))
     }
 
     /// Asks for a format and returns the one that the driver chose, which may be another.

@@ -281,8 +281,7 @@ impl Outlet for CodecOutlet {
                 self.state = State::After;
             }
             // Whatever comes now, letting go of it queues it again.
-            let Some(mut picture) = flow.feed.pool().acquire_slot(made.slot) else {
-                super::in_use(made.slot);
+            let Some(mut picture) = flow.feed.frame(made.slot) else {
                 continue;
             };
             if made.damaged {
