@@ -1,5 +1,9 @@
 //! What the kernel says while something runs.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
