@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -562,6 +563,50 @@ fn a_stream_without_a_header_is_told() {
     assert!(error.contains("no beginning of a stream"), "{error}");
     assert_eq!(open_files(), files);
     buffers.assert_none_since();
+}
+
+/// What writes to `/sys/bus/platform/drivers/vicodec/{unbind,bind}`.
+fn vicodec(what: &str) {
+    let driver = "/sys/bus/platform/drivers/vicodec";
+    fs::write(format!("{driver}/{what}"), "vicodec.0").unwrap();
+}
+
+#[test]
+fn a_codec_that_goes_ends_the_run() {
+    let Some(codecs) = codecs("a_codec_that_goes_ends_the_run") else {
+        return;
+    };
+    let (buffers, files) = (DmaBufs::now(), open_files());
+    // Between frames and in the midst of them.
+    for after in [0, 40, 300, 600, 777] {
+        let mut graph = Builder::new();
+        let camera = graph.add("camera", camera(Format::NV12, BARS));
+        let encoder = graph.add("encoder", codec(CodecRole::Encoder, None, &[]));
+        let decoder = graph.add(
+            "decoder",
+            codec(CodecRole::Decoder, Some(Format::NV12), &[]),
+        );
+        let sink = graph.add("sink", AnyStage::sink(NullSink::default()));
+        graph.connect(camera, encoder, ONE);
+        graph.connect(encoder, decoder, ONE);
+        graph.connect(decoder, sink, ONE);
+        let mut pipeline = graph.prepare(&dmaflow_heaps::registry()).unwrap();
+        let error = thread::scope(|scope| {
+            scope.spawn(move || {
+                thread::sleep(Duration::from_millis(after));
+                vicodec("unbind");
+            });
+            pipeline.run(Limits::default()).unwrap_err()
+        });
+        assert_eq!(error.report.unaccounted(), 0, "{error:?}");
+        let cause = error.cause.to_string();
+        assert!(cause.contains("is gone"), "{cause}");
+        drop(pipeline);
+        vicodec("bind");
+    }
+    assert_eq!(open_files(), files);
+    buffers.assert_none_since();
+    drop(codecs);
 }
 
 #[test]

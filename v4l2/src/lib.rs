@@ -26,6 +26,7 @@ mod ranking;
 mod refusal;
 mod stride;
 mod sys;
+mod wait;
 
 pub use controls::{Control, ControlKind, ControlValue};
 pub use device::{Capabilities, Direction, Function, VideoDevice, VideoNode, video_nodes};

@@ -106,6 +106,7 @@ struct Import {
 #[derive(Debug)]
 pub struct Queue {
     device: Arc<VideoDevice>,
+    direction: Direction,
     queue: u32,
     multiplanar: bool,
     frames: Vec<Vec<Import>>,
@@ -151,6 +152,7 @@ impl Queue {
         // From here on dropping it gives the driver's buffers back.
         let this = Self {
             device: Arc::clone(device),
+            direction,
             queue,
             multiplanar: device.capabilities().is_multiplanar(),
             frames,
@@ -264,8 +266,13 @@ impl Queue {
     #[doc(alias = "VIDIOC_DQBUF")]
     #[inline]
     pub fn dequeue(&self) -> Result<Dequeued, Errno> {
-        sys::dequeue_buffer(self.device.fd(), self.queue, self.multiplanar)
-            .map(|kernel| Dequeued::parse(&kernel))
+        loop {
+            match sys::dequeue_buffer(self.device.fd(), self.queue, self.multiplanar) {
+                // Of a device in non-blocking mode.
+                Err(Errno::EAGAIN) => self.device.wait_for(self.direction)?,
+                dequeued => return dequeued.map(|kernel| Dequeued::parse(&kernel)),
+            }
+        }
     }
 
     /// Bytes that the driver puts before the picture in each buffer of a queued frame.
