@@ -6,6 +6,8 @@
 
 mod bits;
 mod error;
+pub mod fwht;
+pub mod obu;
 
 pub use bits::BitReader;
 pub use error::{StreamError, Trouble};
