@@ -5,10 +5,17 @@
 //! panics, and none allocates by what a file claims, only by what is there; no writer leaves a file
 //! that does not play up to where it stopped.
 
+pub mod elementary;
 mod error;
 mod format;
+mod framed;
+pub mod fwht;
+pub mod ivf;
+mod keys;
+pub mod obu_annex_b;
 mod packet;
 mod reader;
+mod stamps;
 mod writer;
 
 pub use error::{ContainerError, Cut, Found};
