@@ -52,17 +52,18 @@ pub(crate) fn configure(
     for (name, value) in &asked.controls {
         device.set_control(name, value)?;
     }
-    let writes = match output.planes().is_empty() {
+    let writes = match (input.planes(), output.planes()) {
         // How long a compressed frame may get is known now; to set it again might shorten it.
-        true => device.layout(Direction::Capture)?,
-        false => set_output(device, makes, size)?,
+        (_, []) => device.layout(Direction::Capture)?,
+        ([], _) => visible(&set_pictures(device, makes, size)?, size),
+        _ => set_output(device, makes, size)?,
     };
     // One size may have changed the other.
     let (now, before) = (
         device.size(Direction::Output)?,
         (reads.width(), reads.height()),
     );
-    if now != before {
+    if now != before && !input.planes().is_empty() {
         return Err(V4l2ConverterError::NoScaling {
             device: device.to_string(),
             asked: size,
@@ -121,6 +122,10 @@ fn set_input(
         takes: Vec::new(),
     })?;
     let reads = device.set_format(Direction::Output, &request)?;
+    if input.planes().is_empty() {
+        // The size of a stream is its own to say; what a driver answers may be what is coded.
+        return read_stream(device, &reads, input);
+    }
     check_size(device, "takes", takes, size, &reads)?;
     if !same_place(&reads, input) {
         return Err(V4l2Error::OtherLayout {
@@ -134,7 +139,51 @@ fn set_input(
     Ok(reads)
 }
 
+/// How a device reads a stream, if it needs no more room for a frame than there is.
+fn read_stream(
+    device: &VideoDevice,
+    reads: &Layout,
+    input: &Layout,
+) -> Result<Layout, V4l2ConverterError> {
+    let (needed, given) = (reads.buffer_lens(), input.buffer_lens());
+    if reads.format() == input.format() && needed.first() <= given.first() {
+        return Ok(input.clone());
+    }
+    Err(V4l2Error::OtherLayout {
+        device: device.to_string(),
+        does: "reads",
+        expected: Box::new(reads.clone()),
+        found: Box::new(input.clone()),
+    }
+    .into())
+}
+
 fn set_output(
+    device: &VideoDevice,
+    makes: &PortFormat,
+    size: (u32, u32),
+) -> Result<Layout, V4l2ConverterError> {
+    let writes = set_pictures(device, makes, size)?;
+    check_size(device, "makes", makes, size, &writes)?;
+    Ok(writes)
+}
+
+/// What is to be seen of pictures of which more is coded: their last rows and columns are none.
+pub(crate) fn visible(coded: &Layout, size: (u32, u32)) -> Layout {
+    if size.0 > coded.width() || size.1 > coded.height() {
+        return coded.clone();
+    }
+    let (format, modifier) = (coded.format(), coded.modifier());
+    let lens = coded.buffer_lens();
+    // What holds all of it holds a part.
+    let seen = Layout::with_planes(format, modifier, size, coded.planes(), lens);
+    seen.map_or_else(
+        |_none| coded.clone(),
+        |seen| seen.with_colour(coded.colour()),
+    )
+}
+
+fn set_pictures(
     device: &VideoDevice,
     makes: &PortFormat,
     size: (u32, u32),
@@ -151,7 +200,6 @@ fn set_output(
     if writes.format() != makes.format {
         return Err(no_code());
     }
-    check_size(device, "makes", makes, size, &writes)?;
     Ok(writes)
 }
 

@@ -5,6 +5,7 @@
 //! [`dmaflow_containers`]' matter.
 
 mod codec;
+mod container;
 mod error;
 mod sink;
 mod src;

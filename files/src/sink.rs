@@ -15,6 +15,7 @@ use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
 use crate::codec::codec_of;
+use crate::container;
 use crate::error::FileError;
 use clock::{MediaClock, TIMESCALE};
 
@@ -83,7 +84,7 @@ impl FileSink {
         })
     }
 
-    fn container(&self) -> impl FnOnce(dmaflow_containers::ContainerError) -> FileError + '_ {
+    fn wrong(&self) -> impl FnOnce(dmaflow_containers::ContainerError) -> FileError + '_ {
         |source| FileError::Container {
             path: self.config.path.clone(),
             source,
@@ -110,8 +111,7 @@ impl FileSink {
             path: self.config.path.clone(),
             source,
         })?;
-        dmaflow_containers::create(self.format, &track, Output::file(file))
-            .map_err(self.container())
+        container::create(self.format, &track, Output::file(file)).map_err(self.wrong())
     }
 
     fn write(&mut self, frame: &Frame) -> Result<(), FileError> {
@@ -127,7 +127,7 @@ impl FileSink {
         let codec = codec_of(layout.format()).ok_or(FileError::NotInFiles(layout.format()))?;
         let key = match codec {
             Codec::Raw(_) | Codec::Mjpeg => true,
-            codec => meta.flags.key || dmaflow_containers::is_key(codec, data),
+            codec => meta.flags.key || container::is_key(codec, data),
         };
         if self.muxer.is_none() {
             if !key {
@@ -151,7 +151,7 @@ impl FileSink {
         if let Some(muxer) = &mut self.muxer {
             let wrote = muxer.write(&packet, &[data]);
             self.bytes = muxer.written();
-            wrote.map_err(self.container())?;
+            wrote.map_err(self.wrong())?;
         }
         self.written += 1;
         Ok(())
@@ -175,7 +175,7 @@ impl Sink for FileSink {
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
         let held = |format: &Format| {
             let codec = codec_of(*format);
-            codec.is_some_and(|codec| self.format.holds(codec))
+            codec.is_some_and(|codec| container::holds(self.format, codec))
         };
         let (streams, pictures): (Vec<_>, Vec<_>) = Format::all()
             .filter(held)
@@ -225,7 +225,7 @@ impl Sink for FileSink {
         };
         let finished = muxer.finish();
         self.bytes = muxer.written();
-        finished.map_err(self.container())?;
+        finished.map_err(self.wrong())?;
         Ok(())
     }
 

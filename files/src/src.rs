@@ -17,6 +17,7 @@ use dmaflow_core::stage::{
 use dmaflow_core::time::{Clock, Rate};
 
 use crate::codec::{format_of, most_bytes};
+use crate::container;
 use crate::error::FileError;
 use schedule::Schedule;
 
@@ -44,7 +45,7 @@ impl FileSrcConfig {
             .path
             .extension()
             .and_then(|extension| extension.to_str());
-        let named = || FileFormat::of_extension(extension?)?.only_codec();
+        let named = || container::only_codec(FileFormat::of_extension(extension?)?);
         self.codec.or_else(|| format_of(named()?))
     }
 
@@ -89,7 +90,7 @@ impl FileSrc {
     /// [`FileError::OtherCodec`]; [`FileError::NoSize`].
     pub fn open(config: FileSrcConfig) -> Result<Self, FileError> {
         let path = || config.path.clone();
-        let container = |source| FileError::Container {
+        let wrong = |source| FileError::Container {
             path: path(),
             source,
         };
@@ -102,8 +103,8 @@ impl FileSrc {
             rate: config.rate.map(|rate| (rate.frames(), rate.seconds())),
             ..ReadOptions::default()
         };
-        let input = Input::file(file).map_err(container)?;
-        let demuxer = dmaflow_containers::open(input, &config.path, options).map_err(container)?;
+        let input = Input::file(file).map_err(wrong)?;
+        let demuxer = container::open(input, &config.path, &options).map_err(wrong)?;
         let track = demuxer.track();
         let format = format_of(track.codec);
         let format = format.filter(|found| config.codec.is_none_or(|asked| asked == *found));
@@ -132,11 +133,12 @@ impl FileSrc {
         let track = self.demuxer.track();
         let layout = match track.codec {
             Codec::Raw(_) => {
-                let planes: Vec<_> = track.planes.iter().map(|plane| PlaneLayout {
+                let planes = track.planes.iter().map(|plane| PlaneLayout {
                     buffer: 0,
                     offset: plane.offset,
                     stride: plane.stride,
                 });
+                let planes: Vec<_> = planes.collect();
                 let infos = self.format.planes().iter().zip(&planes);
                 let ends = infos.map(|(info, plane)| {
                     plane
@@ -155,7 +157,7 @@ impl FileSrc {
         })
     }
 
-    fn container(&self) -> impl FnOnce(dmaflow_containers::ContainerError) -> FileError + '_ {
+    fn wrong(&self) -> impl FnOnce(dmaflow_containers::ContainerError) -> FileError + '_ {
         |source| FileError::Container {
             path: self.config.path.clone(),
             source,
@@ -166,7 +168,7 @@ impl FileSrc {
     fn next_canvas(&mut self) -> Result<Option<(Packet, Frame)>, FileError> {
         if self.next.is_none() {
             let next = self.demuxer.next_packet();
-            self.next = next.map_err(self.container())?;
+            self.next = next.map_err(self.wrong())?;
         }
         let Some(packet) = self.next else {
             if let Some(cut) = self.demuxer.cut() {
@@ -222,7 +224,7 @@ impl FileSrc {
         before.copy_from_slice(header);
         let read = self.demuxer.read(data);
         drop(bytes);
-        read.map_err(self.container())?;
+        read.map_err(self.wrong())?;
         Ok(end)
     }
 }
@@ -278,7 +280,7 @@ impl Source for FileSrc {
         }
         if self.sequence > 0 || self.next.is_some() {
             let sought = self.demuxer.seek(i64::MIN);
-            sought.map_err(self.container())?;
+            sought.map_err(self.wrong())?;
         }
         self.bed.clear();
         (self.next, self.schedule) = (None, None);

@@ -23,6 +23,9 @@ pub struct FormatRequest {
     pub height: u32,
     /// The strides that are wished for, in bytes, one a buffer; drivers may choose others.
     pub strides: Vec<u32>,
+    /// How many bytes a compressed frame is to have room for; as the driver likes best for 0. It
+    /// may choose another.
+    pub room: u32,
     /// How the numbers that go in become colours; drivers say themselves of what comes out.
     pub colour: Colour,
 }
@@ -44,6 +47,7 @@ impl FormatRequest {
             width,
             height,
             strides,
+            room: 0,
             colour: Colour::default(),
         }
     }
@@ -64,6 +68,10 @@ impl FormatRequest {
             width: layout.width(),
             height: layout.height(),
             strides: planes.take(buffers).map(|plane| plane.stride).collect(),
+            room: match (layout.planes(), layout.buffer_lens()) {
+                ([], [room]) => *room,
+                _ => 0,
+            },
             colour: layout.colour(),
         })
     }
@@ -105,6 +113,21 @@ impl VideoDevice {
         Ok((picture.width, picture.height))
     }
 
+    /// What is to be seen of a decoder's pictures: width and height. All of them where the driver
+    /// knows no part.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`], as [`VideoDevice::layout`].
+    #[doc(alias = "VIDIOC_G_SELECTION")]
+    pub fn visible_size(&self) -> Result<(u32, u32), V4l2Error> {
+        let queue = self.queue_type(Direction::Capture);
+        let target = raw::V4L2_SEL_TGT_COMPOSE;
+        match sys::get_selection(self.fd(), queue, target) {
+            Ok((0, 0, width, height)) if width > 0 && height > 0 => Ok((width, height)),
+            _ => self.size(Direction::Capture),
+        }
+    }
+
     /// Asks for a format and returns the one that the driver chose, which may be another.
     ///
     /// # Errors
@@ -133,6 +156,7 @@ impl VideoDevice {
         if direction == Direction::Output {
             say(&mut picture, Format::from_v4l2(*code), request.colour);
         }
+        picture.lens[0] = request.room;
         for (stride, asked) in picture.strides.iter_mut().zip(&request.strides) {
             *stride = *asked;
         }

@@ -28,7 +28,7 @@ pub(crate) use event::{dequeue_event, forget_events, subscribe_event};
 pub(crate) use expbuf::{create_buffer, export_buffer, forget_buffers};
 pub(crate) use format::{
     RawFormat, RawInterval, RawPicture, RawSize, enum_fmt, enum_fmt_of_code, enum_frame_intervals,
-    enum_frame_sizes, get_fmt, get_parm, set_fmt, set_parm, try_fmt,
+    enum_frame_sizes, get_fmt, get_parm, get_selection, set_fmt, set_parm, try_fmt,
 };
 pub(crate) use input::{
     bt_timings, enum_input, get_input, query_dv_timings, set_dv_timings, set_input,

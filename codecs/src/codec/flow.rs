@@ -16,6 +16,7 @@ use dmaflow_v4l2::{
 use super::CodecRole;
 use super::passing::Passing;
 use crate::error::V4l2ConverterError;
+use crate::setup::visible;
 
 /// Both queues, for the thread that feeds, the one that takes, and whoever stops both.
 #[derive(Debug)]
@@ -131,7 +132,7 @@ impl Flow {
             Ok(())
         })?;
         match set {
-            Some(set) if !same_place(&set, &self.writes) => {
+            Some(set) if !same_place(&self.seen(&set), &self.writes) => {
                 Err(StageError::failed(V4l2ConverterError::OtherPicture {
                     device: self.device.to_string(),
                     agreed: Box::new(self.writes.clone()),
@@ -142,10 +143,15 @@ impl Flow {
         }
     }
 
+    /// What is agreed to be seen of pictures that lie so.
+    fn seen(&self, coded: &Layout) -> Layout {
+        visible(coded, (self.writes.width(), self.writes.height()))
+    }
+
     /// Whether pictures still are as large as they were agreed to be.
     fn check_size(&self) -> Result<(), StageError> {
         // In a format that need not be one of ours.
-        let found = self.device.size(Direction::Capture)?;
+        let found = self.device.visible_size()?;
         let agreed = (self.writes.width(), self.writes.height());
         if found == agreed {
             return Ok(());

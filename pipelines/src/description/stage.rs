@@ -1,7 +1,6 @@
 //! Stages and links as a description asks for them.
 
 use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use dmaflow_core::format::Format;

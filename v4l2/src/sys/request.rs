@@ -84,6 +84,7 @@ structures!(
     raw::v4l2_query_ext_ctrl,
     raw::v4l2_querymenu,
     raw::v4l2_requestbuffers,
+    raw::v4l2_selection,
     raw::v4l2_streamparm,
 );
 
@@ -145,6 +146,10 @@ pub(super) const ENCODER_CMD: Request<raw::v4l2_encoder_cmd> = request(
 pub(super) const DECODER_CMD: Request<raw::v4l2_decoder_cmd> = request(
     rustix::ioctl::opcode::read_write::<raw::v4l2_decoder_cmd>(b'V', 96) as Number,
     0xc048_5660,
+);
+pub(super) const G_SELECTION: Request<raw::v4l2_selection> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_selection>(b'V', 94) as Number,
+    0xc040_565e,
 );
 pub(super) const DQEVENT: Request<raw::v4l2_event> = request(
     rustix::ioctl::opcode::read::<raw::v4l2_event>(b'V', 89) as Number,
