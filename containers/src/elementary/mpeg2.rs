@@ -61,12 +61,11 @@ impl Split for Mpeg2Split {
                 self.looked = at;
                 break;
             };
-            let zero_byte = at.checked_sub(1).and_then(|at| data.get(at)) == Some(&0);
-            let start = at - usize::from(zero_byte);
+            // Zeros before it are of what ends there (5.2.3, `next_start_code`).
             let behind = at + 4;
             match code {
                 SEQUENCE_HEADER | GROUP if self.slices => {
-                    let len = self.open.map_or(start, |(open, _)| open);
+                    let len = self.open.map_or(at, |(open, _)| open);
                     return Ok(self.packet(len, None, at));
                 }
                 PICTURE => {
@@ -75,10 +74,10 @@ impl Split for Mpeg2Split {
                         return Ok(self.packet(open, Some(key_of_open), at));
                     }
                     if self.slices && self.structure == 3 {
-                        return Ok(self.packet(start, Some(key), behind));
+                        return Ok(self.packet(at, Some(key), behind));
                     }
                     if self.slices {
-                        self.open = Some((start, key));
+                        self.open = Some((at, key));
                     } else {
                         self.picture = Some(key);
                     }
