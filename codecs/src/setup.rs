@@ -81,7 +81,7 @@ pub(crate) fn configure(
 }
 
 /// What the device makes, if it makes it of what goes in.
-fn find(
+pub(crate) fn find(
     info: &ConverterInfo,
     input: Format,
     output: Format,
@@ -189,7 +189,7 @@ fn nearest(sizes: &FrameSizes, asked: (u32, u32), proposed: (u32, u32)) -> Vec<(
 
 /// What comes out with the colours of what goes in, where only the arrangement is converted and
 /// the driver says nothing of them.
-fn coloured(writes: Layout, input: &Layout) -> Layout {
+pub(crate) fn coloured(writes: Layout, input: &Layout) -> Layout {
     let same_family = writes.format().family() == input.format().family();
     if same_family && writes.colour() == dmaflow_core::format::Colour::default() {
         return writes.with_colour(input.colour());

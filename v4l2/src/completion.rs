@@ -15,6 +15,9 @@ use crate::request::MediaRequest;
 /// How long nobody looks whether the device is still there, if nothing tells of it.
 const LOOK_EVERY: u16 = 1000;
 
+/// How long a driver may take for one request.
+const SILENT: Duration = Duration::from_secs(20);
+
 /// What a wait ended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
@@ -24,6 +27,8 @@ pub enum Waited {
     CalledOff,
     /// The device went away.
     Gone,
+    /// The driver did nothing for so long that it never will.
+    Silent,
 }
 
 /// Waits for what a driver does with requests, in one thread, until another calls it off.
@@ -64,6 +69,7 @@ impl Completion {
     }
 
     fn wait_for(&self, what: PollFd<'_>) -> Waited {
+        let begun = Instant::now();
         loop {
             let mut watched = [
                 what.clone(),
@@ -76,6 +82,7 @@ impl Completion {
                 watched.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
             match ready {
                 Ok(0) if self.device.is_gone() => return Waited::Gone,
+                Ok(0) if begun.elapsed() > SILENT => return Waited::Silent,
                 Ok(0) | Err(Errno::EINTR) => continue,
                 Ok(_ready) => {}
                 Err(errno) => {

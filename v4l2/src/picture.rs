@@ -25,6 +25,8 @@ pub struct FormatRequest {
     pub strides: Vec<u32>,
     /// How the numbers that go in become colours; drivers say themselves of what comes out.
     pub colour: Colour,
+    /// Bytes that a compressed frame may take; 0 leaves them to the driver.
+    pub room: u32,
 }
 
 impl FormatRequest {
@@ -45,6 +47,7 @@ impl FormatRequest {
             height,
             strides,
             colour: Colour::default(),
+            room: 0,
         }
     }
 
@@ -65,6 +68,7 @@ impl FormatRequest {
             height: layout.height(),
             strides: planes.take(buffers).map(|plane| plane.stride).collect(),
             colour: layout.colour(),
+            room: 0,
         })
     }
 }
@@ -128,6 +132,7 @@ impl VideoDevice {
             code: code.to_u32(),
             field: raw::v4l2_field_V4L2_FIELD_NONE,
             planes: request.strides.len().max(1),
+            room: request.room,
             ..RawPicture::default()
         };
         if direction == Direction::Output {

@@ -28,6 +28,9 @@ pub(crate) struct RawPicture {
     pub(crate) planes: usize,
     pub(crate) strides: [u32; MAX],
     pub(crate) lens: [u32; MAX],
+    /// Bytes that are asked for in a compressed frame's buffer; 0 leaves them to the driver, who
+    /// alone says how long others are.
+    pub(crate) room: u32,
 }
 
 const MAX: usize = dmaflow_core::layout::MAX_PLANES;
@@ -80,7 +83,7 @@ impl RawPicture {
         picture
     }
 
-    /// What is asked of the driver: sizes of buffers are its own to say.
+    /// What is asked of the driver.
     fn to_single(self) -> raw::v4l2_pix_format {
         let mut pix = request::zeroed::<raw::v4l2_pix_format>();
         pix.width = self.width;
@@ -88,6 +91,7 @@ impl RawPicture {
         pix.pixelformat = self.code;
         pix.field = self.field;
         pix.bytesperline = self.strides[0];
+        pix.sizeimage = self.room;
         pix.colorspace = self.colorspace;
         pix.__bindgen_anon_1.ycbcr_enc = self.encoding;
         pix.quantization = self.quantization;
@@ -108,6 +112,9 @@ impl RawPicture {
         let mut planes = pix.plane_fmt;
         for (plane, stride) in planes.iter_mut().zip(self.strides) {
             plane.bytesperline = stride;
+        }
+        if let Some(first) = planes.first_mut() {
+            first.sizeimage = self.room;
         }
         pix.plane_fmt = planes;
         pix
