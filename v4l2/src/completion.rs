@@ -42,13 +42,11 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Of a device that nothing is asked of yet. Its calls do not wait from then on: a frame that
-    /// is not there is told by EAGAIN.
+    /// Of a device.
     ///
     /// # Errors
     /// [`V4l2Error::Call`]; EMFILE without free descriptors.
     pub fn new(device: &Arc<VideoDevice>) -> Result<Self, V4l2Error> {
-        device.set_nonblocking()?;
         let called_off = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)
             .map_err(device.failed("eventfd", "wait for its requests"))?;
         Ok(Self {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dmaflow_core::Errno;
 use dmaflow_core::stage::DeviceKey;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use crate::error::V4l2Error;
@@ -203,16 +203,6 @@ impl VideoDevice {
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// Has calls return EAGAIN that would wait.
-    pub(crate) fn set_nonblocking(&self) -> Result<(), V4l2Error> {
-        fcntl(
-            self.fd(),
-            FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK),
-        )
-        .map(drop)
-        .map_err(self.failed("fcntl(F_SETFL)", "have it not wait"))
     }
 
     /// The node and its name, for what a sub-device's node has in common with it.

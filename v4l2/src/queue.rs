@@ -335,12 +335,23 @@ impl Queue {
     #[inline]
     pub fn dequeue(&self) -> Result<Dequeued, Errno> {
         loop {
-            match sys::dequeue_buffer(self.device.fd(), self.queue, self.multiplanar) {
+            match self.try_dequeue() {
                 // Of a device in non-blocking mode.
                 Err(Errno::EAGAIN) => self.device.wait_for(self.direction)?,
-                dequeued => return dequeued.map(|kernel| Dequeued::parse(&kernel)),
+                dequeued => return dequeued,
             }
         }
+    }
+
+    /// The same of a device that is no camera, without waiting.
+    ///
+    /// # Errors
+    /// As [`Queue::dequeue`]; EAGAIN while the driver is done with none.
+    #[doc(alias = "VIDIOC_DQBUF")]
+    #[inline]
+    pub fn try_dequeue(&self) -> Result<Dequeued, Errno> {
+        sys::dequeue_buffer(self.device.fd(), self.queue, self.multiplanar)
+            .map(|kernel| Dequeued::parse(&kernel))
     }
 
     /// Bytes that the driver puts before the picture in each buffer of a queued frame.

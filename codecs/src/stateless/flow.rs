@@ -405,7 +405,7 @@ impl Flow {
         let device = || self.device.to_string();
         let patience = Instant::now() + SETTLES_WITHIN;
         loop {
-            let source = match queue.dequeue() {
+            let source = match queue.try_dequeue() {
                 Ok(taken) => return Ok(Some(taken)),
                 Err(errno) => errno,
             };
