@@ -4,6 +4,7 @@ use dmaflow_core::Errno;
 use dmaflow_core::fourcc::FourCc;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::StageError;
+use dmaflow_v4l2::media::MediaError;
 use dmaflow_v4l2::{V4l2Error, list, nearest_sizes};
 
 /// Why a converter cannot be used as asked.
@@ -143,6 +144,14 @@ pub enum V4l2ConverterError {
         needs: usize,
         /// How many its pool has.
         has: usize,
+    },
+    /// A stateless decoder has no media device, or that makes no requests.
+    #[error("{device} cannot be told what to decode")]
+    Media {
+        /// Card, driver and node.
+        device: String,
+        /// Why.
+        source: Box<MediaError>,
     },
     /// The driver did not take a frame.
     #[error("{device}: cannot hand frame {slot} of the input over: VIDIOC_QBUF failed")]

@@ -94,11 +94,20 @@ impl M2mDevice {
         input: &Layout,
         output: Format,
     ) -> Result<SourcePlan, StageError> {
-        // A driver keeps its formats while it has buffers.
+        self.let_go();
+        let setup = setup::configure(&self.video, &self.info, &self.asked, input, output)?;
+        Ok(self.set_up(setup))
+    }
+
+    /// Lets go of all frames: a driver keeps its formats while it has buffers.
+    pub(crate) fn let_go(&mut self) {
         self.intake = None;
         self.feed = None;
         self.setup = None;
-        let setup = setup::configure(&self.video, &self.info, &self.asked, input, output)?;
+    }
+
+    /// Remembers how it is set up, and tells it.
+    pub(crate) fn set_up(&mut self, setup: Setup) -> SourcePlan {
         tracing::debug!(
             device = %self.video, reads = %setup.reads, writes = %setup.writes, "configured"
         );
@@ -114,7 +123,7 @@ impl M2mDevice {
             choices: chosen.into_iter().collect(),
         };
         self.setup = Some(setup);
-        Ok(plan)
+        plan
     }
 
     pub(crate) fn attach_input(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {

@@ -55,7 +55,7 @@ pub(crate) fn configure(
     let writes = match (input.planes(), output.planes()) {
         // How long a compressed frame may get is known now; to set it again might shorten it.
         (_, []) => device.layout(Direction::Capture)?,
-        ([], _) => visible(&set_pictures(device, makes, size)?, size),
+        ([], _) => seen(set_pictures(device, makes, size)?, size),
         _ => set_output(device, makes, size)?,
     };
     // One size may have changed the other.
@@ -82,7 +82,7 @@ pub(crate) fn configure(
 }
 
 /// What the device makes, if it makes it of what goes in.
-fn find(
+pub(crate) fn find(
     info: &ConverterInfo,
     input: Format,
     output: Format,
@@ -168,19 +168,9 @@ fn set_output(
     Ok(writes)
 }
 
-/// What is to be seen of pictures of which more is coded: their last rows and columns are none.
-pub(crate) fn visible(coded: &Layout, size: (u32, u32)) -> Layout {
-    if size.0 > coded.width() || size.1 > coded.height() {
-        return coded.clone();
-    }
-    let (format, modifier) = (coded.format(), coded.modifier());
-    let lens = coded.buffer_lens();
-    // What holds all of it holds a part.
-    let seen = Layout::with_planes(format, modifier, size, coded.planes(), lens);
-    seen.map_or_else(
-        |_none| coded.clone(),
-        |seen| seen.with_colour(coded.colour()),
-    )
+/// What is to be seen of pictures of which more is coded; all of smaller ones.
+pub(crate) fn seen(coded: Layout, size: (u32, u32)) -> Layout {
+    coded.clone().seen(size).unwrap_or(coded)
 }
 
 fn set_pictures(
@@ -237,7 +227,7 @@ fn nearest(sizes: &FrameSizes, asked: (u32, u32), proposed: (u32, u32)) -> Vec<(
 
 /// What comes out with the colours of what goes in, where only the arrangement is converted and
 /// the driver says nothing of them.
-fn coloured(writes: Layout, input: &Layout) -> Layout {
+pub(crate) fn coloured(writes: Layout, input: &Layout) -> Layout {
     let same_family = writes.format().family() == input.format().family();
     if same_family && writes.colour() == dmaflow_core::format::Colour::default() {
         return writes.with_colour(input.colour());

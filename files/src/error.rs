@@ -14,14 +14,6 @@ use dmaflow_core::stage::StageError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// There is no such file, or it cannot be opened.
-    #[error("cannot open {}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
     /// The file cannot be written anew.
     #[error("cannot create {}", path.display())]
     Create {

@@ -5,7 +5,6 @@
 //! [`dmaflow_containers`]' matter.
 
 mod codec;
-mod container;
 mod error;
 mod sink;
 mod src;

@@ -2,7 +2,7 @@
 
 mod clock;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +14,7 @@ use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
-use crate::codec::codec_of;
-use crate::container;
+use crate::codec::{codec_of, holds, is_key};
 use crate::error::FileError;
 use clock::{MediaClock, TIMESCALE};
 
@@ -107,18 +106,36 @@ impl FileSink {
 
     fn create(&self, layout: &Layout) -> Result<Box<dyn Muxer>, FileError> {
         let track = self.track(layout)?;
-        let file = File::create(&self.config.path).map_err(|source| FileError::Create {
-            path: self.config.path.clone(),
+        let path = &self.config.path;
+        let failed = |source| FileError::Create {
+            path: path.clone(),
             source,
-        })?;
-        container::create(self.format, &track, Output::file(file)).map_err(self.wrong())
+        };
+        let muxer = match fs::symlink_metadata(path) {
+            // A pipe, or whatever a link leads to.
+            Ok(there) if !there.is_file() => {
+                let file = File::options().write(true).open(path).map_err(failed)?;
+                dmaflow_containers::write(self.format, &track, Output::pipe(file))
+            }
+            there => {
+                if there.is_ok() {
+                    fs::remove_file(path).map_err(failed)?;
+                }
+                dmaflow_containers::create(path, self.format, &track)
+            }
+        };
+        muxer.map_err(self.wrong())
     }
 
     fn write(&mut self, frame: &Frame) -> Result<(), FileError> {
         let slot = frame.slot();
         let buffer = frame.buffers().first().ok_or(FileError::NotAttached)?;
+        let purpose = match frame.layout().planes() {
+            [] => CpuUse::Stream,
+            _ => CpuUse::Copy,
+        };
         let bytes = buffer
-            .read(CpuUse::Copy)
+            .read(purpose)
             .map_err(|source| FileError::Reach { slot, source })?;
         let meta = frame.meta();
         let used = meta.bytes_used.map_or(bytes.len(), |used| used as usize);
@@ -127,7 +144,7 @@ impl FileSink {
         let codec = codec_of(layout.format()).ok_or(FileError::NotInFiles(layout.format()))?;
         let key = match codec {
             Codec::Raw(_) | Codec::Mjpeg => true,
-            codec => meta.flags.key || container::is_key(codec, data),
+            codec => meta.flags.key || is_key(codec, data),
         };
         if self.muxer.is_none() {
             if !key {
@@ -175,7 +192,7 @@ impl Sink for FileSink {
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
         let held = |format: &Format| {
             let codec = codec_of(*format);
-            codec.is_some_and(|codec| container::holds(self.format, codec))
+            codec.is_some_and(|codec| holds(self.format, codec))
         };
         let (streams, pictures): (Vec<_>, Vec<_>) = Format::all()
             .filter(held)

@@ -2,11 +2,10 @@
 
 mod schedule;
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dmaflow_containers::{Codec, Demuxer, Format as FileFormat, Input, Packet, ReadOptions};
+use dmaflow_containers::{Codec, Demuxer, Format as FileFormat, Packet, ReadOptions};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{CaptureStamp, Frame, FrameFlags, FrameMeta, FramePool, StampPoint};
@@ -16,8 +15,7 @@ use dmaflow_core::stage::{
 };
 use dmaflow_core::time::{Clock, Rate};
 
-use crate::codec::{format_of, most_bytes};
-use crate::container;
+use crate::codec::{format_of, most_bytes, only_codec};
 use crate::error::FileError;
 use schedule::Schedule;
 
@@ -45,7 +43,7 @@ impl FileSrcConfig {
             .path
             .extension()
             .and_then(|extension| extension.to_str());
-        let named = || container::only_codec(FileFormat::of_extension(extension?)?);
+        let named = || only_codec(FileFormat::of_extension(extension?)?);
         self.codec.or_else(|| format_of(named()?))
     }
 
@@ -86,7 +84,7 @@ impl FileSrc {
     /// Opens the file and reads what it says of itself.
     ///
     /// # Errors
-    /// [`FileError::Open`]; [`FileError::Container`] when it is no file that is known;
+    /// [`FileError::Container`] when it cannot be read, or is no file that is known;
     /// [`FileError::OtherCodec`]; [`FileError::NoSize`].
     pub fn open(config: FileSrcConfig) -> Result<Self, FileError> {
         let path = || config.path.clone();
@@ -94,17 +92,11 @@ impl FileSrc {
             path: path(),
             source,
         };
-        let file = File::open(&config.path);
-        let file = file.map_err(|source| FileError::Open {
-            path: path(),
-            source,
-        })?;
         let options = ReadOptions {
             rate: config.rate.map(|rate| (rate.frames(), rate.seconds())),
             ..ReadOptions::default()
         };
-        let input = Input::file(file).map_err(wrong)?;
-        let demuxer = container::open(input, &config.path, &options).map_err(wrong)?;
+        let demuxer = dmaflow_containers::open(&config.path, &options).map_err(wrong)?;
         let track = demuxer.track();
         let format = format_of(track.codec);
         let format = format.filter(|found| config.codec.is_none_or(|asked| asked == *found));
@@ -204,8 +196,12 @@ impl FileSrc {
     fn fill(&mut self, packet: &Packet, frame: &Frame) -> Result<usize, FileError> {
         let slot = frame.slot();
         let buffer = frame.buffers().first().ok_or(FileError::NotAttached)?;
+        let purpose = match frame.layout().planes() {
+            [] => CpuUse::Stream,
+            _ => CpuUse::Draw,
+        };
         let mut bytes = buffer
-            .write(CpuUse::Draw)
+            .write(purpose)
             .map_err(|source| FileError::Reach { slot, source })?;
         let header = match self.sequence {
             0 => &*self.demuxer.track().header,

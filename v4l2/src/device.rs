@@ -195,7 +195,7 @@ impl VideoDevice {
     pub fn imports(&self, direction: Direction) -> Option<bool> {
         // A request for no buffers changes nothing, and fails where the kind is not known.
         match sys::request_buffers(self.fd(), self.queue_type(direction), 0) {
-            Ok(_none) => Some(true),
+            Ok(_granted) => Some(true),
             Err(Errno::EINVAL) => Some(false),
             Err(_busy) => None,
         }

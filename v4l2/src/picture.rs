@@ -151,12 +151,12 @@ impl VideoDevice {
             code: code.to_u32(),
             field: raw::v4l2_field_V4L2_FIELD_NONE,
             planes: request.strides.len().max(1),
+            room: request.room,
             ..RawPicture::default()
         };
         if direction == Direction::Output {
             say(&mut picture, Format::from_v4l2(*code), request.colour);
         }
-        picture.lens[0] = request.room;
         for (stride, asked) in picture.strides.iter_mut().zip(&request.strides) {
             *stride = *asked;
         }

@@ -16,7 +16,7 @@ use dmaflow_v4l2::{
 use super::CodecRole;
 use super::passing::Passing;
 use crate::error::V4l2ConverterError;
-use crate::setup::visible;
+use crate::setup::seen;
 
 /// Both queues, for the thread that feeds, the one that takes, and whoever stops both.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Flow {
             Ok(())
         })?;
         match set {
-            Some(set) if !same_place(&self.seen(&set), &self.writes) => {
+            Some(set) if !same_place(&self.seen(set.clone()), &self.writes) => {
                 Err(StageError::failed(V4l2ConverterError::OtherPicture {
                     device: self.device.to_string(),
                     agreed: Box::new(self.writes.clone()),
@@ -144,8 +144,8 @@ impl Flow {
     }
 
     /// What is agreed to be seen of pictures that lie so.
-    fn seen(&self, coded: &Layout) -> Layout {
-        visible(coded, (self.writes.width(), self.writes.height()))
+    fn seen(&self, coded: Layout) -> Layout {
+        seen(coded, (self.writes.width(), self.writes.height()))
     }
 
     /// Whether pictures still are as large as they were agreed to be.

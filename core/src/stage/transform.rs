@@ -48,6 +48,12 @@ pub trait Transform: Send {
         (!self.imports()).then(|| "the CPU makes its frames out of those that it takes".to_owned())
     }
 
+    /// Whether the CPU reads the compressed frames that it takes, and carries their bytes where
+    /// the device wants them; never pixels.
+    fn reads_stream(&self) -> bool {
+        false
+    }
+
     /// What may be changed of it while it runs, where there is something.
     fn controls(&self) -> Option<Arc<dyn Controls>> {
         None

@@ -28,6 +28,9 @@ pub(crate) struct RawPicture {
     pub(crate) planes: usize,
     pub(crate) strides: [u32; MAX],
     pub(crate) lens: [u32; MAX],
+    /// Bytes that are asked for in a compressed frame's buffer; 0 leaves them to the driver, who
+    /// alone says how long others are.
+    pub(crate) room: u32,
 }
 
 const MAX: usize = dmaflow_core::layout::MAX_PLANES;
@@ -88,7 +91,7 @@ impl RawPicture {
         pix.pixelformat = self.code;
         pix.field = self.field;
         pix.bytesperline = self.strides[0];
-        pix.sizeimage = self.lens[0];
+        pix.sizeimage = self.room;
         pix.colorspace = self.colorspace;
         pix.__bindgen_anon_1.ycbcr_enc = self.encoding;
         pix.quantization = self.quantization;
@@ -107,9 +110,11 @@ impl RawPicture {
         pix.__bindgen_anon_1.ycbcr_enc = u8::try_from(self.encoding).unwrap_or(0);
         pix.quantization = u8::try_from(self.quantization).unwrap_or(0);
         let mut planes = pix.plane_fmt;
-        for (plane, (stride, len)) in planes.iter_mut().zip(self.strides.iter().zip(self.lens)) {
-            plane.bytesperline = *stride;
-            plane.sizeimage = len;
+        for (plane, stride) in planes.iter_mut().zip(self.strides) {
+            plane.bytesperline = stride;
+        }
+        if let Some(first) = planes.first_mut() {
+            first.sizeimage = self.room;
         }
         pix.plane_fmt = planes;
         pix
@@ -355,12 +360,12 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_buffers_are_asked_and_read() {
+    fn sizes_of_buffers_are_read_and_room_is_asked() {
         let mut asked = picture();
         asked.lens = [1000, 500, 0, 0];
+        asked.room = 700;
         let back = RawPicture::from_multi(&asked.to_multi());
-        assert_eq!(back.lens, [1000, 500, 0, 0]);
-        let back = RawPicture::from_single(&asked.to_single());
-        assert_eq!(back.lens, [1000, 0, 0, 0]);
+        assert_eq!(back.lens, [700, 0, 0, 0]);
+        assert_eq!(RawPicture::from_single(&asked.to_single()).lens[0], 700);
     }
 }

@@ -60,6 +60,7 @@ macro_rules! structures {
 }
 
 structures!(
+    (),
     c_int,
     raw::v4l2_buffer,
     raw::v4l2_capability,
@@ -126,6 +127,11 @@ pub(super) const QUERY_EXT_CTRL: Request<raw::v4l2_query_ext_ctrl> =
     request(vidioc::VIDIOC_QUERY_EXT_CTRL, 0xc0e8_5667);
 
 // Not among the `v4l` crate's numbers; their structures are.
+pub(super) const PREPARE_BUF: Request<raw::v4l2_buffer> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_buffer>(b'V', 93) as Number,
+    0xc058_565d,
+);
+
 pub(super) const CREATE_BUFS: Request<raw::v4l2_create_buffers> = request(
     rustix::ioctl::opcode::read_write::<raw::v4l2_create_buffers>(b'V', 92) as Number,
     0xc100_565c,
