@@ -146,8 +146,11 @@ fn read_stream(
     input: &Layout,
 ) -> Result<Layout, V4l2ConverterError> {
     let (needed, given) = (reads.buffer_lens(), input.buffer_lens());
-    if reads.format() == input.format() && needed.first() <= given.first() {
-        return Ok(input.clone());
+    let size = (input.width(), input.height());
+    if let (true, [room]) = (reads.format() == input.format() && needed <= given, needed)
+        && let Ok(reads) = Layout::compressed(input.format(), size, *room)
+    {
+        return Ok(reads.with_colour(input.colour()));
     }
     Err(V4l2Error::OtherLayout {
         device: device.to_string(),
