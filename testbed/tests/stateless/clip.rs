@@ -16,13 +16,13 @@ use super::rows;
 
 /// The units of a compressed stream.
 #[derive(Clone, Debug)]
-pub struct Clip {
-    pub layout: Layout,
-    pub units: Vec<Vec<u8>>,
+pub(super) struct Clip {
+    pub(super) layout: Layout,
+    pub(super) units: Vec<Vec<u8>>,
 }
 
 /// Plays a clip, as often as is asked.
-pub struct Player {
+pub(super) struct Player {
     clip: Clip,
     times: usize,
     next: usize,
@@ -31,7 +31,7 @@ pub struct Player {
 }
 
 impl Player {
-    pub fn new(clip: &Clip, times: usize) -> Self {
+    pub(super) fn new(clip: &Clip, times: usize) -> Self {
         Self {
             clip: clip.clone(),
             times,
@@ -116,17 +116,17 @@ impl Source for Player {
 type Take = Box<dyn FnMut(&Frame) + Send>;
 
 /// A sink that looks at frames.
-pub struct Taker {
+pub(super) struct Taker {
     take: Take,
     formats: Option<Vec<Format>>,
 }
 
 /// What was taken, while it is, and afterwards.
-pub type Taken<T> = Arc<Mutex<Vec<T>>>;
+pub(super) type Taken<T> = Arc<Mutex<Vec<T>>>;
 
 impl Taker {
     /// Keeps the bytes of a stream.
-    pub fn units() -> (Self, Taken<Vec<u8>>) {
+    pub(super) fn units() -> (Self, Taken<Vec<u8>>) {
         let taken = Taken::default();
         let to = Arc::clone(&taken);
         let take = move |frame: &Frame| {
@@ -138,7 +138,7 @@ impl Taker {
     }
 
     /// Tells pictures by their sequence and by what is to be seen of them.
-    pub fn pictures() -> (Self, Taken<(u64, u64)>) {
+    pub(super) fn pictures() -> (Self, Taken<(u64, u64)>) {
         let taken = Taken::default();
         let to = Arc::clone(&taken);
         let take = move |frame: &Frame| {
