@@ -30,8 +30,8 @@ use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 use clip::{Clip, Player, Taken, Taker};
 
 const HD: (u32, u32) = (1280, 720);
-/// vicodec has none smaller.
-const SMALL: (u32, u32) = (640, 360);
+/// The smallest of those that vivid and vicodec have.
+const SMALL: (u32, u32) = (640, 480);
 
 /// Frames that one decoder may be ahead of the other.
 const AHEAD: usize = 4;
@@ -493,7 +493,7 @@ fn what_was_not_agreed_on_is_told_with_its_place() {
     let mut mixed = large.clone();
     mixed.units.extend(small.units);
     let other = failure(&mixed);
-    let told = "from unit 3 on the stream's pictures are 640×360, and 1280×720 was agreed on";
+    let told = "from unit 3 on the stream's pictures are 640×480, and 1280×720 was agreed on";
     assert!(other.contains(told), "{other}");
     let mut nothing = large.clone();
     for unit in &mut nothing.units {
