@@ -56,7 +56,7 @@ impl Intake {
             for slot in 0..pool.len() {
                 let taken = match queue.supports_requests() {
                     // They are handed over in no other way, and that would decode them.
-                    true => match queue.import(start + slot) {
+                    true => match queue.import(start + slot, needed) {
                         Err(Errno::ENOTTY) => Ok(()),
                         tried => tried,
                     },

@@ -223,25 +223,21 @@ impl Queue {
         self.capabilities & raw::V4L2_BUF_CAP_SUPPORTS_M2M_HOLD_CAPTURE_BUF != 0
     }
 
-    /// Has the driver import a frame without handing it over.
+    /// Has the driver import a frame without handing it over; `bytes_used` as in
+    /// [`Queue::submit`].
     ///
     /// # Errors
     /// As [`Queue::enqueue`]; ENOTTY where the driver imports frames only as they are handed
     /// over.
     #[doc(alias = "VIDIOC_PREPARE_BUF")]
-    pub fn import(&self, slot: usize) -> Result<(), Errno> {
+    pub fn import(&self, slot: usize, bytes_used: Option<u32>) -> Result<(), Errno> {
         let frame = self.frames.get(slot).ok_or(Errno::EINVAL)?;
         let index = u32::try_from(slot).map_err(|_no_frame| Errno::EINVAL)?;
         let buffers = frame
             .iter()
             .map(|import| (import.dma_buf.as_fd(), import.len));
-        sys::prepare_buffer(
-            self.device.fd(),
-            self.queue,
-            self.multiplanar,
-            index,
-            buffers,
-        )
+        let (fd, queue) = (self.device.fd(), self.queue);
+        sys::prepare_buffer(fd, queue, self.multiplanar, index, bytes_used, buffers)
     }
 
     /// Puts a frame that goes in into a request, which is still to be handed over.

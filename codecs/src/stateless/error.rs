@@ -127,8 +127,9 @@ pub enum StatelessError {
     },
     /// Nothing of the whole stream could be decoded.
     #[error(
-        "{device} found nothing to decode in {units} units; is the stream compressed as the link \
-         says, and does it begin with its headers? The first unit that cannot be read is {unit}"
+        "{device} found nothing to decode in {units} units, the first of which that cannot be read \
+         is unit {unit}; is the stream compressed as the link says, and does it begin with its \
+         headers?"
     )]
     Nothing {
         /// Card, driver and node.

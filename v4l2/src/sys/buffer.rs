@@ -129,42 +129,40 @@ pub(crate) fn queue_buffer<'a>(
     if said.more {
         arg.flags |= raw::V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF;
     }
-    fill(&mut arg, planes.as_mut(), &mut buffers);
-    if let Some(bytes) = said.bytes_used {
-        match planes.as_mut().and_then(|planes| planes.first_mut()) {
-            Some(first) => first.bytesused = bytes,
-            None => arg.bytesused = bytes,
-        }
-    }
+    fill(&mut arg, planes.as_mut(), said.bytes_used, &mut buffers);
     // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
     // on others it is a descriptor.
     unsafe { call(fd, request::QBUF, &mut arg) }
 }
 
-/// Has the driver import a frame's buffers without handing them over; as [`queue_buffer`] says.
+/// Has the driver import a frame's buffers without handing them over, saying how many bytes of
+/// the first buffer mean something.
 #[doc(alias = "VIDIOC_PREPARE_BUF")]
 pub(crate) fn prepare_buffer<'a>(
     fd: BorrowedFd<'_>,
     queue: u32,
     multiplanar: bool,
     index: u32,
+    bytes_used: Option<u32>,
     mut buffers: impl ExactSizeIterator<Item = (BorrowedFd<'a>, u32)>,
 ) -> Result<(), Errno> {
     let mut planes = planes(multiplanar);
     let mut arg = describe(queue, planes.as_mut(), buffers.len());
     arg.index = index;
     arg.field = raw::v4l2_field_V4L2_FIELD_NONE;
-    fill(&mut arg, planes.as_mut(), &mut buffers);
+    fill(&mut arg, planes.as_mut(), bytes_used, &mut buffers);
     // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
     // on others it is a descriptor.
     unsafe { call(fd, request::PREPARE_BUF, &mut arg) }
 }
 
-/// Says where a frame's buffers are, and that all of each means something.
+/// Says where a frame's buffers are, and that all of each means something, but for the first one
+/// where so many bytes do.
 #[inline]
 fn fill<'a>(
     arg: &mut raw::v4l2_buffer,
     planes: Option<&mut Planes>,
+    bytes_used: Option<u32>,
     buffers: &mut impl Iterator<Item = (BorrowedFd<'a>, u32)>,
 ) {
     if let Some(planes) = planes {
@@ -173,10 +171,13 @@ fn fill<'a>(
             plane.length = len;
             plane.bytesused = len;
         }
+        if let (Some(first), Some(bytes)) = (planes.first_mut(), bytes_used) {
+            first.bytesused = bytes;
+        }
     } else if let Some((dma_buf, len)) = buffers.next() {
         arg.m.fd = dma_buf.as_raw_fd();
         arg.length = len;
-        arg.bytesused = len;
+        arg.bytesused = bytes_used.unwrap_or(len);
     }
 }
 
