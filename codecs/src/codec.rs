@@ -12,12 +12,13 @@
 //! `Documentation/userspace-api/media/v4l/dev-decoder.rst` and `dev-encoder.rst`.
 
 mod flow;
+mod outlet;
 mod passing;
+mod pictures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::layout::Layout;
@@ -30,8 +31,10 @@ use crate::converter::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;
 use crate::info::{Choose, ConverterInfo};
 use crate::m2m::{M2mDevice, Queues};
-use flow::{CodecOutlet, Counts, Flow, Halt};
+use flow::{Counts, Flow, Halt};
+use outlet::CodecOutlet;
 use passing::Passing;
+use pictures::{CurrentPictures, Pictures};
 
 /// Frames that a device has to read from, or has read: one at work, one to go on with.
 const IN_WORK: usize = 2;
@@ -153,9 +156,11 @@ impl V4l2Codec {
             device: Arc::clone(video),
             role: self.role,
             intake: Arc::clone(intake),
-            feed: Arc::clone(feed),
+            pictures: CurrentPictures::new(Pictures {
+                feed: Arc::clone(feed),
+                writes: self.device.setup()?.writes.clone(),
+            }),
             events,
-            writes: self.device.setup()?.writes.clone(),
             passing: Passing::new(),
             counts: Arc::clone(&self.counts),
             stopped: AtomicBool::new(false),
@@ -166,7 +171,7 @@ impl V4l2Codec {
         flow.intake.queue().stream_on()?;
         // Who makes no pictures before it knows what they are like is started then.
         if flow.events.is_none() {
-            flow.feed.start()?;
+            feed.start()?;
         }
         Ok(Arc::new(flow))
     }
@@ -300,7 +305,7 @@ impl Transform for V4l2Codec {
         while self.in_work.count >= IN_WORK {
             match queue.dequeue() {
                 Ok(read) => self.in_work.let_go(read.slot),
-                Err(errno) => return interrupted(flow, errno),
+                Err(errno) => return flow.ended(errno),
             }
         }
         Ok(())
@@ -338,13 +343,16 @@ impl Transform for V4l2Codec {
         };
         flow.stopped.store(true, Ordering::Release);
         let mut outcome = Ok(());
-        for ended in [flow.feed.settle(), flow.intake.halt()] {
+        let pictures = flow.pictures.get();
+        for ended in [pictures.feed.settle(), flow.intake.halt()] {
             match ended {
                 // What is gone has stopped.
                 Err(error) if !error.is_gone() => outcome = outcome.and(Err(error.into())),
                 _ => {}
             }
         }
+        // What comes next begins with what this one ended with.
+        self.device.renewed(pictures.feed, pictures.writes);
         // The device reads nothing any more.
         self.in_work = InWork::default();
         outcome
@@ -362,16 +370,6 @@ impl Transform for V4l2Codec {
         .map(|(name, count)| Counter { name, count })
         .to_vec()
     }
-}
-
-/// Why the device gave no frame back that it had read.
-#[cold]
-fn interrupted(flow: &Flow, errno: Errno) -> Result<(), StageError> {
-    if flow.is_stopped() {
-        return Ok(());
-    }
-    flow.feed.ended(errno)?;
-    Ok(())
 }
 
 impl Drop for V4l2Codec {

@@ -106,19 +106,6 @@ pub enum V4l2ConverterError {
         /// What it makes.
         found: Box<Layout>,
     },
-    /// The stream's pictures are of another size than the link says.
-    #[error(
-        "{device}: the stream's pictures are {}×{}, and {}×{} was agreed on",
-        found.0, found.1, agreed.0, agreed.1
-    )]
-    OtherSize {
-        /// Card, driver and node.
-        device: String,
-        /// Width and height that were agreed on.
-        agreed: (u32, u32),
-        /// Width and height of what it makes.
-        found: (u32, u32),
-    },
     /// A decoder does not make pictures of the stream in the format that was agreed on.
     #[error(
         "{device} makes no {agreed} of this stream, whose pictures it would give as {found}: set \

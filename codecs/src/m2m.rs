@@ -106,6 +106,14 @@ impl M2mDevice {
         self.setup = None;
     }
 
+    /// Takes note that what comes out comes in other frames.
+    pub(crate) fn renewed(&mut self, feed: Arc<Feed>, writes: Layout) {
+        self.feed = Some(feed);
+        if let Some(setup) = &mut self.setup {
+            setup.writes = writes;
+        }
+    }
+
     /// Remembers how it is set up, and tells it.
     pub(crate) fn set_up(&mut self, setup: Setup) -> SourcePlan {
         tracing::debug!(

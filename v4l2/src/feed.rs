@@ -115,6 +115,16 @@ impl Feed {
         self.queue.renew(set)
     }
 
+    /// Ends the flow for good and has the driver forget the frames, so that others can take their
+    /// place in its queue ([`Feed::attach`]).
+    ///
+    /// # Errors
+    /// As [`Queue::forget`] and [`Queue::stream_off`].
+    pub fn retire(&self) -> Result<(), V4l2Error> {
+        self.settle()?;
+        self.queue.forget()
+    }
+
     /// Whether frames are queued as soon as they are free: until the flow is ended.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -13,6 +13,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::{FrameFlags, FramePool, StampPoint};
@@ -113,6 +114,8 @@ pub struct Queue {
     /// `V4L2_BUF_CAP_…`.
     capabilities: u32,
     frames: Vec<Vec<Import>>,
+    /// The driver's queue is another's.
+    forgotten: AtomicBool,
 }
 
 /// How a frame goes into a queue with a request.
@@ -174,6 +177,7 @@ impl Queue {
             multiplanar: device.capabilities().is_multiplanar(),
             capabilities: 0,
             frames,
+            forgotten: AtomicBool::new(false),
         };
         this.capabilities = this.prepare()?;
         Ok(this)
@@ -206,6 +210,19 @@ impl Queue {
             .map_err(self.device.failed("VIDIOC_REQBUFS", "forget the frames"))?;
         set()?;
         self.prepare().map(drop)
+    }
+
+    /// Has the driver forget the frames of a queue that does not stream, for good: dropping it does
+    /// nothing any more, since the driver's queue may be another's by then.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; EBUSY while it streams, ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_REQBUFS")]
+    pub fn forget(&self) -> Result<(), V4l2Error> {
+        sys::request_buffers(self.device.fd(), self.queue, 0)
+            .map_err(self.device.failed("VIDIOC_REQBUFS", "forget the frames"))?;
+        self.forgotten.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Whether frames can go in with requests; the queue of a stateless decoder takes them no
@@ -404,6 +421,9 @@ fn imports(buffers: &[HeapBuffer], lens: &[u32]) -> std::io::Result<Vec<Import>>
 
 impl Drop for Queue {
     fn drop(&mut self) {
+        if *self.forgotten.get_mut() {
+            return;
+        }
         let fd = self.device.fd();
         let undone = sys::stream_off(fd, self.queue)
             .and_then(|()| sys::request_buffers(fd, self.queue, 0).map(drop));
