@@ -4,6 +4,7 @@
 //! answers with plain values or a [`StreamError`], which says at which bit the stream went wrong;
 //! none panics, and none allocates by what a stream claims, only by what is there.
 
+pub mod av1;
 mod bits;
 mod error;
 pub mod fwht;
