@@ -7,6 +7,7 @@
 //! and `ext-ctrls-codec-stateless.rst`.
 
 mod ability;
+pub mod av1;
 mod steps;
 pub mod uapi;
 
