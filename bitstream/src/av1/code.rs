@@ -96,7 +96,10 @@ mod tests {
         let mut bits = BitReader::new(&[0b1010_0110, 0b0100_0000]);
         let read: Vec<_> = (0..4).map(|_at| uvlc(&mut bits, "v").unwrap()).collect();
         assert_eq!(read, [0, 1, 2, 3]);
-        assert_eq!(uvlc(&mut BitReader::new(&[0, 0, 0, 0, 0x80]), "v"), Ok(u32::MAX));
+        assert_eq!(
+            uvlc(&mut BitReader::new(&[0, 0, 0, 0, 0x80]), "v"),
+            Ok(u32::MAX)
+        );
         assert!(uvlc(&mut BitReader::new(&[0; 100]), "v").is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 mod header;
 
-use crate::av1::filter::{Cdef, LoopFilter, LoopRestoration};
 use crate::av1::film_grain::FilmGrain;
+use crate::av1::filter::{Cdef, LoopFilter, LoopRestoration};
 use crate::av1::global_motion::GlobalMotion;
 use crate::av1::quantization::Quantization;
 use crate::av1::references::{REFS_PER_FRAME, TOTAL_REFS_PER_FRAME};

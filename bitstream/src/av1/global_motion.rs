@@ -7,7 +7,14 @@ use crate::error::StreamError;
 
 const WARPEDMODEL_PREC_BITS: u32 = 16;
 /// `gm_params` of what does not move.
-pub(super) const IDENTITY: [i32; 6] = [0, 0, 1 << WARPEDMODEL_PREC_BITS, 0, 0, 1 << WARPEDMODEL_PREC_BITS];
+pub(super) const IDENTITY: [i32; 6] = [
+    0,
+    0,
+    1 << WARPEDMODEL_PREC_BITS,
+    0,
+    0,
+    1 << WARPEDMODEL_PREC_BITS,
+];
 
 /// `GmType`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,7 +202,10 @@ fn warp_valid(params: &[i32; 6]) -> bool {
     let reduce = |value: i64| round2_signed(value, 6) << 6;
     let alpha = reduce(clip(a - ONE));
     let beta = reduce(clip(b));
-    let gamma = reduce(clip(round2_signed((c << WARPEDMODEL_PREC_BITS) * factor, shift)));
+    let gamma = reduce(clip(round2_signed(
+        (c << WARPEDMODEL_PREC_BITS) * factor,
+        shift,
+    )));
     let delta = reduce(clip(d - round2_signed(b * c * factor, shift) - ONE));
     4 * alpha.abs() + 7 * beta.abs() < ONE && 4 * gamma.abs() + 4 * delta.abs() < ONE
 }
@@ -249,7 +259,10 @@ mod tests {
             (256, 8192),
         ];
         for (at, factor) in table {
-            assert_eq!(divisor(65536 + at * 256), if at == 256 { (31, 16384) } else { (30, factor) });
+            assert_eq!(
+                divisor(65536 + at * 256),
+                if at == 256 { (31, 16384) } else { (30, factor) }
+            );
         }
         // Rounded up to the end of the table.
         assert_eq!(divisor(131_071), (30, 8192));
@@ -269,9 +282,15 @@ mod tests {
         // Not global; translation by what was before: is_global, !is_rot_zoom, is_translation,
         // then twice the shortest code of 0.
         let mut bits = BitReader::new(&[0b0101_0000, 0b0000_0000]);
-        let mut motion = GlobalMotion { params: IDENTITY, ..GlobalMotion::default() };
+        let mut motion = GlobalMotion {
+            params: IDENTITY,
+            ..GlobalMotion::default()
+        };
         motion.read(&mut bits, true, &IDENTITY).unwrap();
-        assert_eq!((motion.gm_type, motion.params), (WarpModel::Identity, IDENTITY));
+        assert_eq!(
+            (motion.gm_type, motion.params),
+            (WarpModel::Identity, IDENTITY)
+        );
         let previous = [3 << 13, -5 << 13, 0, 0, 0, 0];
         motion.read(&mut bits, true, &previous).unwrap();
         assert_eq!(motion.gm_type, WarpModel::Translation);

@@ -60,8 +60,7 @@ impl Segmentation {
         }
         if let Some(&previous) = previous {
             read.update_map = bits.flag("segmentation_update_map")?;
-            read.temporal_update =
-                read.update_map && bits.flag("segmentation_temporal_update")?;
+            read.temporal_update = read.update_map && bits.flag("segmentation_temporal_update")?;
             read.update_data = bits.flag("segmentation_update_data")?;
             read.features = previous;
         } else {

@@ -82,7 +82,8 @@ impl TileGroup {
             let found = if number == end {
                 let what = "tile_data";
                 let size = payload.len().checked_sub(offset).filter(|&size| size > 0);
-                size.ok_or_else(|| ends(offset, what)).map(|size| (offset, size))
+                size.ok_or_else(|| ends(offset, what))
+                    .map(|size| (offset, size))
             } else {
                 sized(payload, offset, size_bytes)
             };
@@ -106,7 +107,10 @@ fn sized(payload: &[u8], offset: usize, bytes: usize) -> Result<(usize, usize), 
     let begin = offset + bytes;
     let coded = payload.get(offset..begin);
     let coded = coded.ok_or_else(|| ends(offset, what))?;
-    let minus_1 = coded.iter().rev().fold(0_usize, |size, &byte| size << 8 | usize::from(byte));
+    let minus_1 = coded
+        .iter()
+        .rev()
+        .fold(0_usize, |size, &byte| size << 8 | usize::from(byte));
     let size = minus_1.saturating_add(1);
     // The last tile of a group has no size, but it is there.
     if size >= payload.len() - begin {
@@ -137,11 +141,15 @@ mod tests {
     #[test]
     fn tiles_lie_one_behind_the_other_with_their_sizes() {
         let info = info(3, 1);
-        let payload = [0x00, 0x01, 0x00, 0xaa, 0xab, 0x00, 0x00, 0xba, 0xca, 0xcb, 0xcc];
+        let payload = [
+            0x00, 0x01, 0x00, 0xaa, 0xab, 0x00, 0x00, 0xba, 0xca, 0xcb, 0xcc,
+        ];
         let group = TileGroup::read(&mut BitReader::new(&payload), &info, 0, true).unwrap();
         assert_eq!((group.start, group.end), (0, 2));
         let tiles: Vec<_> = group.tiles(&payload, &info).map(Result::unwrap).collect();
-        let places = tiles.iter().map(|tile| (tile.column, tile.offset, tile.size));
+        let places = tiles
+            .iter()
+            .map(|tile| (tile.column, tile.offset, tile.size));
         assert!(places.eq([(0, 3, 2), (1, 7, 1), (2, 8, 3)]));
         // Without the last tile, the second cannot be there either.
         let mut tiles = group.tiles(&payload[..8], &info);
@@ -162,6 +170,9 @@ mod tests {
         assert_eq!((tiles[0].row, tiles[0].column, tiles[0].offset), (0, 1, 3));
         assert_eq!((tiles[1].row, tiles[1].column, tiles[1].offset), (1, 0, 4));
         assert_eq!(read(0, false).unwrap_err().what, "tg_start");
-        assert_eq!(read(1, true).unwrap_err().what, "tile_start_and_end_present_flag");
+        assert_eq!(
+            read(1, true).unwrap_err().what,
+            "tile_start_and_end_present_flag"
+        );
     }
 }

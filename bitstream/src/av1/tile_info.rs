@@ -1,6 +1,6 @@
 //! How a frame is cut into tiles (5.9.15).
 
-use crate::av1::code::{f16, f8, not_allowed, ns};
+use crate::av1::code::{f8, f16, not_allowed, ns};
 use crate::av1::sequence::SequenceHeader;
 use crate::av1::size::FrameSize;
 use crate::bits::BitReader;
@@ -64,7 +64,11 @@ impl TileInfo {
         sequence: &SequenceHeader,
         size: &FrameSize,
     ) -> Result<(), StreamError> {
-        let shift = if sequence.use_128x128_superblock { 5 } else { 4 };
+        let shift = if sequence.use_128x128_superblock {
+            5
+        } else {
+            4
+        };
         let [mi_cols, mi_rows] = [size.mi_cols(), size.mi_rows()];
         let in_superblocks = |mi: u32| (mi + (1 << shift) - 1) >> shift;
         let (columns, rows) = (in_superblocks(mi_cols), in_superblocks(mi_rows));
@@ -87,13 +91,18 @@ impl TileInfo {
         } else {
             let widest = across.coded(bits, columns, widest, "width_in_sbs_minus_1")?;
             let area = rows * columns;
-            let largest = if least_log2 > 0 { area >> (least_log2 + 1) } else { area };
+            let largest = if least_log2 > 0 {
+                area >> (least_log2 + 1)
+            } else {
+                area
+            };
             let highest = (largest / widest).max(1);
             down.coded(bits, rows, highest, "height_in_sbs_minus_1")?;
             self.tile_cols_log2 = tile_log2(1, u32::from(across.count));
             self.tile_rows_log2 = tile_log2(1, u32::from(down.count));
         }
-        (self.tile_cols, self.tile_rows) = (across.finish(mi_cols, shift), down.finish(mi_rows, shift));
+        (self.tile_cols, self.tile_rows) =
+            (across.finish(mi_cols, shift), down.finish(mi_rows, shift));
         let log2 = self.tile_cols_log2 + self.tile_rows_log2;
         if log2 > 0 {
             let at = bits.position();

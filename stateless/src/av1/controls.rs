@@ -213,9 +213,8 @@ fn loop_restoration(header: &FrameHeader) -> Av1LoopRestoration {
 fn global_motion(header: &FrameHeader) -> Av1GlobalMotion {
     let of = &header.global_motion;
     Av1GlobalMotion {
-        flags: of.map(|motion| {
-            mask8([motion.is_global, motion.is_rot_zoom, motion.is_translation])
-        }),
+        flags: of
+            .map(|motion| mask8([motion.is_global, motion.is_rot_zoom, motion.is_translation])),
         kind: of.map(|motion| motion.gm_type as u32),
         params: of.map(|motion| motion.params),
         invalid: mask8(of.map(|motion| motion.invalid)),
@@ -236,9 +235,21 @@ pub(super) fn film_grain(of: &FilmGrain) -> Av1FilmGrain {
     control.cr_mult = of.cr_mult;
     control.grain_seed = of.grain_seed;
     control.film_grain_params_ref_idx = of.film_grain_params_ref_idx;
-    (control.num_y_points, control.point_y_value, control.point_y_scaling) = points(&of.y);
-    (control.num_cb_points, control.point_cb_value, control.point_cb_scaling) = points(&of.cb);
-    (control.num_cr_points, control.point_cr_value, control.point_cr_scaling) = points(&of.cr);
+    (
+        control.num_y_points,
+        control.point_y_value,
+        control.point_y_scaling,
+    ) = points(&of.y);
+    (
+        control.num_cb_points,
+        control.point_cb_value,
+        control.point_cb_scaling,
+    ) = points(&of.cb);
+    (
+        control.num_cr_points,
+        control.point_cr_value,
+        control.point_cr_scaling,
+    ) = points(&of.cr);
     control.grain_scaling_minus_8 = of.grain_scaling_minus_8;
     control.ar_coeff_lag = of.ar_coeff_lag;
     let luma = control.ar_coeffs_y_plus_128.iter_mut();

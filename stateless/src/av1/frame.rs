@@ -238,7 +238,8 @@ fn check_tiles(header: &FrameHeader, bit: u64) -> Result<(), StreamError> {
 
 /// What of a frame is to be seen.
 fn visible(size: &FrameSize) -> Visible {
-    let within = size.render_width <= size.upscaled_width && size.render_height <= size.frame_height;
+    let within =
+        size.render_width <= size.upscaled_width && size.render_height <= size.frame_height;
     let (width, height) = if within {
         (size.render_width, size.render_height)
     } else {

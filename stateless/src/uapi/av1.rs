@@ -1,6 +1,6 @@
 //! `struct v4l2_ctrl_av1_*`.
 
-use zerocopy::{FromZeros, Immutable, IntoBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// `V4L2_CID_STATELESS_AV1_SEQUENCE`.
 pub const STATELESS_AV1_SEQUENCE: u32 = 0x00a4_0af4;
@@ -15,7 +15,7 @@ pub const STATELESS_AV1_FILM_GRAIN: u32 = 0x00a4_0af9;
 pub const MAX_TILE_COUNT: usize = 512;
 
 /// What a decoder is told of a sequence.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1Sequence {
@@ -29,7 +29,7 @@ pub struct Av1Sequence {
 }
 
 /// What a decoder is told of a tile.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1TileGroupEntry {
@@ -40,7 +40,7 @@ pub struct Av1TileGroupEntry {
 }
 
 /// How a frame is cut into tiles.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1TileInfo {
@@ -57,7 +57,7 @@ pub struct Av1TileInfo {
 }
 
 /// How coefficients are scaled.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1Quantization {
@@ -75,7 +75,7 @@ pub struct Av1Quantization {
 }
 
 /// Segments and what differs between them.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1Segmentation {
@@ -86,7 +86,7 @@ pub struct Av1Segmentation {
 }
 
 /// The deblocking filter.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1LoopFilter {
@@ -99,7 +99,7 @@ pub struct Av1LoopFilter {
 }
 
 /// The constrained directional enhancement filter.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1Cdef {
@@ -112,7 +112,7 @@ pub struct Av1Cdef {
 }
 
 /// Loop restoration.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1LoopRestoration {
@@ -125,7 +125,7 @@ pub struct Av1LoopRestoration {
 }
 
 /// How the whole picture moves against its references.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1GlobalMotion {
@@ -137,7 +137,7 @@ pub struct Av1GlobalMotion {
 }
 
 /// What a decoder is told of a frame.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1Frame {
@@ -171,7 +171,7 @@ pub struct Av1Frame {
 }
 
 /// What a decoder is told of grain that it lays over the picture.
-#[derive(Clone, Copy, Debug, FromZeros, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Av1FilmGrain {
@@ -210,7 +210,10 @@ const _: () = assert!(size_of::<Av1Quantization>() == 11, "as the kernel has it"
 const _: () = assert!(size_of::<Av1Segmentation>() == 138, "as the kernel has it");
 const _: () = assert!(size_of::<Av1LoopFilter>() == 17, "as the kernel has it");
 const _: () = assert!(size_of::<Av1Cdef>() == 34, "as the kernel has it");
-const _: () = assert!(size_of::<Av1LoopRestoration>() == 28, "as the kernel has it");
+const _: () = assert!(
+    size_of::<Av1LoopRestoration>() == 28,
+    "as the kernel has it"
+);
 const _: () = assert!(size_of::<Av1GlobalMotion>() == 236, "as the kernel has it");
 const _: () = assert!(size_of::<Av1Frame>() == 1784, "as the kernel has it");
 const _: () = assert!(size_of::<Av1FilmGrain>() == 194, "as the kernel has it");
