@@ -33,7 +33,7 @@ use crate::steps::{Chroma, Sequence, Sequencer, Step, Steps, Visible};
 use crate::uapi::av1::{STATELESS_AV1_FILM_GRAIN, STATELESS_AV1_SEQUENCE};
 
 /// The state of an AV1 stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Av1 {
     film_grain: bool,
     sequence: Option<SequenceHeader>,

@@ -63,6 +63,17 @@ pub(super) fn uvlc(bits: &mut BitReader<'_>, what: &'static str) -> Result<u32, 
     Ok(bits.bits(zeros, what)? + ((1 << zeros) - 1))
 }
 
+/// `byte_alignment()` (5.3.5).
+pub(super) fn byte_alignment(bits: &mut BitReader<'_>) -> Result<(), StreamError> {
+    while !bits.is_aligned() {
+        let at = bits.position();
+        if bits.flag("zero_bit")? {
+            return Err(not_allowed(at, "zero_bit", 1));
+        }
+    }
+    Ok(())
+}
+
 /// An error about a value before which `bit` bits lie, that is not allowed.
 pub(super) fn not_allowed(bit: u64, what: &'static str, found: impl Into<i64>) -> StreamError {
     let found = found.into();

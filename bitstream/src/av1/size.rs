@@ -8,10 +8,6 @@ use crate::error::StreamError;
 
 const SUPERRES_NUM: u32 = 8;
 const SUPERRES_DENOM_MIN: u32 = 9;
-/// No frame is made narrower than this. The specification is silent of it; libaom, dav1d and
-/// Rockchip's decoder have it.
-const NARROWEST: u32 = 16;
-
 /// How large a frame is, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the specification's")]
@@ -102,8 +98,7 @@ impl FrameSize {
         };
         self.superres_denom = u8::try_from(denominator).unwrap_or_default();
         self.upscaled_width = self.frame_width;
-        let scaled = (self.upscaled_width * SUPERRES_NUM + denominator / 2) / denominator;
-        self.frame_width = scaled.max(self.upscaled_width.min(NARROWEST));
+        self.frame_width = (self.upscaled_width * SUPERRES_NUM + denominator / 2) / denominator;
         Ok(())
     }
 

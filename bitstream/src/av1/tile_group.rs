@@ -1,6 +1,6 @@
 //! Tile groups, and where their tiles lie (5.11.1).
 
-use crate::av1::code::not_allowed;
+use crate::av1::code::{byte_alignment, not_allowed};
 use crate::av1::tile_info::TileInfo;
 use crate::bits::BitReader;
 use crate::error::{StreamError, Trouble};
@@ -27,9 +27,9 @@ pub struct Tile {
 }
 
 impl TileGroup {
-    /// Reads what stands before the tiles, at a byte's border of an OBU's payload: the beginning
-    /// of a tile group OBU, or what follows the header in a frame OBU. `next` is the number of
-    /// the first tile that has not come yet.
+    /// Reads what stands before the tiles: at the beginning of a tile group OBU's payload, or what
+    /// follows the header in that of a frame OBU, which must have the `whole` frame. `next` is the
+    /// number of the first tile that has not come yet.
     ///
     /// # Errors
     /// Tiles that are not those that follow.
@@ -39,6 +39,7 @@ impl TileGroup {
         next: u32,
         whole: bool,
     ) -> Result<Self, StreamError> {
+        byte_alignment(bits)?;
         let tiles = info.tiles();
         let at = bits.position();
         let some = tiles > 1 && bits.flag("tile_start_and_end_present_flag")?;
@@ -59,7 +60,7 @@ impl TileGroup {
         if start != next {
             return Err(not_allowed(at, "tg_start", start));
         }
-        bits.align();
+        byte_alignment(bits)?;
         let offset = usize::try_from(bits.position() / 8).unwrap_or(usize::MAX);
         Ok(Self { start, end, offset })
     }

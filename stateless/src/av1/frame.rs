@@ -14,7 +14,7 @@ use crate::uapi::av1::{
 };
 
 /// What has come of a frame whose tiles have not all come.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
     begun: bool,
     /// Where its pieces begin in the steps.

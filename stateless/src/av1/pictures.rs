@@ -11,7 +11,7 @@ pub(super) struct Candidate {
 }
 
 /// The pictures that are kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pictures {
     slots: [Option<PictureId>; 8],
     candidate: Option<Candidate>,
@@ -74,15 +74,8 @@ impl Pictures {
         self.candidate.take()
     }
 
-    /// Forgets all of them.
+    /// Forgets all of them. Nothing waits: what did went out with its unit.
     pub(super) fn clear(&mut self, steps: &mut Steps) {
-        let candidate = self.candidate.take();
         self.put(None, u8::MAX, steps);
-        if let Some(candidate) = candidate {
-            let told = steps.steps().contains(&Step::Forget(candidate.picture));
-            if !told {
-                steps.push(Step::Forget(candidate.picture));
-            }
-        }
     }
 }

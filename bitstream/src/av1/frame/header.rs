@@ -24,7 +24,7 @@ struct With<'b, 'd, 'r> {
 
 impl FrameHeader {
     /// Reads a header from the beginning of an OBU's payload, which it takes up to
-    /// `byte_alignment()`. Where it asks for an earlier frame, that is the answer, and nothing
+    /// what follows the header. Where it asks for an earlier frame, that is the answer, and nothing
     /// else of it counts. `layer` is `temporal_id` and `spatial_id` of the OBU.
     ///
     /// # Errors
@@ -70,7 +70,6 @@ impl FrameHeader {
         let primary = self.primary(references);
         self.read_coding(&mut with, primary)?;
         self.read_modes(&mut with, primary)?;
-        with.bits.align();
         Ok(None)
     }
 
