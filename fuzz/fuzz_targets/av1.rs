@@ -5,9 +5,8 @@
 use std::collections::BTreeSet;
 
 use dmaflow_bitstream::obu::{ObuType, Obus};
-use dmaflow_stateless::av1::Av1;
 use dmaflow_stateless::uapi::av1::STATELESS_AV1_FILM_GRAIN;
-use dmaflow_stateless::{Ability, PictureId, Sequencer, Step, Steps};
+use dmaflow_stateless::{Ability, Av1, PictureId, Sequencer, Step, Steps};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|stream: &[u8]| {

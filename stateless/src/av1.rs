@@ -1,22 +1,4 @@
 //! AV1: what a stateless decoder is told of each frame.
-//!
-//! A unit is a temporal unit in the low-overhead format (AV1 bitstream specification, 5.2), of
-//! which the last OBU may be without a size. Each frame of it is a [`Step::Decode`], hidden ones
-//! too; `show_existing_frame` is a [`Step::Output`] alone. Of the operating points it is the first
-//! that is decoded; with several spatial layers, the highest frame of a unit goes out, at its end.
-//!
-//! **Data.** The device gets the payloads of the frame's OBUs, without their headers: of a frame
-//! OBU, or of a frame header OBU and its tile group OBUs, one behind the other. `tile_offset`
-//! counts from the first byte of that, which is the first of the device's buffer.
-//!
-//! **Sizes.** [`Sequence::coded`] is the largest that the sequence header allows, so that frames
-//! of other sizes (`frame_size_override_flag`, superres, layers) fit into the same buffers, and
-//! refer to one another. A [`Step::Sequence`] with a new sequence header comes before its first
-//! frame; by then, all pictures are forgotten. Where pictures that go out have another size than
-//! those before, a [`Step::Sequence`] comes before the [`Step::Output`] that differs in
-//! [`Sequence::visible`] alone: there, everything stays as it is, pictures too. What is to be seen
-//! is the render size where it lies within the frame, as encoders use it that code whole
-//! blocks only, and otherwise the whole (upscaled) frame.
 
 mod controls;
 mod frame;
@@ -33,6 +15,24 @@ use crate::steps::{Chroma, Sequence, Sequencer, Step, Steps, Visible};
 use crate::uapi::av1::{STATELESS_AV1_FILM_GRAIN, STATELESS_AV1_SEQUENCE};
 
 /// The state of an AV1 stream.
+///
+/// A unit is a temporal unit in the low-overhead format (AV1 bitstream specification, 5.2), of
+/// which the last OBU may be without a size. Each frame of it is a [`Step::Decode`], hidden ones
+/// too; `show_existing_frame` is a [`Step::Output`] alone. Of the operating points it is the first
+/// that is decoded; with several spatial layers, the highest frame of a unit goes out, at its end.
+///
+/// **Data.** The device gets the payloads of the frame's OBUs, without their headers: of a frame
+/// OBU, or of a frame header OBU and its tile group OBUs, one behind the other. `tile_offset`
+/// counts from the first byte of that, which is the first of the device's buffer.
+///
+/// **Sizes.** [`Sequence::coded`] is the largest that the sequence header allows, so that frames
+/// of other sizes (`frame_size_override_flag`, superres, layers) fit into the same buffers, and
+/// refer to one another. A [`Step::Sequence`] with a new sequence header comes before its first
+/// frame; by then, all pictures are forgotten. Where pictures that go out have another size than
+/// those before, a [`Step::Sequence`] comes before the [`Step::Output`] that differs in
+/// [`Sequence::visible`] alone: there, everything stays as it is, pictures too. What is to be seen
+/// is the render size where it lies within the frame, as encoders use it that code whole
+/// blocks only, and otherwise the whole (upscaled) frame.
 #[derive(Clone, Debug)]
 pub struct Av1 {
     film_grain: bool,

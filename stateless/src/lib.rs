@@ -7,9 +7,10 @@
 //! and `ext-ctrls-codec-stateless.rst`.
 
 mod ability;
-pub mod av1;
+mod av1;
 mod steps;
 pub mod uapi;
 
 pub use ability::Ability;
+pub use av1::Av1;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};

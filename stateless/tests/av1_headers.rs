@@ -9,17 +9,17 @@
 )]
 
 mod av1;
+mod books;
 mod trace;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use av1::Told;
+use books::Books;
 use dmaflow_bitstream::obu::{ObuType, Obus};
-use dmaflow_stateless::av1::Av1;
 use dmaflow_stateless::uapi::av1 as uapi;
-use dmaflow_stateless::{Ability, Control, Decode, PictureId, Sequencer, Step, Steps};
+use dmaflow_stateless::{Ability, Av1, Control, Decode, Sequencer, Step, Steps};
 use zerocopy::FromBytes;
 
 /// The temporal units of a file.
@@ -52,17 +52,22 @@ fn controls_are_what_the_trace_says() {
         }
         run.steps.clear();
         run.sequencer.finish(&mut run.steps);
-        run.keep_books(&path.display().to_string());
-        assert!(run.alive.is_empty(), "{}: not forgotten", path.display());
+        run.books.keep(&run.steps, &path.display().to_string());
+        assert!(run.books.is_empty(), "{}: not forgotten", path.display());
         // Each unit has one frame that is shown (7.5).
-        assert_eq!(run.shown, units.len(), "{}: frames shown", path.display());
+        assert_eq!(
+            run.books.shown,
+            units.len(),
+            "{}: frames shown",
+            path.display()
+        );
         println!(
             "{}: {} frames, {} shown, {} shown again, at most {} kept",
             path.display(),
-            run.decoded,
-            run.shown,
-            run.shown_again,
-            run.most
+            run.books.decoded,
+            run.books.shown,
+            run.books.shown_again,
+            run.books.most
         );
     }
 }
@@ -73,12 +78,7 @@ struct Run {
     steps: Steps,
     told: Told,
     sequence: Option<uapi::Av1Sequence>,
-    alive: BTreeSet<PictureId>,
-    kept: usize,
-    most: usize,
-    decoded: usize,
-    shown: usize,
-    shown_again: usize,
+    books: Books,
 }
 
 impl Run {
@@ -92,12 +92,7 @@ impl Run {
             steps: Steps::new(),
             told: Told::default(),
             sequence: None,
-            alive: BTreeSet::new(),
-            kept: 0,
-            most: 0,
-            decoded: 0,
-            shown: 0,
-            shown_again: 0,
+            books: Books::default(),
         }
     }
 
@@ -147,38 +142,7 @@ impl Run {
         }
         assert_eq!(todo.next(), None, "{place}");
         self.steps = steps;
-        self.keep_books(place);
-    }
-
-    /// Pictures are decoded once, go out while they are there, and are never too many.
-    fn keep_books(&mut self, place: &str) {
-        for step in self.steps.steps() {
-            match step {
-                Step::Sequence(sequence) => {
-                    if self.kept != sequence.kept {
-                        assert!(self.alive.is_empty(), "{place}");
-                    }
-                    self.kept = sequence.kept;
-                }
-                Step::Decode(decode) => {
-                    self.most = self.most.max(self.alive.len());
-                    assert!(self.alive.len() <= self.kept, "{place}");
-                    assert!(self.alive.insert(decode.picture), "{place}");
-                    self.decoded += 1;
-                }
-                Step::Output {
-                    picture,
-                    shown_again,
-                } => {
-                    assert!(self.alive.contains(picture), "{place}");
-                    self.shown += 1;
-                    self.shown_again += usize::from(*shown_again);
-                }
-                Step::Forget(picture) => {
-                    assert!(self.alive.remove(picture), "{place}");
-                }
-            }
-        }
+        self.books.keep(&self.steps, place);
     }
 }
 

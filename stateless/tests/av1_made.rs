@@ -4,17 +4,15 @@
 //! They are written into the directory that `DMAFLOW_STREAMS_MADE` names; their tiles are noise.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::cast_possible_truncation,
-    reason = "a test fails by panicking, and says what it skipped; numbers are small"
+    reason = "a test fails by panicking; numbers are small"
 )]
 
 use std::fs;
 use std::path::Path;
 
 use dmaflow_bitstream::obu::to_leb128;
-use dmaflow_stateless::av1::Av1;
-use dmaflow_stateless::{Ability, Sequencer, Step, Steps};
+use dmaflow_stateless::{Ability, Av1, Sequencer, Step, Steps};
 
 /// A generator of noise (`SplitMix64`).
 struct Noise(u64);
