@@ -1,6 +1,5 @@
 //! Once a stream of AV1 was read, reading it again allocates nothing. A file of its own, since
 //! every allocation of the process counts.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::System;
 use std::fs;

@@ -1,6 +1,7 @@
 //! Frame headers (5.9).
 
 mod header;
+mod inter;
 
 use crate::av1::film_grain::FilmGrain;
 use crate::av1::filter::{Cdef, LoopFilter, LoopRestoration};
