@@ -5,6 +5,7 @@
 //! none panics, and none allocates by what a stream claims, only by what is there.
 
 pub mod annex_b;
+pub mod av1;
 mod bits;
 mod error;
 pub mod fwht;

@@ -23,7 +23,7 @@ fn what_was_encoded_into_a_file_is_decoded_from_it() {
         let run = Run::of(&mut dmaflow(&["run", &record, "--json"]));
         run.assert_went_well();
         let written = run.number("/counters/file-sink/written");
-        assert_eq!(written, run.number("/frames/captured"), "{}", run.json);
+        assert_eq!(written, run.number("/frames/shown"), "{}", run.json);
         let play = format!(
             "file-src path={path} paced=false ! v4l2-decode device=vicodec format=XRGB8888 \
              ! kms-sink card=vkms verify=5"
