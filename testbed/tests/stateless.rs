@@ -242,8 +242,8 @@ fn codecs(test: &str) -> Option<Modules> {
     board.map(|_board| Modules::load(&["vicodec"]))
 }
 
-/// A camera's stream through both decoders.
-fn side_by_side(format: Format, pattern: &str, count_of: u64, controls: &[(&str, i64)]) {
+/// A camera's stream through both decoders; what that took, in words.
+fn side_by_side(format: Format, pattern: &str, count_of: u64, controls: &[(&str, i64)]) -> String {
     let beside = Beside::default();
     let (found, differing) = (Arc::clone(&beside.found), Arc::clone(&beside.differing));
     let mut graph = Builder::new();
@@ -274,12 +274,12 @@ fn side_by_side(format: Format, pattern: &str, count_of: u64, controls: &[(&str,
     let audit = report.audit.as_ref().unwrap();
     assert!(audit.is_kept(), "{audit:#?}");
     assert_eq!(report.cpu.copied, 0);
-    println!(
-        "{count_of} frames in {:.1?}, {} bytes a frame moved",
+    assert_eq!(differing.load(Ordering::Relaxed), 0, "samples differ");
+    format!(
+        "{count_of} identical pictures in {:.1?}, {} bytes a picture moved",
         report.elapsed,
         moved / count_of
-    );
-    assert_eq!(differing.load(Ordering::Relaxed), 0, "samples differ");
+    )
 }
 
 #[test]
@@ -288,15 +288,15 @@ fn pictures_are_those_of_the_stateful_decoder() {
         return;
     };
     let before = Before::now();
-    side_by_side(Format::NV12, "75% Colorbar", 36, &[("video_gop_size", 12)]);
-    side_by_side(
-        Format::XRGB8888,
-        "75% Colorbar",
-        24,
-        &[("video_gop_size", 7)],
-    );
-    // Some planes stored raw, and every picture a key.
-    side_by_side(Format::NV12, "Noise", 6, &[("video_gop_size", 1)]);
+    for (format, pattern, frames, gop) in [
+        (Format::NV12, "75% Colorbar", 36, 12),
+        (Format::XRGB8888, "75% Colorbar", 24, 7),
+        // Some planes stored raw, and every picture a key.
+        (Format::NV12, "Noise", 6, 1),
+    ] {
+        let controls = [("video_gop_size", gop)];
+        println!("{}", side_by_side(format, pattern, frames, &controls));
+    }
     before.assert_nothing_left();
     drop(codecs);
 }
@@ -375,7 +375,7 @@ fn what_cannot_be_read_is_told_and_the_stream_goes_on() {
         let next = keys.iter().copied().find(|key| *key > cut).unwrap_or(12);
         let expected: Vec<_> = whole
             .iter()
-            .filter(|(unit, _)| !(cut..next).contains(&(*unit as usize)))
+            .filter(|(unit, _)| !(cut as u64..next as u64).contains(unit))
             .copied()
             .collect();
         assert_eq!(found, expected, "without unit {cut}: {report:?}");
