@@ -5,12 +5,14 @@
 //! machine has and what each can do. A [`V4l2Codec`] is a stateful encoder or decoder, which makes
 //! compressed frames of pictures or pictures of compressed frames. A `CpuConverter` copies, and is
 //! for pipelines that allow it. A [`V4l2StatelessDecoder`] reads the stream itself and tells a
-//! stateless device of each picture what it has to know.
+//! stateless device of each picture what it has to know; a [`V4l2Decoder`] is whichever of the two
+//! a stream needs.
 
 mod codec;
 mod converter;
 #[cfg(feature = "cpu-convert")]
 mod cpu_convert;
+mod decoder;
 mod error;
 mod info;
 mod m2m;
@@ -21,6 +23,7 @@ pub use codec::{CodecRole, V4l2Codec, V4l2CodecConfig};
 pub use converter::{V4l2Converter, V4l2ConverterConfig};
 #[cfg(feature = "cpu-convert")]
 pub use cpu_convert::{CpuConvertError, CpuConverter};
+pub use decoder::{V4l2Decoder, V4l2DecoderConfig};
 pub use dmaflow_v4l2::ControlValue;
 pub use error::V4l2ConverterError;
 pub use info::{Conversion, ConverterInfo, PortFormat, converters};

@@ -14,7 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dmaflow_codecs::{
-    CodecRole, V4l2Codec, V4l2CodecConfig, V4l2StatelessConfig, V4l2StatelessDecoder,
+    CodecRole, V4l2Codec, V4l2CodecConfig, V4l2Decoder, V4l2DecoderConfig, V4l2StatelessConfig,
+    V4l2StatelessDecoder,
 };
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
@@ -25,6 +26,7 @@ use dmaflow_core::time::{Clock, Timestamp};
 use dmaflow_kms_sink::NullSink;
 use dmaflow_pipelines::{AnyStage, Builder, Limits, Pipeline, QueuePolicy, Report, RunError};
 use dmaflow_testbed::{Board, DmaBufs, Modules, open_files};
+use dmaflow_v4l2::{Function, VideoDevice};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
 use clip::{Clip, Player, Taken, Taker};
@@ -203,8 +205,12 @@ fn stateful(role: CodecRole, format: Option<Format>, controls: &[(&str, i64)]) -
 }
 
 fn stateless(format: Format) -> AnyStage {
+    stateless_of("vicodec", format)
+}
+
+fn stateless_of(device: &str, format: Format) -> AnyStage {
     let config = V4l2StatelessConfig {
-        device: Some("vicodec".to_owned()),
+        device: Some(device.to_owned()),
         format: Some(format),
         ..V4l2StatelessConfig::default()
     };
@@ -236,8 +242,8 @@ fn codecs(test: &str) -> Option<Modules> {
     board.map(|_board| Modules::load(&["vicodec"]))
 }
 
-/// A camera's stream through both decoders.
-fn side_by_side(format: Format, pattern: &str, count_of: u64, controls: &[(&str, i64)]) {
+/// A camera's stream through both decoders; what that took, in words.
+fn side_by_side(format: Format, pattern: &str, count_of: u64, controls: &[(&str, i64)]) -> String {
     let beside = Beside::default();
     let (found, differing) = (Arc::clone(&beside.found), Arc::clone(&beside.differing));
     let mut graph = Builder::new();
@@ -268,12 +274,12 @@ fn side_by_side(format: Format, pattern: &str, count_of: u64, controls: &[(&str,
     let audit = report.audit.as_ref().unwrap();
     assert!(audit.is_kept(), "{audit:#?}");
     assert_eq!(report.cpu.copied, 0);
-    println!(
-        "{count_of} frames in {:.1?}, {} bytes a frame moved",
+    assert_eq!(differing.load(Ordering::Relaxed), 0, "samples differ");
+    format!(
+        "{count_of} identical pictures in {:.1?}, {} bytes a picture moved",
         report.elapsed,
         moved / count_of
-    );
-    assert_eq!(differing.load(Ordering::Relaxed), 0, "samples differ");
+    )
 }
 
 #[test]
@@ -282,15 +288,15 @@ fn pictures_are_those_of_the_stateful_decoder() {
         return;
     };
     let before = Before::now();
-    side_by_side(Format::NV12, "75% Colorbar", 36, &[("video_gop_size", 12)]);
-    side_by_side(
-        Format::XRGB8888,
-        "75% Colorbar",
-        24,
-        &[("video_gop_size", 7)],
-    );
-    // Some planes stored raw, and every picture a key.
-    side_by_side(Format::NV12, "Noise", 6, &[("video_gop_size", 1)]);
+    for (format, pattern, frames, gop) in [
+        (Format::NV12, "75% Colorbar", 36, 12),
+        (Format::XRGB8888, "75% Colorbar", 24, 7),
+        // Some planes stored raw, and every picture a key.
+        (Format::NV12, "Noise", 6, 1),
+    ] {
+        let controls = [("video_gop_size", gop)];
+        println!("{}", side_by_side(format, pattern, frames, &controls));
+    }
     before.assert_nothing_left();
     drop(codecs);
 }
@@ -369,7 +375,7 @@ fn what_cannot_be_read_is_told_and_the_stream_goes_on() {
         let next = keys.iter().copied().find(|key| *key > cut).unwrap_or(12);
         let expected: Vec<_> = whole
             .iter()
-            .filter(|(unit, _)| !(cut..next).contains(&(*unit as usize)))
+            .filter(|(unit, _)| !(cut as u64..next as u64).contains(unit))
             .copied()
             .collect();
         assert_eq!(found, expected, "without unit {cut}: {report:?}");
@@ -525,6 +531,68 @@ fn the_format_of_another_kind_of_stream_is_told() {
     drop(pipeline);
     before.assert_nothing_left();
     drop(codecs);
+}
+
+#[test]
+fn a_stateless_decoder_is_taken_where_it_is_named() {
+    let Some(codecs) = codecs("a_stateless_decoder_is_taken_where_it_is_named") else {
+        return;
+    };
+    let before = Before::now();
+    let clip = clip(SMALL, 3, 3);
+    let nodes = VideoDevice::all_matching(Some("vicodec"), Function::StatelessDecoder);
+    let [node] = &nodes[..] else {
+        panic!("{nodes:?}");
+    };
+    let play = |device: &str| {
+        let config = V4l2DecoderConfig {
+            device: Some(device.to_owned()),
+            format: Some(Format::NV12),
+            ..V4l2DecoderConfig::default()
+        };
+        let decoder = AnyStage::transform(V4l2Decoder::open(&config).unwrap());
+        let (mut pipeline, taken) = player(&clip, 1, decoder);
+        let report = pipeline.run(Limits::default()).unwrap();
+        let mut counters = report.counters.iter();
+        let by_requests = counters.any(|(_, counter)| counter.name == "requests");
+        let pictures = taken.lock().unwrap().clone();
+        (pictures, by_requests)
+    };
+    let (stateful, by_requests) = play("vicodec");
+    assert!(!by_requests && stateful.len() == 3);
+    assert_eq!(play(node.to_str().unwrap()), (stateful, true));
+    let none = V4l2DecoderConfig {
+        device: Some("nobody".to_owned()),
+        ..V4l2DecoderConfig::default()
+    };
+    let none = V4l2Decoder::open(&none).unwrap_err().to_string();
+    assert!(none.contains("decoder is called `nobody`"), "{none}");
+    before.assert_nothing_left();
+    drop(codecs);
+}
+
+#[test]
+fn a_driver_of_many_formats_is_told_of_one() {
+    let Some(codecs) = codecs("a_driver_of_many_formats_is_told_of_one") else {
+        return;
+    };
+    let visl = Modules::load(&["visl"]);
+    let before = Before::now();
+    let clip = clip(SMALL, 6, 3);
+    let (mut pipeline, taken) = player(&clip, 2, stateless_of("visl", Format::NV12));
+    let report = pipeline.run(Limits::default()).unwrap();
+    assert_eq!(report.unaccounted(), 0, "{report:?}");
+    let taken: Vec<_> = taken
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(unit, _)| *unit)
+        .collect();
+    assert!(taken.iter().copied().eq(0..12), "{taken:?}");
+    assert_eq!(count(&report, "decoder", "requests"), 12);
+    drop(pipeline);
+    before.assert_nothing_left();
+    drop((visl, codecs));
 }
 
 /// What writes to `/sys/bus/platform/drivers/vicodec/{unbind,bind}`.

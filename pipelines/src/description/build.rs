@@ -1,6 +1,7 @@
 //! From a description to stages that are open.
 
 use dmaflow_codecs::{CodecRole, V4l2Codec, V4l2CodecConfig, V4l2Converter, V4l2ConverterConfig};
+use dmaflow_codecs::{V4l2Decoder, V4l2DecoderConfig};
 use dmaflow_core::stage::StageError;
 use dmaflow_files::{FileSink, FileSrc};
 use dmaflow_kms_sink::{KmsInputConfig, KmsMixer, KmsMixerConfig, KmsSink, KmsSinkConfig};
@@ -84,13 +85,12 @@ pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
             AnyStage::transform(V4l2Converter::open(config).map_err(failed(name))?)
         }
         StageKind::Transform(TransformKind::V4l2Decode(asked), _) => {
-            let config = V4l2CodecConfig {
+            let config = V4l2DecoderConfig {
                 device: asked.device.clone(),
                 format: asked.format,
                 controls: asked.controls.clone(),
-                ..V4l2CodecConfig::new(CodecRole::Decoder)
             };
-            AnyStage::transform(V4l2Codec::open(config).map_err(failed(name))?)
+            AnyStage::transform(V4l2Decoder::open(&config).map_err(failed(name))?)
         }
         StageKind::Transform(TransformKind::V4l2Encode(asked), _) => {
             let config = V4l2CodecConfig {

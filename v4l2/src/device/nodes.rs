@@ -154,6 +154,29 @@ impl Capabilities {
 }
 
 impl VideoDevice {
+    /// The nodes of the devices with this path, driver, card or bus that do what is wanted; of
+    /// all that do it without one. Nodes that cannot be asked are left out.
+    #[must_use]
+    pub fn all_matching(asked: Option<&str>, wanted: Function) -> Vec<PathBuf> {
+        let is_it = |path: &PathBuf| {
+            let Ok(device) = Self::open(path) else {
+                return false;
+            };
+            let is_called = match asked {
+                Some(asked) if asked.contains('/') => Path::new(asked) == path,
+                asked => asked.is_none_or(|asked| device.capabilities.is_called(asked)),
+            };
+            is_called && matches!(device.function(), Ok(Some(found)) if found == wanted)
+        };
+        let mut nodes = paths();
+        // A path may be a link.
+        if let Some(path) = asked.map(Path::new).filter(|path| path.is_absolute()) {
+            nodes = vec![path.to_owned()];
+        }
+        nodes.retain(is_it);
+        nodes
+    }
+
     /// Opens the device with this path, driver, card or bus; without one, the first that does
     /// what is wanted.
     ///
