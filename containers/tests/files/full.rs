@@ -2,7 +2,7 @@
 
 use std::io;
 
-use dmaflow_containers::{ContainerError, Format, Output, write};
+use dmaflow_containers::{ContainerError, Format, Output, ReadOptions, create, open, write};
 
 use crate::support::{Disk, all, from_file, streams};
 
@@ -75,4 +75,42 @@ fn a_disk_that_is_full_at_any_byte_leaves_a_file_that_plays() {
             }
         }
     }
+}
+
+/// `mount -t tmpfs -o size=64k none DIRECTORY; DMAFLOW_SMALL_DISK=DIRECTORY cargo test -p
+/// dmaflow-containers --test files -- --ignored small_disk`
+#[test]
+#[ignore = "needs DMAFLOW_SMALL_DISK, a directory on a file system of some 64 KiB"]
+fn a_recording_onto_a_small_disk_plays_up_to_where_it_was_full() {
+    let directory = std::env::var_os("DMAFLOW_SMALL_DISK").unwrap();
+    let stream = streams().swap_remove(6);
+    let mut demuxer = from_file(stream.format, &stream.data).unwrap();
+    let track = demuxer.track().clone();
+    let (packets, _) = all(&mut *demuxer);
+    let path = std::path::Path::new(&directory).join("full.ivf");
+    let mut muxer = create(&path, stream.format, &track).unwrap();
+    let mut good = 0;
+    let (written, whole) = loop {
+        let (packet, data) = &packets[good % packets.len()];
+        match muxer.write(packet, &[data]) {
+            Ok(()) => good += 1,
+            Err(ContainerError::Write {
+                written,
+                whole,
+                source,
+            }) => {
+                assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+                break (written, whole);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    muxer.finish().unwrap();
+    println!("{good} packets, {written} bytes, {whole} of whole packets");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), written);
+    let mut demuxer = open(&path, &ReadOptions::default()).unwrap();
+    let (read, end) = all(&mut *demuxer);
+    assert!(end.is_ok() && read.len() == good && good > 10);
+    assert_eq!(demuxer.cut().is_some(), written > whole);
+    std::fs::remove_file(&path).unwrap();
 }
