@@ -51,7 +51,7 @@ impl Split for Mpeg2Split {
     fn split(&mut self, data: &[u8], last: bool) -> Result<Looked, Wrong> {
         while let Some(at) = find_start_code(data, self.looked) {
             if !self.begun {
-                check_beginning(data, at)?;
+                check_beginning(data, self.looked, at)?;
                 self.begun = true;
             }
             // What is looked at behind a start code, if it is there.
@@ -113,11 +113,10 @@ impl Split for Mpeg2Split {
             self.looked = behind;
         }
         if !last {
-            self.looked = self.looked.max(data.len().saturating_sub(6));
             if !self.begun {
-                self.looked = 0;
-                check_beginning(data, data.len())?;
+                check_beginning(data, self.looked, data.len())?;
             }
+            self.looked = self.looked.max(data.len().saturating_sub(6));
             return Ok(Looked::More);
         }
         if !self.slices {
@@ -148,10 +147,11 @@ impl Split for Mpeg2Split {
     }
 }
 
-/// Nothing but zeros is before the first start code.
-fn check_beginning(data: &[u8], start_code: usize) -> Result<(), Wrong> {
-    let before = data.get(..start_code).unwrap_or_default();
-    match before.iter().position(|&byte| byte != 0) {
+/// Nothing but zeros is before the first start code; so much was looked at.
+fn check_beginning(data: &[u8], looked: usize, start_code: usize) -> Result<(), Wrong> {
+    let before = data.get(looked..start_code).unwrap_or_default();
+    let stray = before.iter().position(|&byte| byte != 0);
+    match stray.map(|at| at + looked) {
         None => Ok(()),
         Some(at) => Err(Wrong {
             at,
