@@ -119,6 +119,8 @@ impl<const HEVC: bool> Split for NalSplit<HEVC> {
         }
     }
 
+    /// Parameter sets stay as they are: a stream that changes them has to repeat them before its
+    /// keys, if it is to be sought in.
     fn restart(&mut self) {
         self.units.restart();
         self.looked = 0;
