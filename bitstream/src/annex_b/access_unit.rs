@@ -137,7 +137,10 @@ fn take_h264(pictures: &mut h264::Pictures, nal: &[u8], whole: bool, coded: bool
             open
         }
         // An access unit delimiter is sure, but where a second field may follow.
-        9 if coded && !pictures.may_have_second_field() => Place::New,
+        9 if coded && !pictures.may_have_second_field() => {
+            pictures.restart();
+            Place::New
+        }
         6 | 9 | 14..=18 => open,
         _ => Place::Along,
     };

@@ -5,6 +5,7 @@ use dmaflow_bitstream::obu::{ObuType, Obus, to_leb128};
 use super::{FORMAT, is_delimited};
 use crate::error::ContainerError;
 use crate::format::Format;
+use crate::header::Header;
 use crate::packet::{Codec, Packet, Track};
 use crate::writer::{Muxer, Output};
 
@@ -12,6 +13,7 @@ use crate::writer::{Muxer, Output};
 #[derive(Debug)]
 pub struct ObuAnnexBMuxer {
     output: Output,
+    header: Header,
     /// The packet in one piece, and the unit that is made of it.
     packet: Vec<u8>,
     unit: Vec<u8>,
@@ -32,6 +34,7 @@ impl ObuAnnexBMuxer {
         }
         Ok(Self {
             output,
+            header: Header::of(track),
             packet: Vec::new(),
             unit: Vec::new(),
             frame: Vec::new(),
@@ -51,11 +54,13 @@ impl Muxer for ObuAnnexBMuxer {
         FORMAT
     }
 
-    fn write(&mut self, _packet: &Packet, pieces: &[&[u8]]) -> Result<(), ContainerError> {
+    fn write(&mut self, packet: &Packet, pieces: &[&[u8]]) -> Result<(), ContainerError> {
         let wrong = |what| ContainerError::Packet {
             format: FORMAT,
             what,
         };
+        let among = self.header.among(packet, pieces);
+        let pieces = among.as_deref().unwrap_or(pieces);
         self.packet.clear();
         pieces.iter().for_each(|piece| self.packet.extend(*piece));
         self.unit.clear();
@@ -89,7 +94,9 @@ impl Muxer for ObuAnnexBMuxer {
         let len = u32::try_from(self.unit.len()).map_err(|_large| wrong("has more than 4 GiB"))?;
         let (size, len) = to_leb128(len);
         let size = size.get(..len).unwrap_or_default();
-        self.output.write(&[size, &self.unit])
+        self.output.write(&[size, &self.unit])?;
+        self.header.written();
+        Ok(())
     }
 
     fn written(&self) -> u64 {
