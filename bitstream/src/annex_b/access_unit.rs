@@ -1,6 +1,6 @@
 //! Which NAL unit is the first of an access unit.
 
-use super::h264;
+use super::{h264, without_zeros};
 
 /// Which of the codecs that have NAL units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,10 +88,13 @@ impl AccessUnits {
         }
     }
 
-    /// Takes the next NAL unit, without its start code, and tells where it belongs. None where
+    /// Takes the next NAL unit, without its start code, and tells where it belongs; zeros behind it
+    /// are not looked at. None where
     /// more of it has to be seen: as long as it is not whole, a slice is told by its beginning, and
     /// parameter sets are not. Of a slice that cannot be read it stays open where it belongs.
     pub fn take(&mut self, nal: &[u8], whole: bool) -> Option<Step> {
+        // As long as it is not whole, they may be those of a start code.
+        let nal = without_zeros(nal);
         if nal.is_empty() && !whole {
             return None;
         }
