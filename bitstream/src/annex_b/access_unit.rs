@@ -66,8 +66,9 @@ enum Kind {
 }
 
 impl AccessUnits {
-    /// How many bytes of a NAL unit that holds a slice are enough to tell.
-    pub const ENOUGH_OF_A_SLICE: usize = 64;
+    /// How many bytes of a NAL unit that holds a slice are enough to tell: more than the longest
+    /// codes take of what is read.
+    pub const ENOUGH_OF_A_SLICE: usize = 80;
 
     /// At the beginning of a stream.
     #[must_use]
@@ -93,8 +94,13 @@ impl AccessUnits {
     /// more of it has to be seen: as long as it is not whole, a slice is told by its beginning, and
     /// parameter sets are not. Of a slice that cannot be read it stays open where it belongs.
     pub fn take(&mut self, nal: &[u8], whole: bool) -> Option<Step> {
-        // As long as it is not whole, they may be those of a start code.
-        let nal = without_zeros(nal);
+        // As long as it is not whole, zeros may be those of a start code.
+        let seen = if whole {
+            nal
+        } else {
+            nal.get(..Self::ENOUGH_OF_A_SLICE).unwrap_or(nal)
+        };
+        let nal = without_zeros(seen);
         if nal.is_empty() && !whole {
             return None;
         }
