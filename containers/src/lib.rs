@@ -11,6 +11,7 @@ mod error;
 mod format;
 mod framed;
 pub mod fwht;
+mod header;
 pub mod ivf;
 mod keys;
 pub mod obu_annex_b;
