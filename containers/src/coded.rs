@@ -6,6 +6,7 @@
 pub(crate) mod av1;
 pub(crate) mod h264;
 pub(crate) mod hevc;
+pub(crate) mod lengths;
 pub(crate) mod mpeg2;
 pub(crate) mod nal;
 pub(crate) mod packing;

@@ -8,6 +8,7 @@
 mod coded;
 mod error;
 mod format;
+mod matroska;
 mod mp4;
 mod packet;
 mod reader;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use error::{ContainerError, Cut, Found};
 pub use format::Format;
+pub use matroska::{MatroskaReader, MatroskaWriter};
 pub use mp4::{Mp4Reader, Mp4Writer, WriteOptions};
 pub use packet::{Codec, Colour, Packet, Plane, Track};
 pub use reader::{Demuxer, Input, MOST_OF_A_PACKET, ReadOptions};

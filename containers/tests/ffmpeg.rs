@@ -2,7 +2,7 @@
 //!
 //! They need `ffmpeg` and `ffprobe` with the usual encoders, and some seconds: `cargo test -p
 //! dmaflow-containers --test ffmpeg -- --ignored --nocapture`.
-#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use super::boxes::{TopBox, unexpected};
 use super::fragment::{Fragment, FragmentCursor};
 use super::movie::Movie;
 use super::tables::{Cursor, Sample};
-use crate::coded::nal::START_CODE;
+use crate::coded::lengths::Data;
 use crate::error::{ContainerError, Cut, Found};
 use crate::format::Format;
 use crate::packet::{Packet, Track};
@@ -198,11 +198,25 @@ impl Mp4Reader {
         (decoded.saturating_add(sample.composition as i64), decoded)
     }
 
+    fn data(&mut self, offset: u64, size: u32) -> Result<Data<'_>, ContainerError> {
+        self.input.seek_to(offset)?;
+        Ok(Data {
+            format: Format::Mp4,
+            prefix: &[],
+            input: &mut self.input,
+            left: size.into(),
+        })
+    }
+
     fn announce(&mut self, sample: &Sample) -> Result<Packet, ContainerError> {
-        let size = sample.size as usize;
         let len = match self.movie.length_size {
-            Some(length_size) if length_size != 4 => self.converted_len(sample, length_size)?,
-            _ => size,
+            Some(width) if width != 4 => {
+                let len = self
+                    .data(sample.offset, sample.size)?
+                    .converted_len(width)?;
+                usize::try_from(len).unwrap_or(usize::MAX)
+            }
+            _ => sample.size as usize,
         };
         if len > self.options.most {
             return Err(ContainerError::TooLong {
@@ -227,19 +241,6 @@ impl Mp4Reader {
             key: sample.key,
             offset: sample.offset,
         })
-    }
-
-    /// Bytes of a sample once start codes stand for shorter lengths.
-    fn converted_len(&mut self, sample: &Sample, length_size: u8) -> Result<usize, ContainerError> {
-        self.input.seek_to(sample.offset)?;
-        let mut left = u64::from(sample.size);
-        let mut len = 0;
-        while left > 0 {
-            let nal = nal_length(&mut self.input, length_size, &mut left)?;
-            self.input.skip(nal)?;
-            len += START_CODE.len() + usize::try_from(nal).unwrap_or(usize::MAX / 2);
-        }
-        Ok(len)
     }
 }
 
@@ -284,29 +285,6 @@ fn load(
     Ok(())
 }
 
-/// The length of the NAL unit that follows in a sample, of which `left` bytes are left.
-fn nal_length(input: &mut Input, length_size: u8, left: &mut u64) -> Result<u64, ContainerError> {
-    let offset = input.position();
-    let width = usize::from(length_size);
-    let wrong = |found: Found| unexpected(offset, "the length of a NAL unit", found);
-    let Some(rest) = left.checked_sub(width as u64) else {
-        return Err(wrong(Found::Number(*left)));
-    };
-    let bytes = input.peek(width)?;
-    if bytes.len() < width {
-        return Err(cut("a sample", offset, offset + bytes.len() as u64).into());
-    }
-    let length = bytes
-        .iter()
-        .fold(0, |all, &byte| all << 8 | u64::from(byte));
-    input.consume(width);
-    let Some(rest) = rest.checked_sub(length) else {
-        return Err(wrong(Found::Number(length)));
-    };
-    *left = rest;
-    Ok(length)
-}
-
 impl Demuxer for Mp4Reader {
     fn format(&self) -> Format {
         Format::Mp4
@@ -336,24 +314,18 @@ impl Demuxer for Mp4Reader {
             return Err(ContainerError::Room { len, room });
         };
         self.pending = None;
-        self.input.seek_to(offset)?;
-        let filled = match self.movie.length_size {
-            Some(length_size) => {
-                let converted = behind_start_codes(&mut self.input, size, length_size, into);
-                if let Err(ContainerError::Unexpected { .. } | ContainerError::Cut(_)) = converted {
-                    self.ended = true;
-                }
-                return converted;
-            }
-            None => self.input.fill(into)?,
-        };
-        if filled < len {
-            self.ended = true;
-            let cut = cut("a sample", offset, offset + filled as u64);
+        let length_size = self.movie.length_size;
+        let read = self
+            .data(offset, size)
+            .and_then(|mut data| match length_size {
+                Some(width) => data.behind_start_codes(width, into),
+                None => data.fill(into),
+            });
+        if let Err(ContainerError::Cut(cut)) = read {
             self.cut = Some(cut);
-            return Err(cut.into());
         }
-        Ok(())
+        self.ended |= read.is_err();
+        read
     }
 
     fn seek(&mut self, presented: i64) -> Result<(), ContainerError> {
@@ -389,33 +361,4 @@ impl Demuxer for Mp4Reader {
     fn cut(&self) -> Option<Cut> {
         self.cut
     }
-}
-
-/// Reads a sample's NAL units, behind start codes instead of lengths.
-fn behind_start_codes(
-    input: &mut Input,
-    size: u32,
-    length_size: u8,
-    into: &mut [u8],
-) -> Result<(), ContainerError> {
-    let mut left = u64::from(size);
-    let mut rest = into;
-    while left > 0 {
-        let begin = input.position();
-        let length = nal_length(input, length_size, &mut left)?;
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let room = rest.split_at_mut_checked(START_CODE.len());
-        let room = room.and_then(|(code, data)| Some((code, data.split_at_mut_checked(length)?)));
-        let Some((code, (nal, after))) = room else {
-            // Only if the file has changed since the packet was announced.
-            return Err(unexpected(begin, "the length of a NAL unit", length as u64));
-        };
-        code.copy_from_slice(&START_CODE);
-        let filled = input.fill(nal)?;
-        if filled < length {
-            return Err(cut("a sample", begin, input.position()).into());
-        }
-        rest = after;
-    }
-    Ok(())
 }
