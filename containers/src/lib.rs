@@ -5,19 +5,33 @@
 //! panics, and none allocates by what a file claims, only by what is there; no writer leaves a file
 //! that does not play up to where it stopped.
 
+pub mod before;
 mod coded;
+pub mod elementary;
 mod error;
 mod format;
-mod matroska;
-mod mp4;
+mod framed;
+pub mod fwht;
+pub mod ivf;
+mod keys;
+pub mod matroska;
+pub mod mp4;
+pub mod obu_annex_b;
+mod open;
 mod packet;
+mod planar;
+mod probe;
+pub mod raw;
 mod reader;
+pub mod rotate;
+mod stamps;
 mod writer;
+pub mod y4m;
 
 pub use error::{ContainerError, Cut, Found};
 pub use format::Format;
-pub use matroska::{MatroskaReader, MatroskaWriter};
-pub use mp4::{Mp4Reader, Mp4Writer, WriteOptions};
+pub use open::{create, open, read, write};
 pub use packet::{Codec, Colour, Packet, Plane, Track};
+pub use probe::{PROBED, probe};
 pub use reader::{Demuxer, Input, MOST_OF_A_PACKET, ReadOptions};
 pub use writer::{Muxer, Output};

@@ -16,5 +16,5 @@ mod lacing;
 mod reader;
 mod writer;
 
-pub use reader::MatroskaReader;
-pub use writer::MatroskaWriter;
+pub use reader::read;
+pub use writer::MatroskaMuxer;

@@ -19,5 +19,5 @@ mod sample_entry;
 mod tables;
 mod writer;
 
-pub use reader::Mp4Reader;
-pub use writer::{Mp4Writer, WriteOptions};
+pub use reader::read;
+pub use writer::{Mp4Muxer, Mp4Options};

@@ -19,6 +19,18 @@ const MOST_OF_AN_ELEMENT: u64 = 16 << 20;
 /// order in H.264 and HEVC.
 const AHEAD: usize = 17;
 
+/// Reads the first track of pictures of a Matroska or WebM file.
+///
+/// It needs a file. Matroska does not say when pictures are decoded: of codecs that change their
+/// order, a packet's time of decoding is the earliest at which it or one of the next 16 is shown.
+///
+/// # Errors
+/// [`ContainerError::NotSeekable`] of a pipe; [`ContainerError::Cut`] where the file ends before it
+/// says what it holds; others as they come.
+pub fn read(input: Input, options: &ReadOptions) -> Result<Box<dyn Demuxer>, ContainerError> {
+    Ok(Box::new(MatroskaDemuxer::new(input, *options)?))
+}
+
 /// Where the next element of the segment is read.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -39,12 +51,9 @@ struct Waiting {
     key: bool,
 }
 
-/// Reads the first track of pictures of a Matroska or WebM file.
-///
-/// It needs a file. Matroska does not say when pictures are decoded: of codecs that change their
-/// order, a packet's time of decoding is the earliest at which it or one of the next 16 is shown.
+/// What is known of an open file.
 #[derive(Debug)]
-pub struct MatroskaReader {
+struct MatroskaDemuxer {
     input: Input,
     options: ReadOptions,
     header: Header,
@@ -69,13 +78,8 @@ pub struct MatroskaReader {
     cut: Option<Cut>,
 }
 
-impl MatroskaReader {
-    /// Reads what the file says of its track.
-    ///
-    /// # Errors
-    /// [`ContainerError::NotSeekable`] of a pipe; [`ContainerError::Cut`] where the file ends
-    /// before it says what it holds; others as they come.
-    pub fn new(mut input: Input, options: ReadOptions) -> Result<Self, ContainerError> {
+impl MatroskaDemuxer {
+    fn new(mut input: Input, options: ReadOptions) -> Result<Self, ContainerError> {
         let len = input.len().ok_or(ContainerError::NotSeekable)?;
         input.seek_to(0)?;
         let segment = open(&mut input, len)?;
@@ -433,7 +437,7 @@ const fn cut(what: &'static str, offset: u64, end: u64) -> Cut {
     Cut { what, offset, end }
 }
 
-impl Demuxer for MatroskaReader {
+impl Demuxer for MatroskaDemuxer {
     fn format(&self) -> Format {
         Format::Matroska
     }

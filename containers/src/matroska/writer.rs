@@ -24,7 +24,7 @@ const PIECES: usize = 32;
 /// ever. Parameter sets are put in front of the file and taken out of packets, until one comes that
 /// is not among them.
 #[derive(Debug)]
-pub struct MatroskaWriter {
+pub struct MatroskaMuxer {
     output: Output,
     track: Track,
     state: State,
@@ -54,19 +54,19 @@ struct Cluster {
     time: i64,
 }
 
-impl MatroskaWriter {
+impl MatroskaMuxer {
     /// Into an empty file. Nothing is written before the first packet.
     ///
     /// # Errors
     /// [`ContainerError::CannotHold`] for FWHT and for pictures that are not coded.
-    pub fn new(output: Output, track: Track) -> Result<Self, ContainerError> {
+    pub fn new(track: &Track, output: Output) -> Result<Self, ContainerError> {
         if matches!(track.codec, Codec::Fwht | Codec::Raw(_)) || track.timescale == 0 {
             return Err(cannot_hold(track.codec, Format::Matroska));
         }
         Ok(Self {
             output,
             packing: Packing::new(track.codec),
-            track,
+            track: track.clone(),
             state: State::Empty,
             cluster: None,
             head: Vec::new(),
@@ -172,7 +172,7 @@ const fn wrong(what: &'static str) -> ContainerError {
     }
 }
 
-impl Muxer for MatroskaWriter {
+impl Muxer for MatroskaMuxer {
     fn format(&self) -> Format {
         Format::Matroska
     }

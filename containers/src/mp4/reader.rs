@@ -15,6 +15,18 @@ const MOST_OF_A_MOVIE: u64 = 64 << 20;
 /// The longest `moof`.
 const MOST_OF_A_FRAGMENT: u64 = 16 << 20;
 
+/// Reads the first track of pictures of an MP4 file, plain or in fragments.
+///
+/// It needs a file: in a pipe tables may come after what they tell of. Of an edit list it follows
+/// where the track begins; zero bytes of data are no packet.
+///
+/// # Errors
+/// [`ContainerError::NotSeekable`] of a pipe; [`ContainerError::Cut`] where the file ends before it
+/// says what it holds; others as they come.
+pub fn read(input: Input, options: &ReadOptions) -> Result<Box<dyn Demuxer>, ContainerError> {
+    Ok(Box::new(Mp4Demuxer::new(input, *options)?))
+}
+
 /// Where the next sample is looked for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
@@ -27,12 +39,9 @@ struct Place {
     next_box: u64,
 }
 
-/// Reads the first track of pictures of an MP4 file, plain or in fragments.
-///
-/// It needs a file: in a pipe tables may come after what they tell of. Of an edit list it follows
-/// where the track begins; zero bytes of data are no packet.
+/// What is known of an open file.
 #[derive(Debug)]
-pub struct Mp4Reader {
+struct Mp4Demuxer {
     input: Input,
     options: ReadOptions,
     len: u64,
@@ -59,13 +68,8 @@ struct Pending {
     len: usize,
 }
 
-impl Mp4Reader {
-    /// Reads what the file says of its track.
-    ///
-    /// # Errors
-    /// [`ContainerError::NotSeekable`] of a pipe; [`ContainerError::Cut`] where the file ends
-    /// before it says what it holds; others as they come.
-    pub fn new(mut input: Input, options: ReadOptions) -> Result<Self, ContainerError> {
+impl Mp4Demuxer {
+    fn new(mut input: Input, options: ReadOptions) -> Result<Self, ContainerError> {
         let len = input.len().ok_or(ContainerError::NotSeekable)?;
         let mut moov = Vec::new();
         input.seek_to(0)?;
@@ -285,7 +289,7 @@ fn load(
     Ok(())
 }
 
-impl Demuxer for Mp4Reader {
+impl Demuxer for Mp4Demuxer {
     fn format(&self) -> Format {
         Format::Mp4
     }

@@ -20,12 +20,12 @@ const NO_KEY: u32 = 0x100_0000 | NON_SYNC;
 
 /// How a file is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WriteOptions {
+pub struct Mp4Options {
     /// How long a fragment is: what is lost at most when writing ends without warning.
     pub fragment: Duration,
 }
 
-impl Default for WriteOptions {
+impl Default for Mp4Options {
     fn default() -> Self {
         Self {
             fragment: Duration::from_secs(1),
@@ -41,7 +41,7 @@ impl Default for WriteOptions {
 /// them all. Parameter sets are put in front of the file and taken out of packets, until one comes
 /// that is not among them.
 #[derive(Debug)]
-pub struct Mp4Writer {
+pub struct Mp4Muxer {
     output: Output,
     track: Track,
     /// In the track's units.
@@ -82,16 +82,12 @@ struct Sample {
     key: bool,
 }
 
-impl Mp4Writer {
+impl Mp4Muxer {
     /// Into an empty file. Nothing is written before the first packet.
     ///
     /// # Errors
     /// [`ContainerError::CannotHold`] for FWHT and for pictures that are not coded.
-    pub fn new(
-        output: Output,
-        track: Track,
-        options: WriteOptions,
-    ) -> Result<Self, ContainerError> {
+    pub fn new(track: &Track, output: Output, options: Mp4Options) -> Result<Self, ContainerError> {
         if matches!(track.codec, Codec::Fwht | Codec::Raw(_)) || track.timescale == 0 {
             return Err(cannot_hold(track.codec, Format::Mp4));
         }
@@ -99,7 +95,7 @@ impl Mp4Writer {
         Ok(Self {
             output,
             packing: Packing::new(track.codec),
-            track,
+            track: track.clone(),
             fragment: u64::try_from(units).unwrap_or(u64::MAX),
             state: State::Empty,
             data: Vec::new(),
@@ -229,7 +225,7 @@ impl Mp4Writer {
     }
 }
 
-impl Muxer for Mp4Writer {
+impl Muxer for Mp4Muxer {
     fn format(&self) -> Format {
         Format::Mp4
     }

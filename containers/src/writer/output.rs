@@ -75,11 +75,38 @@ impl Output {
     /// # Errors
     /// [`ContainerError::Write`], and after that [`ContainerError::Broken`].
     pub fn write(&mut self, pieces: &[&[u8]]) -> Result<(), ContainerError> {
+        self.pass(pieces)?;
+        self.whole = self.written;
+        Ok(())
+    }
+
+    /// Writes what stands before a packet, and its pieces behind that: whole together. One system
+    /// call where they are few.
+    ///
+    /// # Errors
+    /// As [`Output::write`].
+    pub fn write_behind(
+        &mut self,
+        before: &[&[u8]],
+        pieces: &[&[u8]],
+    ) -> Result<(), ContainerError> {
+        let mut all: [&[u8]; PIECES] = [&[]; PIECES];
+        let both = before.len().checked_add(pieces.len());
+        if let Some(all) = both.and_then(|both| all.get_mut(..both)) {
+            for (to, piece) in all.iter_mut().zip(before.iter().chain(pieces)) {
+                *to = piece;
+            }
+            return self.write(all);
+        }
+        self.pass(before)?;
+        self.write(pieces)
+    }
+
+    fn pass(&mut self, mut pieces: &[&[u8]]) -> Result<(), ContainerError> {
         if self.broken {
             let written = self.written;
             return Err(ContainerError::Broken { written });
         }
-        let mut pieces = pieces;
         let mut begun = 0;
         loop {
             while let Some((first, rest)) = pieces.split_first()
@@ -113,7 +140,6 @@ impl Output {
                 }
             }
         }
-        self.whole = self.written;
         Ok(())
     }
 
