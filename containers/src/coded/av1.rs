@@ -1,12 +1,10 @@
 //! AV1: OBUs, what a sequence header says (AV1 specification, 5.3 and 5.5), and the record `av1C`
 //! (AV1 Codec ISO Media File Format Binding, 2.3).
 
+use dmaflow_bitstream::obu::{ObuExtent, ObuType, Obus};
 use dmaflow_bitstream::{BitReader, StreamError, Trouble};
 
 use super::h264::byte;
-
-const OBU_SEQUENCE_HEADER: u8 = 1;
-const OBU_TEMPORAL_DELIMITER: u8 = 2;
 
 /// What a sequence header says, as far as it is needed here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,61 +20,23 @@ pub(crate) struct Sequence {
     pub(crate) size: (u32, u32),
 }
 
-/// One OBU of a temporal unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Obu<'d> {
-    kind: u8,
-    /// With its header.
-    whole: &'d [u8],
-    payload: &'d [u8],
-}
-
-/// The first OBU of the data: none where it is cut, or nothing is left.
-fn first_obu(data: &[u8]) -> Option<Obu<'_>> {
-    let (&head, _) = data.split_first()?;
-    let header = if head & 4 == 0 { 1 } else { 2 };
-    let rest = data.get(header..)?;
-    let (size, bytes) = if head & 2 == 0 {
-        (rest.len(), 0)
-    } else {
-        leb128(rest)?
-    };
-    let end = header.checked_add(bytes)?.checked_add(size)?;
-    Some(Obu {
-        kind: head >> 3 & 15,
-        whole: data.get(..end)?,
-        payload: data.get(header + bytes..end)?,
-    })
-}
-
-fn leb128(data: &[u8]) -> Option<(usize, usize)> {
-    let mut value = 0_u64;
-    for (at, &part) in data.iter().take(8).enumerate() {
-        value |= u64::from(part & 0x7f) << (at * 7);
-        if part & 0x80 == 0 {
-            return Some((usize::try_from(value).ok()?, at + 1));
-        }
-    }
-    None
-}
-
 /// The first sequence header of a temporal unit, as OBU and as payload.
 pub(crate) fn sequence_header(data: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut rest = data;
-    while let Some(obu) = first_obu(rest) {
-        if obu.kind == OBU_SEQUENCE_HEADER {
-            return Some((obu.whole, obu.payload));
-        }
-        rest = rest.get(obu.whole.len()..)?;
-    }
-    None
+    let mut obus = Obus::new(data).map_while(Result::ok);
+    let obu = obus.find(|obu| obu.header.obu_type == ObuType::SequenceHeader)?;
+    let end = obu.payload_offset + obu.payload.len();
+    Some((data.get(obu.offset..end)?, obu.payload))
 }
 
 /// Bytes of the temporal delimiter that begins a temporal unit, which files leave out.
 pub(crate) fn temporal_delimiter(data: &[u8]) -> usize {
-    match first_obu(data) {
-        Some(obu) if obu.kind == OBU_TEMPORAL_DELIMITER && obu.payload.is_empty() => {
-            obu.whole.len()
+    match ObuExtent::parse(data) {
+        Ok(obu)
+            if obu.header.obu_type == ObuType::TemporalDelimiter
+                && obu.header.has_size
+                && obu.len == obu.payload =>
+        {
+            obu.len
         }
         _ => 0,
     }

@@ -26,7 +26,7 @@ pub(crate) fn split(pieces: &[&[u8]], nals: &mut Vec<Nal>) -> bool {
     for piece in pieces {
         let mut from = 0;
         while let Some(ahead) = piece.get(from..)
-            && let Some(one) = ahead.iter().position(|&byte| byte == 1)
+            && let Some(one) = memchr::memchr(1, ahead)
         {
             let at = from + one;
             from = at + 1;
