@@ -166,6 +166,13 @@ impl MatroskaDemuxer {
         self.cut = None;
     }
 
+    /// Nothing follows, not even what waits.
+    fn end(&mut self) {
+        self.waiting.clear();
+        self.failed = None;
+        self.exhausted = true;
+    }
+
     fn cut_at(&mut self, what: &'static str, offset: u64) {
         self.cut = Some(cut(what, offset, self.segment_end));
         self.exhausted = true;
@@ -454,9 +461,7 @@ impl Demuxer for MatroskaDemuxer {
         };
         let packet = self.announce(next);
         if packet.is_err() {
-            self.waiting.clear();
-            self.exhausted = true;
-            self.failed = None;
+            self.end();
         }
         packet.map(Some)
     }
@@ -474,8 +479,7 @@ impl Demuxer for MatroskaDemuxer {
             None => data.fill(into),
         });
         if read.is_err() {
-            self.waiting.clear();
-            self.exhausted = true;
+            self.end();
         }
         if let Err(ContainerError::Cut(cut)) = read {
             self.cut = Some(cut);
@@ -499,7 +503,7 @@ impl Demuxer for MatroskaDemuxer {
             found = self.key_before(first, presented)?;
         }
         let Some(found) = found else {
-            self.exhausted = true;
+            self.end();
             return Err(ContainerError::NoKey {
                 format: Format::Matroska,
             });
