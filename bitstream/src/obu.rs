@@ -269,6 +269,28 @@ pub fn is_key_unit(beginning: &[u8]) -> bool {
     false
 }
 
+/// Whether a temporal unit in the low-overhead format has a frame that is shown. One that has none
+/// is not whole (7.5).
+#[must_use]
+pub fn shows_frame(unit: &[u8]) -> bool {
+    let mut reduced = false;
+    for obu in Obus::new(unit).map_while(Result::ok) {
+        let first = obu.payload.first().copied();
+        match obu.header.obu_type {
+            ObuType::SequenceHeader => reduced = first.is_some_and(|first| first & 0x08 != 0),
+            ObuType::Frame | ObuType::FrameHeader => {
+                // show_existing_frame, two bits of frame_type, show_frame.
+                let shown = |first| reduced || first & 0x80 != 0 || first & 0x10 != 0;
+                if first.is_some_and(shown) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +327,8 @@ mod tests {
         assert_eq!((obus[1].offset, obus[1].payload), (2, &[0x02, 0xbb][..]));
         assert_eq!(obus[2].payload, [0x10, 0x11]);
         assert!(is_key_unit(&unit));
+        assert!(shows_frame(&unit));
+        assert!(!shows_frame(&unit[..7]));
         assert!(!is_key_unit(&unit[..8]), "the frame is not in view");
         assert!(!is_key_unit(&unit[7..]), "there is no sequence header");
     }

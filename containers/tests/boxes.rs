@@ -28,7 +28,7 @@ struct Sample {
 
 macro_rules! sample {
     ($name:literal) => {
-        ($name, include_bytes!(concat!("files/", $name)))
+        ($name, include_bytes!(concat!("streams/", $name)))
     };
 }
 

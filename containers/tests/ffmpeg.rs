@@ -218,10 +218,9 @@ fn packets_are_those_that_ffprobe_finds() {
             let to = demuxer.next_packet().unwrap().unwrap();
             let mut data = vec![0; to.len];
             demuxer.read(&mut data).unwrap();
-            let before = keys
-                .iter()
-                .filter(|(key, _)| key.presented <= packet.presented);
-            let expected = before.last().unwrap_or(&keys[0]);
+            let mut latest_first = keys.iter().rev();
+            let before = latest_first.find(|(key, _)| key.presented <= packet.presented);
+            let expected = before.unwrap_or(&keys[0]);
             assert_eq!((to, &data), (expected.0, &expected.1), "{}", stream.name);
         }
     }

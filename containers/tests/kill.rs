@@ -33,7 +33,7 @@ fn the_one_that_is_killed() {
     };
     let period = std::env::var(PERIOD).unwrap().parse().unwrap();
     let period = Duration::from_micros(period);
-    let input = Input::file(Cursor::new(include_bytes!("files/plain.mp4"))).unwrap();
+    let input = Input::file(Cursor::new(include_bytes!("streams/plain.mp4"))).unwrap();
     let mut demuxer = mp4::read(input, &ReadOptions::default()).unwrap();
     let mut track = demuxer.track().clone();
     track.timescale = 1000;

@@ -16,6 +16,8 @@ pub enum NalCodec {
 pub enum Place {
     /// To the access unit at work; so do those before it that may have begun another.
     Same,
+    /// To where the one before it belongs.
+    Along,
     /// To the access unit at work, or it begins the next one: one that follows tells. Where
     /// nothing follows any more, it is left over.
     Open,
@@ -35,11 +37,14 @@ pub struct Step {
 }
 
 impl Step {
-    const SAME: Self = Self {
-        place: Place::Same,
-        picture: false,
-        key: false,
-    };
+    /// What is no picture.
+    const fn other(place: Place) -> Self {
+        Self {
+            place,
+            picture: false,
+            key: false,
+        }
+    }
 }
 
 /// Groups NAL units into access units: H.264 7.4.1.2.3 and 7.4.1.2.4, HEVC 7.4.2.4.4.
@@ -52,14 +57,12 @@ pub struct AccessUnits {
     kind: Kind,
     /// The access unit at work has a slice already.
     coded: bool,
-    /// The first NAL unit that may begin the next access unit was seen.
-    open: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Kind {
     H264(Box<h264::Pictures>),
-    Hevc { key: bool },
+    Hevc,
 }
 
 impl AccessUnits {
@@ -71,20 +74,15 @@ impl AccessUnits {
     pub fn new(codec: NalCodec) -> Self {
         let kind = match codec {
             NalCodec::H264 => Kind::H264(Box::default()),
-            NalCodec::Hevc => Kind::Hevc { key: false },
+            NalCodec::Hevc => Kind::Hevc,
         };
-        Self {
-            kind,
-            coded: false,
-            open: false,
-        }
+        Self { kind, coded: false }
     }
 
     /// Says that the next NAL unit begins an access unit, as after going to another place of the
     /// stream. Parameter sets are kept.
     pub fn restart(&mut self) {
         self.coded = false;
-        self.open = false;
         if let Kind::H264(pictures) = &mut self.kind {
             pictures.restart();
         }
@@ -92,25 +90,19 @@ impl AccessUnits {
 
     /// Takes the next NAL unit, without its start code, and tells where it belongs. None where
     /// more of it has to be seen: as long as it is not whole, a slice is told by its beginning, and
-    /// parameter sets are not. What cannot be read belongs to what is at work.
+    /// parameter sets are not. Of a slice that cannot be read it stays open where it belongs.
     pub fn take(&mut self, nal: &[u8], whole: bool) -> Option<Step> {
         if nal.is_empty() && !whole {
             return None;
         }
         let step = match &mut self.kind {
             Kind::H264(pictures) => take_h264(pictures, nal, whole, self.coded)?,
-            Kind::Hevc { key } => take_hevc(key, nal, whole, self.coded)?,
+            Kind::Hevc => take_hevc(nal, whole, self.coded)?,
         };
         match step.place {
-            Place::Same => {
-                self.open &= !step.picture;
-                self.coded |= step.picture;
-            }
-            Place::Open => self.open = true,
-            Place::New => {
-                self.open = false;
-                self.coded = step.picture;
-            }
+            Place::Same => self.coded |= step.picture,
+            Place::New => self.coded = step.picture,
+            Place::Along | Place::Open => {}
         }
         Some(step)
     }
@@ -118,30 +110,23 @@ impl AccessUnits {
 
 fn take_h264(pictures: &mut h264::Pictures, nal: &[u8], whole: bool, coded: bool) -> Option<Step> {
     let nal_unit_type = nal.first().copied().unwrap_or_default() & 0x1f;
-    let outside = Step {
-        place: if coded { Place::Open } else { Place::Same },
-        ..Step::SAME
-    };
-    match nal_unit_type {
+    let open = if coded { Place::Open } else { Place::Same };
+    let place = match nal_unit_type {
         1 | 2 | 5 => {
             if !whole && nal.len() < AccessUnits::ENOUGH_OF_A_SLICE {
                 return None;
             }
-            let (picture, second_field) = match pictures.slice(nal) {
-                h264::Slice::Same => return Some(Step::SAME),
-                h264::Slice::SecondField => (true, true),
-                h264::Slice::First => (true, false),
+            let place = match pictures.slice(nal) {
+                h264::Slice::Unreadable => return Some(Step::other(open)),
+                h264::Slice::Redundant => return Some(Step::other(Place::Along)),
+                h264::Slice::Same => return Some(Step::other(Place::Same)),
+                h264::Slice::First if coded => Place::New,
+                h264::Slice::First | h264::Slice::SecondField => Place::Same,
             };
-            let place = if coded && !second_field {
-                Place::New
-            } else {
-                Place::Same
-            };
-            let key = nal_unit_type == 5;
             return Some(Step {
                 place,
-                picture,
-                key,
+                picture: true,
+                key: nal_unit_type == 5,
             });
         }
         7 | 8 => {
@@ -149,57 +134,44 @@ fn take_h264(pictures: &mut h264::Pictures, nal: &[u8], whole: bool, coded: bool
                 return None;
             }
             pictures.parameter_set(nal);
+            open
         }
         // An access unit delimiter is sure, but where a second field may follow.
-        9 if coded && !pictures.may_have_second_field() => {
-            let place = Place::New;
-            return Some(Step {
-                place,
-                ..Step::SAME
-            });
-        }
-        6 | 9 | 14..=18 => {}
-        _ => return Some(Step::SAME),
-    }
-    Some(outside)
+        9 if coded && !pictures.may_have_second_field() => Place::New,
+        6 | 9 | 14..=18 => open,
+        _ => Place::Along,
+    };
+    Some(Step::other(place))
 }
 
-fn take_hevc(key: &mut bool, nal: &[u8], whole: bool, coded: bool) -> Option<Step> {
+fn take_hevc(nal: &[u8], whole: bool, coded: bool) -> Option<Step> {
+    let open = if coded { Place::Open } else { Place::Same };
     let &[first, second, ref rest @ ..] = nal else {
-        return whole.then_some(Step::SAME);
+        return whole.then_some(Step::other(open));
     };
     let nal_unit_type = first >> 1 & 0x3f;
     let nuh_layer_id = (first & 1) << 5 | second >> 3;
     if nuh_layer_id != 0 {
-        return Some(Step::SAME);
+        return Some(Step::other(Place::Along));
     }
     let place = match nal_unit_type {
         0..=31 => {
             let Some(slice) = rest.first() else {
-                return whole.then_some(Step::SAME);
+                return whole.then_some(Step::other(open));
             };
             // first_slice_segment_in_pic_flag
-            let picture = slice & 0x80 != 0;
-            if picture {
-                *key = (16..=23).contains(&nal_unit_type);
+            if slice & 0x80 == 0 {
+                return Some(Step::other(Place::Same));
             }
-            let place = if picture && coded {
-                Place::New
-            } else {
-                Place::Same
-            };
             return Some(Step {
-                place,
-                picture,
-                key: *key,
+                place: if coded { Place::New } else { Place::Same },
+                picture: true,
+                key: (16..=23).contains(&nal_unit_type),
             });
         }
         35 if coded => Place::New,
-        32..=35 | 39 | 41..=44 | 48..=55 if coded => Place::Open,
-        _ => Place::Same,
+        32..=35 | 39 | 41..=44 | 48..=55 => open,
+        _ => Place::Along,
     };
-    Some(Step {
-        place,
-        ..Step::SAME
-    })
+    Some(Step::other(place))
 }

@@ -17,7 +17,11 @@ pub(super) struct Pictures {
 /// What a slice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slice {
-    /// Of the picture at work, or not to be read.
+    /// Not to be read.
+    Unreadable,
+    /// Of a redundant picture.
+    Redundant,
+    /// Of the picture at work.
     Same,
     /// The first of the second field of the frame at work.
     SecondField,
@@ -112,12 +116,12 @@ impl Pictures {
     pub(super) fn slice(&mut self, nal: &[u8]) -> Slice {
         let mut bits = BitReader::of_nal_unit(nal.get(1..).unwrap_or_default());
         let Ok(first_mb_in_slice) = bits.ue("first_mb_in_slice") else {
-            return Slice::Same;
+            return Slice::Unreadable;
         };
         let header = self.header(nal, &mut bits);
         let last = self.current;
         let new = match (header, last.and_then(|last| last.header)) {
-            (Ok(None), _) => return Slice::Same,
+            (Ok(None), _) => return Slice::Redundant,
             (Ok(Some(header)), Some(last)) => header != last,
             _ => first_mb_in_slice == 0 || last.is_none(),
         };

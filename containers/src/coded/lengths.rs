@@ -116,3 +116,72 @@ impl Data<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// NAL units of these bytes behind lengths.
+    fn packed(nals: &[&[u8]], width: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        for nal in nals {
+            out.extend(&nal.len().to_be_bytes()[8 - width..]);
+            out.extend(*nal);
+        }
+        out
+    }
+
+    fn data<'d>(input: &'d mut Input, prefix: &'d [u8], left: usize) -> Data<'d> {
+        Data {
+            format: Format::Matroska,
+            prefix,
+            input,
+            left: left as u64,
+        }
+    }
+
+    #[test]
+    fn lengths_of_any_width_become_start_codes() {
+        let nals: [&[u8]; 4] = [&[0x65, 1, 2], &[], &[0x41; 200], &[9]];
+        let expected: Vec<u8> = nals.map(|nal| [&START_CODE, nal].concat()).concat();
+        for width in 1..=4_u8 {
+            let all = packed(&nals, width.into());
+            // The file leaves out some of what all packets begin with.
+            for stripped in 0..6 {
+                let (prefix, rest) = all.split_at(stripped);
+                let mut input = Input::file(Cursor::new(rest.to_vec())).unwrap();
+                let whole = data(&mut input, prefix, all.len());
+                let len = whole.converted_len(width).unwrap();
+                assert_eq!(len, expected.len() as u64);
+                input.seek_to(0).unwrap();
+                let mut out = vec![0; expected.len()];
+                let whole = data(&mut input, prefix, all.len());
+                whole.behind_start_codes(width, &mut out).unwrap();
+                assert_eq!(out, expected, "{width} {stripped}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_its_packet_is_told_where_it_is() {
+        for (bytes, left, offset) in [
+            (&[0, 0, 0, 9, 1, 2][..], 6, 0),
+            (&[0, 0, 0, 1, 7, 0, 0], 7, 5),
+        ] {
+            let mut input = Input::file(Cursor::new(bytes.to_vec())).unwrap();
+            let data = Data {
+                format: Format::Mp4,
+                prefix: &[],
+                input: &mut input,
+                left,
+            };
+            let error = data.behind_start_codes(4, &mut [0; 32]).unwrap_err();
+            let ContainerError::Unexpected { offset: at, .. } = error else {
+                panic!("{error}");
+            };
+            assert_eq!(at, offset);
+        }
+    }
+}

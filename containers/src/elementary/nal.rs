@@ -101,11 +101,11 @@ impl<const HEVC: bool> Split for NalSplit<HEVC> {
             self.nal = None;
             let picture = step.picture.then_some(step.key);
             match step.place {
-                Place::Same if step.picture => {
+                Place::Same => {
                     self.open = None;
                     self.picture = self.picture.or(picture);
                 }
-                Place::Same => {}
+                Place::Along => {}
                 Place::Open => {
                     self.open.get_or_insert(start);
                 }

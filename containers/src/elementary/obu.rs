@@ -1,7 +1,7 @@
 //! AV1: temporal units of the low-overhead format.
 
 use dmaflow_bitstream::Trouble;
-use dmaflow_bitstream::obu::{ObuExtent, ObuType, is_key_unit};
+use dmaflow_bitstream::obu::{ObuExtent, ObuType, is_key_unit, shows_frame};
 
 use super::{Looked, Split, Wrong};
 use crate::error::Found;
@@ -31,6 +31,11 @@ impl Split for ObuSplit {
 
     fn split(&mut self, data: &[u8], last: bool) -> Result<Looked, Wrong> {
         while let Some(rest) = data.get(self.next..).filter(|rest| !rest.is_empty()) {
+            // Its first byte tells a delimiter: type 2, `0 0010 x x x`.
+            let delimiter = rest.first().is_some_and(|first| first & 0xf8 == 0x10);
+            if delimiter && self.next > 0 {
+                return Ok(self.packet(data));
+            }
             let extent = match ObuExtent::parse(rest) {
                 Ok(extent) => extent,
                 Err(error) if error.trouble == Trouble::Ends => return Ok(Looked::More),
@@ -39,16 +44,13 @@ impl Split for ObuSplit {
             if !extent.header.has_size {
                 return Err(wrong(self.next, "an OBU with a size", rest));
             }
-            let delimiter = extent.header.obu_type == ObuType::TemporalDelimiter;
-            if delimiter && self.next > 0 {
-                return Ok(self.packet(data));
-            }
             if !delimiter && self.next == 0 {
                 return Err(wrong(0, "a temporal delimiter", rest));
             }
             self.next = self.next.saturating_add(extent.len);
         }
-        if last && self.next == data.len() && self.next > 0 {
+        // A file may be cut between two OBUs.
+        if last && self.next == data.len() && shows_frame(data) {
             return Ok(self.packet(data));
         }
         Ok(Looked::More)

@@ -6,7 +6,7 @@ use crate::error::ContainerError;
 use crate::reader::Input;
 
 /// Bytes of a window at first.
-const FIRST: usize = 128 << 10;
+const FIRST: usize = 64 << 10;
 
 /// Data of a stream, from where it was passed to as far as it was read.
 #[derive(Debug)]

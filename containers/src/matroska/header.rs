@@ -289,3 +289,79 @@ fn encodings(encodings: &Element<'_>) -> Result<Vec<u8>, ContainerError> {
     }
     Ok(prefix.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::{element, number};
+    use super::*;
+
+    fn tracks(content: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        // Sound first.
+        element(&mut out, id::TRACK_ENTRY, |out| {
+            number(out, id::TRACK_NUMBER, 1);
+            number(out, id::TRACK_TYPE, 2);
+        });
+        element(&mut out, id::TRACK_ENTRY, |out| {
+            number(out, id::TRACK_NUMBER, 2);
+            number(out, id::TRACK_TYPE, 1);
+            element(out, id::CODEC_ID, |out| out.extend(b"V_MPEG2\0"));
+            content(out);
+        });
+        out
+    }
+
+    fn encoded(algorithm: u64) -> Vec<u8> {
+        tracks(|out| {
+            element(out, id::CONTENT_ENCODINGS, |out| {
+                element(out, id::CONTENT_ENCODING, |out| {
+                    element(out, id::CONTENT_COMPRESSION, |out| {
+                        number(out, id::CONTENT_COMP_ALGO, algorithm);
+                        element(out, id::CONTENT_COMP_SETTINGS, |out| {
+                            out.extend([0, 0, 1]);
+                        });
+                    });
+                });
+            });
+        })
+    }
+
+    #[test]
+    fn what_is_left_out_of_packets_is_known_and_other_encodings_refused() {
+        let times = Times { scale: 1_000_000 };
+        let header = Header::read(Elements::new(&encoded(3), 0), times).unwrap();
+        assert_eq!((header.number, header.track.codec), (2, Codec::Mpeg2));
+        assert_eq!(header.prefix, [0, 0, 1]);
+        let zlib = encoded(0);
+        let refused = Header::read(Elements::new(&zlib, 0), times).unwrap_err();
+        let refused = refused.to_string();
+        assert!(
+            refused.contains("ContentCompAlgo 0 is not supported"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn sizes_shown_rates_and_times_are_told() {
+        let tracks = tracks(|out| {
+            number(out, id::DEFAULT_DURATION, 33_366_667);
+            element(out, id::VIDEO, |out| {
+                number(out, id::PIXEL_WIDTH, 720);
+                number(out, id::PIXEL_HEIGHT, 576);
+                number(out, id::DISPLAY_WIDTH, 768);
+                number(out, id::DISPLAY_HEIGHT, 576);
+            });
+        });
+        let header = Header::read(Elements::new(&tracks, 0), Times { scale: 1_000_000 }).unwrap();
+        assert_eq!(header.track.size, Some((720, 576)));
+        assert_eq!(header.track.pixel_aspect, Some((16, 15)));
+        assert_eq!(header.track.rate, Some((30_000, 1001)));
+        assert_eq!((header.track.timescale, header.duration), (1000, 33));
+        // A unit that no whole number of goes into a second.
+        let times = Times { scale: 41_708_333 };
+        assert_eq!(times.timescale(), 1_000_000_000);
+        assert_eq!(times.time(3), 125_124_999);
+        assert_eq!(times.untime(125_124_999), 3);
+        assert_eq!(times.untime(125_124_998), 2);
+    }
+}

@@ -121,3 +121,54 @@ pub(super) fn short_number(input: &mut Input, length: u64) -> Result<u64, Contai
     };
     number(bytes).ok_or_else(|| unexpected(offset, "a number of at most eight bytes", length))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// Track, time, flags, and the sizes of frames that are found.
+    fn frames(block: &[u8]) -> Result<(u64, i16, Vec<(u64, u64)>), ContainerError> {
+        let mut input = Input::file(Cursor::new(block.to_vec())).unwrap();
+        let read = Block::read(&mut input, block.len() as u64)?;
+        let mut all = Vec::new();
+        read.frames(&mut input, |offset, size| all.push((offset, size)))?;
+        Ok((read.track, read.time, all))
+    }
+
+    #[test]
+    fn frames_of_a_block_are_found_with_every_lacing() {
+        let none = [0x81, 0xff, 0xfe, 0x80, 1, 2, 3];
+        assert_eq!(frames(&none).unwrap(), (1, -2, vec![(4, 3)]));
+        // Xiph: 3 frames of 256, 2 and what is left.
+        let mut xiph = vec![0x40, 0x02, 0, 5, 0x02, 2, 255, 1, 2];
+        xiph.extend([7; 256 + 2 + 4]);
+        let expected = vec![(9, 256), (265, 2), (267, 4)];
+        assert_eq!(frames(&xiph).unwrap(), (2, 5, expected));
+        // EBML: 4 frames of 3, 5, 2 and what is left.
+        let mut ebml = vec![0x81, 0, 0, 0x06, 3, 0x83, 0xc1, 0xbc];
+        ebml.extend([7; 3 + 5 + 2 + 1]);
+        let expected = vec![(8, 3), (11, 5), (16, 2), (18, 1)];
+        assert_eq!(frames(&ebml).unwrap(), (1, 0, expected));
+        // Fixed: 2 frames.
+        let fixed = [0x81, 0, 0, 0x04, 1, 1, 2, 3, 4];
+        assert_eq!(frames(&fixed).unwrap().2, [(5, 2), (7, 2)]);
+    }
+
+    #[test]
+    fn laces_that_do_not_fit_are_errors() {
+        for block in [
+            &[][..],
+            &[0x81, 0, 0],
+            &[0x81, 0, 0, 0x02],
+            &[0x81, 0, 0, 0x02, 1],
+            &[0x81, 0, 0, 0x02, 1, 9, 1],
+            &[0x81, 0, 0, 0x04, 1, 1, 2, 3],
+            &[0x81, 0, 0, 0x06, 2, 0x81, 0x80, 1, 2],
+            &[0x81, 0, 0, 0x06, 1, 0x00, 1, 2],
+        ] {
+            assert!(frames(block).is_err(), "{block:?}");
+        }
+    }
+}

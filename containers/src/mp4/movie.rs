@@ -173,3 +173,38 @@ fn defaults(extends: &Content<'_>, track_id: u32) -> Result<Defaults, ContainerE
     }
     Ok(Defaults::default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::{u32s, versioned};
+    use super::*;
+
+    /// What these edits add to times, of 1000 units a second in a movie of 100.
+    fn shift(edits: &[(u32, i32)]) -> i64 {
+        let mut out = Vec::new();
+        versioned(&mut out, b"elst", 0, 0, |out| {
+            u32s(out, &[u32::try_from(edits.len()).unwrap()]);
+            for &(duration, time) in edits {
+                u32s(out, &[duration, time.cast_unsigned(), 0x1_0000]);
+            }
+        });
+        let content = Content {
+            kind: *b"edts",
+            data: &out,
+            base: 0,
+            at: 0,
+            end: out.len(),
+        };
+        edit_list(&content, 1000, 100).unwrap()
+    }
+
+    #[test]
+    fn an_edit_list_says_when_a_track_begins() {
+        assert_eq!(shift(&[]), 0);
+        assert_eq!(shift(&[(500, 0)]), 0);
+        assert_eq!(shift(&[(500, 80)]), -80);
+        assert_eq!(shift(&[(20, -1), (500, 80)]), 120);
+        // What follows is not followed.
+        assert_eq!(shift(&[(5, 10), (5, 500)]), -10);
+    }
+}

@@ -1,0 +1,9 @@
+//! What the reader of HEVC makes of a file.
+#![no_main]
+
+mod reading;
+
+use dmaflow_containers::Format;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| reading::try_file(Format::Hevc, bytes));
