@@ -159,7 +159,11 @@ impl MatroskaMuxer {
             let size = build::size(self.output.written() - places.segment);
             patched = patched.and(self.output.patch(places.segment_size, &size));
         }
-        written?;
+        if let Err(error) = written
+            && !matches!(error, ContainerError::Broken { .. })
+        {
+            return Err(error);
+        }
         patched?;
         self.output.flush()
     }

@@ -219,7 +219,11 @@ impl Mp4Muxer {
         });
         let total = u64::try_from(self.end).unwrap_or_default();
         let patched = self.output.patch(room, &build::duration(total));
-        written?;
+        if let Err(error) = written
+            && !matches!(error, ContainerError::Broken { .. })
+        {
+            return Err(error);
+        }
         patched?;
         self.output.flush()
     }
@@ -235,6 +239,8 @@ impl Muxer for Mp4Muxer {
             format: Format::Mp4,
             what,
         };
+        // What failed before is told again, also where nothing would be written yet.
+        self.output.write(&[])?;
         if !self.packing.plan(pieces) {
             return Err(wrong("is empty or does not begin with a start code"));
         }
