@@ -14,6 +14,7 @@ mod header;
 mod id;
 mod lacing;
 mod reader;
+mod walk;
 mod writer;
 
 pub use reader::read;

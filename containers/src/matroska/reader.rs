@@ -6,8 +6,7 @@ use super::cues;
 use super::element::{Begin, Elements, unexpected, unsupported};
 use super::header::{Header, Times};
 use super::id;
-use super::lacing::{Block, short_number};
-use crate::coded::lengths::Data;
+use super::walk::{Place, Waiting, Walk, cut};
 use crate::error::{ContainerError, Cut, Found};
 use crate::format::Format;
 use crate::packet::{Codec, Packet, Track};
@@ -31,51 +30,19 @@ pub fn read(input: Input, options: &ReadOptions) -> Result<Box<dyn Demuxer>, Con
     Ok(Box::new(MatroskaDemuxer::new(input, *options)?))
 }
 
-/// Where the next element of the segment is read.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    position: u64,
-    /// The cluster it is in: its time, and its end if that is known.
-    time: i64,
-    end: Option<u64>,
-}
-
-/// A packet that was found.
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    place: Place,
-    offset: u64,
-    size: u64,
-    presented: i64,
-    duration: u32,
-    key: bool,
-}
-
 /// What is known of an open file.
 #[derive(Debug)]
 struct MatroskaDemuxer {
-    input: Input,
+    walk: Walk,
     options: ReadOptions,
-    header: Header,
-    times: Times,
-    /// Where the segment's content begins and ends.
+    /// Where the segment's content begins.
     segment: u64,
-    segment_end: u64,
-    /// Whether the segment goes on behind the end of the file.
-    segment_cut: bool,
-    first_cluster: u64,
+    first: Place,
     /// Where its cues may be.
     cues: Option<u64>,
-    place: Place,
-    waiting: VecDeque<Waiting>,
     ahead: usize,
     decoded: i64,
     pending: Option<(Waiting, usize)>,
-    /// What went wrong behind the blocks that wait.
-    failed: Option<ContainerError>,
-    /// Nothing follows behind the blocks that wait.
-    exhausted: bool,
-    cut: Option<Cut>,
 }
 
 impl MatroskaDemuxer {
@@ -84,261 +51,53 @@ impl MatroskaDemuxer {
         input.seek_to(0)?;
         let segment = open(&mut input, len)?;
         let claimed = segment.end.unwrap_or(len);
-        let segment_end = claimed.min(len);
-        let mut info = None;
-        let mut tracks = None;
-        let mut cues = None;
-        let first_cluster = loop {
-            let position = input.position();
-            let begin = match Begin::read(&mut input)? {
-                Some(begin) if begin.content <= segment_end => begin,
-                _ if position >= segment_end && claimed <= len => {
-                    return Err(unexpected(position, "a cluster", Found::End));
-                }
-                _ => return Err(cut("an element", position, len).into()),
-            };
-            match begin.id {
-                id::CLUSTER => break begin.offset,
-                id::INFO => info = Some((begin.load(&mut input, MOST_OF_AN_ELEMENT)?, begin)),
-                id::TRACKS => tracks = Some((begin.load(&mut input, MOST_OF_AN_ELEMENT)?, begin)),
-                id::CUES => cues = Some(begin.offset),
-                id::SEEK_HEAD if cues.is_none() => {
-                    let head = begin.load(&mut input, MOST_OF_AN_ELEMENT)?;
-                    let position =
-                        cues::position_of(Elements::new(&head, begin.content), id::CUES)?;
-                    cues = position.and_then(|position| segment.content.checked_add(position));
-                }
-                _ => {}
-            }
-            let Some(end) = begin.end else {
-                let found = u64::from(begin.id);
-                return Err(unexpected(begin.offset, "an element of known size", found));
-            };
-            if end > len {
-                return Err(cut("an element", begin.offset, len).into());
-            }
-            input.seek_to(end)?;
-        };
-        let elements = |(data, begin)| {
-            let (data, begin): (&Vec<u8>, &Begin) = (data, begin);
-            Elements::new(data, begin.content)
-        };
-        let times = Times::read(info.as_ref().map(|(data, begin)| elements((data, begin))))?;
-        let Some((data, begin)) = &tracks else {
-            return Err(unexpected(first_cluster, "Tracks", Found::from("Cluster")));
-        };
-        let header = Header::read(elements((data, begin)), times)?;
+        let head = Head::read(&mut input, &segment, len)?;
+        let info = head
+            .info
+            .as_ref()
+            .map(|(data, begin)| elements(data, begin));
+        let times = Times::read(info)?;
+        let (data, begin) = &head.tracks;
+        let header = Header::read(elements(data, begin), times)?;
         let reorders = matches!(header.track.codec, Codec::H264 | Codec::Hevc | Codec::Mpeg2);
-        let mut reader = Self {
+        let first = Place {
+            position: head.clusters,
+            time: 0,
+            end: None,
+        };
+        let walk = Walk {
             input,
-            options,
             header,
             times,
-            segment: segment.content,
-            segment_end,
+            segment_end: claimed.min(len),
             segment_cut: claimed > len,
-            first_cluster,
-            cues,
-            place: Place {
-                position: first_cluster,
-                time: 0,
-                end: None,
-            },
+            place: first,
             waiting: VecDeque::new(),
-            ahead: if reorders { AHEAD } else { 1 },
-            decoded: i64::MIN,
-            pending: None,
             failed: None,
             exhausted: false,
             cut: None,
         };
-        reader.go_to(reader.place);
-        Ok(reader)
+        Ok(Self {
+            walk,
+            options,
+            segment: segment.content,
+            first,
+            cues: head.cues,
+            ahead: if reorders { AHEAD } else { 1 },
+            decoded: i64::MIN,
+            pending: None,
+        })
     }
 
     fn go_to(&mut self, place: Place) {
-        self.place = place;
-        self.waiting.clear();
+        self.walk.go_to(place);
         self.decoded = i64::MIN;
         self.pending = None;
-        self.failed = None;
-        self.exhausted = false;
-        self.cut = None;
-    }
-
-    /// Nothing follows, not even what waits.
-    fn end(&mut self) {
-        self.waiting.clear();
-        self.failed = None;
-        self.exhausted = true;
-    }
-
-    fn cut_at(&mut self, what: &'static str, offset: u64) {
-        self.cut = Some(cut(what, offset, self.segment_end));
-        self.exhausted = true;
-    }
-
-    /// Reads one element: what it finds in it waits.
-    fn step(&mut self) -> Result<(), ContainerError> {
-        let place = self.place;
-        if place.position >= self.segment_end {
-            match place.end {
-                Some(end) if end > self.segment_end => self.cut_at("a cluster", place.position),
-                _ if self.segment_cut => self.cut_at("the segment", place.position),
-                _ => self.exhausted = true,
-            }
-            return Ok(());
-        }
-        if place.end.is_some_and(|end| place.position >= end) {
-            self.place.end = None;
-        }
-        self.input.seek_to(place.position)?;
-        let begin = match Begin::read(&mut self.input)? {
-            Some(begin) if begin.content <= self.segment_end => begin,
-            _ => {
-                self.cut_at("an element", place.position);
-                return Ok(());
-            }
-        };
-        if let (Some(end), Some(cluster)) = (begin.end, self.place.end)
-            && end > cluster
-        {
-            return Err(unexpected(
-                begin.offset,
-                "an element within its cluster",
-                end,
-            ));
-        }
-        if begin.id == id::CLUSTER {
-            self.place = Place {
-                position: begin.content,
-                time: 0,
-                end: begin.end,
-            };
-            return Ok(());
-        }
-        if matches!(begin.id, id::SEGMENT | id::EBML) {
-            return Err(unsupported(
-                begin.offset,
-                "a further segment",
-                u64::from(begin.id),
-            ));
-        }
-        let Some(end) = begin.end else {
-            let found = u64::from(begin.id);
-            return Err(unexpected(begin.offset, "an element of known size", found));
-        };
-        if end > self.segment_end {
-            self.cut_at("an element", begin.offset);
-            return Ok(());
-        }
-        match begin.id {
-            id::TIMESTAMP => {
-                let time = short_number(&mut self.input, end - begin.content)?;
-                self.place.time = i64::try_from(time).unwrap_or(i64::MAX);
-            }
-            id::SIMPLE_BLOCK => {
-                let block = Block::read(&mut self.input, end)?;
-                let key = block.is_key();
-                self.wait_for(place, &block, key, None)?;
-            }
-            id::BLOCK_GROUP => self.group(place, end)?,
-            other if id::is_top(other) => {
-                self.place.time = 0;
-                self.place.end = None;
-            }
-            _ => {}
-        }
-        self.place.position = end;
-        Ok(())
-    }
-
-    /// A block with what is said of it.
-    fn group(&mut self, place: Place, group_end: u64) -> Result<(), ContainerError> {
-        let mut found = None;
-        let mut duration = None;
-        let mut refers = false;
-        while self.input.position() < group_end {
-            let offset = self.input.position();
-            let begin = Begin::read(&mut self.input)?;
-            let end = begin.and_then(|begin| begin.end);
-            let (Some(begin), Some(end)) = (begin, end.filter(|&end| end <= group_end)) else {
-                return Err(unexpected(
-                    offset,
-                    "an element within its group",
-                    Found::End,
-                ));
-            };
-            match begin.id {
-                id::BLOCK => found = Some(Block::read(&mut self.input, end)?),
-                id::BLOCK_DURATION => {
-                    let time = short_number(&mut self.input, end - begin.content)?;
-                    let time = self.times.time(i64::try_from(time).unwrap_or(i64::MAX));
-                    duration = Some(u32::try_from(time).unwrap_or(u32::MAX));
-                }
-                id::REFERENCE_BLOCK => refers = true,
-                _ => {}
-            }
-            self.input.seek_to(end)?;
-        }
-        match found {
-            Some(block) => self.wait_for(place, &block, !refers, duration),
-            None => Ok(()),
-        }
-    }
-
-    fn wait_for(
-        &mut self,
-        place: Place,
-        block: &Block,
-        key: bool,
-        duration: Option<u32>,
-    ) -> Result<(), ContainerError> {
-        if block.track != self.header.number {
-            return Ok(());
-        }
-        let time = self.place.time.saturating_add(block.time.into());
-        let mut presented = self.times.time(time);
-        let (usual, prefix) = (self.header.duration, self.header.prefix.len() as u64);
-        let waiting = &mut self.waiting;
-        block.frames(&mut self.input, |offset, size| {
-            if size + prefix > 0 {
-                waiting.push_back(Waiting {
-                    place,
-                    offset,
-                    size: size + prefix,
-                    presented,
-                    duration: duration.unwrap_or(usual),
-                    key,
-                });
-            }
-            presented = presented.saturating_add(usual.into());
-        })
-    }
-
-    /// Looks for blocks until so many wait, or none follows.
-    fn look_ahead(&mut self, count: usize) {
-        while self.waiting.len() < count && !self.exhausted && self.failed.is_none() {
-            if let Err(error) = self.step() {
-                self.exhausted = true;
-                self.failed = Some(error);
-            }
-        }
-    }
-
-    fn data(&mut self, waiting: &Waiting) -> Result<Data<'_>, ContainerError> {
-        self.input.seek_to(waiting.offset)?;
-        Ok(Data {
-            format: Format::Matroska,
-            prefix: &self.header.prefix,
-            input: &mut self.input,
-            left: waiting.size,
-        })
     }
 
     fn announce(&mut self, waiting: Waiting) -> Result<Packet, ContainerError> {
-        let len = match self.header.length_size {
-            Some(width) if width != 4 => self.data(&waiting)?.converted_len(width)?,
+        let len = match self.walk.header.length_size {
+            Some(width) if width != 4 => self.walk.data(&waiting)?.converted_len(width)?,
             _ => waiting.size,
         };
         let fits = usize::try_from(len).ok();
@@ -352,7 +111,7 @@ impl MatroskaDemuxer {
             });
         };
         self.pending = Some((waiting, fits));
-        let earliest = self.waiting.iter().map(|later| later.presented).min();
+        let earliest = self.walk.waiting.iter().map(|later| later.presented).min();
         let earliest = waiting.presented.min(earliest.unwrap_or(i64::MAX));
         self.decoded = self.decoded.max(earliest);
         Ok(Packet {
@@ -374,9 +133,9 @@ impl MatroskaDemuxer {
         self.go_to(from);
         let mut best = None;
         loop {
-            self.look_ahead(1);
-            let Some(next) = self.waiting.pop_front() else {
-                return self.failed.take().map_or(Ok(best), Err);
+            self.walk.look_ahead(1);
+            let Some(next) = self.walk.waiting.pop_front() else {
+                return self.walk.failed.take().map_or(Ok(best), Err);
             };
             if !next.key {
                 continue;
@@ -391,25 +150,91 @@ impl MatroskaDemuxer {
     /// The cluster that the cues tell of, if they do, and there is one.
     fn cued(&mut self, presented: i64) -> Option<Place> {
         let offset = self.cues?;
-        self.input.seek_to(offset).ok()?;
-        let begin = Begin::read(&mut self.input).ok()??;
+        self.walk.input.seek_to(offset).ok()?;
+        let begin = Begin::read(&mut self.walk.input).ok()??;
         if begin.id != id::CUES {
             return None;
         }
-        let data = begin.load(&mut self.input, MOST_OF_AN_ELEMENT).ok()?;
-        let time = self.times.untime(presented);
+        let data = begin.load(&mut self.walk.input, MOST_OF_AN_ELEMENT).ok()?;
+        let time = self.walk.times.untime(presented);
         let elements = Elements::new(&data, begin.content);
-        let found = cues::cluster_before(elements, self.header.number, time).ok()??;
+        let found = cues::cluster_before(elements, self.walk.header.number, time).ok()??;
         let position = self.segment.checked_add(found)?;
-        if position < self.first_cluster || position >= self.segment_end {
+        if position < self.first.position || position >= self.walk.segment_end {
             return None;
         }
-        self.input.seek_to(position).ok()?;
-        let cluster = Begin::read(&mut self.input).ok()??;
+        self.walk.input.seek_to(position).ok()?;
+        let cluster = Begin::read(&mut self.walk.input).ok()??;
         (cluster.id == id::CLUSTER).then_some(Place {
             position,
             time: 0,
             end: None,
+        })
+    }
+}
+
+/// An element, read into memory.
+type Loaded = (Vec<u8>, Begin);
+
+fn elements<'d>(data: &'d [u8], begin: &Begin) -> Elements<'d> {
+    Elements::new(data, begin.content)
+}
+
+/// What comes before the clusters.
+struct Head {
+    info: Option<Loaded>,
+    tracks: Loaded,
+    cues: Option<u64>,
+    clusters: u64,
+}
+
+impl Head {
+    /// Of a segment, at whose content the input is, in a file of so many bytes.
+    fn read(input: &mut Input, segment: &Begin, len: u64) -> Result<Self, ContainerError> {
+        let claimed = segment.end.unwrap_or(len);
+        let mut info = None;
+        let mut tracks = None;
+        let mut cues = None;
+        let clusters = loop {
+            let position = input.position();
+            let begin = match Begin::read(input)? {
+                Some(begin) if begin.content <= claimed.min(len) => begin,
+                // What is missing is seen when it is looked for.
+                _ if tracks.is_some() => break position,
+                _ if position >= claimed.min(len) && claimed <= len => {
+                    return Err(unexpected(position, "Tracks", Found::End));
+                }
+                _ => return Err(cut("an element", position, len).into()),
+            };
+            let too_long = begin.end.is_some_and(|end| end > len);
+            match begin.id {
+                id::CLUSTER => break position,
+                _ if too_long && tracks.is_some() => break position,
+                _ if too_long => return Err(cut("an element", position, len).into()),
+                id::INFO => info = Some((begin.load(input, MOST_OF_AN_ELEMENT)?, begin)),
+                id::TRACKS => tracks = Some((begin.load(input, MOST_OF_AN_ELEMENT)?, begin)),
+                id::CUES => cues = Some(begin.offset),
+                id::SEEK_HEAD if cues.is_none() => {
+                    let data = begin.load(input, MOST_OF_AN_ELEMENT)?;
+                    let position = cues::position_of(elements(&data, &begin), id::CUES)?;
+                    cues = position.and_then(|position| segment.content.checked_add(position));
+                }
+                _ => {}
+            }
+            let Some(end) = begin.end else {
+                let found = u64::from(begin.id);
+                return Err(unexpected(position, "an element of known size", found));
+            };
+            input.seek_to(end)?;
+        };
+        let Some(tracks) = tracks else {
+            return Err(unexpected(clusters, "Tracks", Found::from("Cluster")));
+        };
+        Ok(Self {
+            info,
+            tracks,
+            cues,
+            clusters,
         })
     }
 }
@@ -440,28 +265,24 @@ fn open(input: &mut Input, len: u64) -> Result<Begin, ContainerError> {
     }
 }
 
-const fn cut(what: &'static str, offset: u64, end: u64) -> Cut {
-    Cut { what, offset, end }
-}
-
 impl Demuxer for MatroskaDemuxer {
     fn format(&self) -> Format {
         Format::Matroska
     }
 
     fn track(&self) -> &Track {
-        &self.header.track
+        &self.walk.header.track
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>, ContainerError> {
         self.pending = None;
-        self.look_ahead(self.ahead);
-        let Some(next) = self.waiting.pop_front() else {
-            return self.failed.take().map_or(Ok(None), Err);
+        self.walk.look_ahead(self.ahead);
+        let Some(next) = self.walk.waiting.pop_front() else {
+            return self.walk.failed.take().map_or(Ok(None), Err);
         };
         let packet = self.announce(next);
         if packet.is_err() {
-            self.end();
+            self.walk.end();
         }
         packet.map(Some)
     }
@@ -473,26 +294,24 @@ impl Demuxer for MatroskaDemuxer {
             return Err(ContainerError::Room { len, room });
         };
         self.pending = None;
-        let length_size = self.header.length_size;
-        let read = self.data(&waiting).and_then(|mut data| match length_size {
-            Some(width) => data.behind_start_codes(width, into),
-            None => data.fill(into),
-        });
+        let length_size = self.walk.header.length_size;
+        let read = self
+            .walk
+            .data(&waiting)
+            .and_then(|mut data| match length_size {
+                Some(width) => data.behind_start_codes(width, into),
+                None => data.fill(into),
+            });
         if read.is_err() {
-            self.end();
+            self.walk.end();
         }
         if let Err(ContainerError::Cut(cut)) = read {
-            self.cut = Some(cut);
+            self.walk.cut = Some(cut);
         }
         read
     }
 
     fn seek(&mut self, presented: i64) -> Result<(), ContainerError> {
-        let first = Place {
-            position: self.first_cluster,
-            time: 0,
-            end: None,
-        };
         let mut found = None;
         if let Some(place) = self.cued(presented) {
             // What the cues say may be wrong.
@@ -500,30 +319,31 @@ impl Demuxer for MatroskaDemuxer {
             found = found.filter(|found| found.presented <= presented);
         }
         if found.is_none() {
-            found = self.key_before(first, presented)?;
+            found = self.key_before(self.first, presented)?;
         }
         let Some(found) = found else {
-            self.end();
+            self.walk.end();
             return Err(ContainerError::NoKey {
                 format: Format::Matroska,
             });
         };
         self.go_to(found.place);
         // Of laced frames, those before are in the same block.
-        self.look_ahead(1);
+        self.walk.look_ahead(1);
         while self
+            .walk
             .waiting
             .front()
             .is_some_and(|first| first.offset < found.offset)
         {
-            self.waiting.pop_front();
+            self.walk.waiting.pop_front();
         }
         Ok(())
     }
 
     fn cut(&self) -> Option<Cut> {
-        if self.waiting.is_empty() {
-            self.cut
+        if self.walk.waiting.is_empty() {
+            self.walk.cut
         } else {
             None
         }
