@@ -139,8 +139,10 @@ impl MatroskaMuxer {
     /// Cues, and what is known only at the end.
     fn end_file(&mut self, places: &Beginning) -> Result<(), ContainerError> {
         let cues_at = self.output.written();
-        let written = self
-            .end_cluster()
+        // A cluster with a part of a packet behind it stays of unknown size.
+        let good = self.output.write(&[]);
+        let written = good
+            .and_then(|()| self.end_cluster())
             .and_then(|()| self.output.write(&[&build::cues(&self.cues)]));
         let mut elements = vec![(id::INFO, places.info), (id::TRACKS, places.tracks)];
         if written.is_ok() {
@@ -182,6 +184,8 @@ impl Muxer for MatroskaMuxer {
     }
 
     fn write(&mut self, packet: &Packet, pieces: &[&[u8]]) -> Result<(), ContainerError> {
+        // What failed before is told again, whatever the packet is.
+        self.output.write(&[])?;
         if !self.packing.plan(pieces) {
             return Err(wrong("is empty or does not begin with a start code"));
         }
