@@ -6,6 +6,7 @@
 //! that does not play up to where it stopped.
 
 pub mod before;
+mod coded;
 pub mod elementary;
 mod error;
 mod format;
@@ -14,6 +15,8 @@ pub mod fwht;
 mod header;
 pub mod ivf;
 mod keys;
+pub mod matroska;
+pub mod mp4;
 pub mod obu_annex_b;
 mod open;
 mod packet;

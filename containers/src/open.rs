@@ -11,7 +11,7 @@ use crate::probe::{PROBED, probe};
 use crate::raw::{RawMuxer, Sidecar, sidecar_of};
 use crate::reader::{Demuxer, Input, ReadOptions};
 use crate::writer::{Muxer, Output};
-use crate::{elementary, fwht, ivf, obu_annex_b, y4m};
+use crate::{elementary, fwht, ivf, matroska, mp4, obu_annex_b, y4m};
 
 fn extension(path: &Path) -> Option<&str> {
     path.extension().and_then(|extension| extension.to_str())
@@ -36,7 +36,7 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Demuxer>, Cont
     read(format, input, options)
 }
 
-/// Reads a format from a file or pipe. All but MP4 can come through a pipe.
+/// Reads a format from a file or pipe. All but MP4 and Matroska can come through a pipe.
 ///
 /// # Errors
 /// Those of the format's reader; [`ContainerError::CannotHold`] for raw pictures, which have to be
@@ -56,7 +56,9 @@ pub fn read(
         Format::Mjpeg => elementary::read_mjpeg(input, options),
         Format::Ivf => ivf::read(input, options),
         Format::Y4m => y4m::read(input, options),
-        Format::Mp4 | Format::Matroska | Format::Raw => Err(ContainerError::CannotHold {
+        Format::Mp4 => mp4::read(input, options),
+        Format::Matroska => matroska::read(input, options),
+        Format::Raw => Err(ContainerError::CannotHold {
             format,
             what: "a file without more than its bytes".to_owned(),
         }),
@@ -103,7 +105,12 @@ pub fn write(
         Format::Ivf => Ok(Box::new(ivf::IvfMuxer::new(track, output)?)),
         Format::Y4m => Ok(Box::new(y4m::Y4mMuxer::new(track, output)?)),
         Format::ObuAnnexB => Ok(Box::new(obu_annex_b::ObuAnnexBMuxer::new(track, output)?)),
-        Format::Mp4 | Format::Matroska | Format::Raw => Err(ContainerError::CannotHold {
+        Format::Mp4 => {
+            let options = mp4::Mp4Options::default();
+            Ok(Box::new(mp4::Mp4Muxer::new(track, output, options)?))
+        }
+        Format::Matroska => Ok(Box::new(matroska::MatroskaMuxer::new(track, output)?)),
+        Format::Raw => Err(ContainerError::CannotHold {
             format,
             what: "a track with nothing beside".to_owned(),
         }),
