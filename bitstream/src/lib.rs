@@ -4,8 +4,10 @@
 //! answers with plain values or a [`StreamError`], which says at which bit the stream went wrong;
 //! none panics, and none allocates by what a stream claims, only by what is there.
 
+pub mod annex_b;
 mod bits;
 mod error;
+pub mod h264;
 
 pub use bits::BitReader;
 pub use error::{StreamError, Trouble};
