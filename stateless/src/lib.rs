@@ -7,8 +7,10 @@
 //! and `ext-ctrls-codec-stateless.rst`.
 
 mod ability;
+mod h264;
 mod steps;
 pub mod uapi;
 
 pub use ability::Ability;
+pub use h264::H264;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};

@@ -206,8 +206,11 @@ impl ParameterSets {
         self.pictures.get(usize::from(id))?.as_deref()
     }
 
-    /// Both sets of a slice that names a picture parameter set at a bit.
-    pub(super) fn of_slice(
+    /// Both sets that a picture parameter set's number, before which `at` bits lie, names.
+    ///
+    /// # Errors
+    /// [`Trouble::Unknown`].
+    pub fn of_slice(
         &self,
         id: u8,
         at: u64,

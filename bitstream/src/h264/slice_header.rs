@@ -73,7 +73,7 @@ pub struct SliceHeader {
     /// `num_ref_idx_l0_active_minus1` and `…l1…`, of the lists that the slice has.
     pub num_ref_idx_active_minus1: [u8; 2],
     /// `ref_pic_list_modification`, of both lists.
-    pub modifications: [Few<Modification, 66>; 2],
+    pub modifications: [Few<Modification, 32>; 2],
     /// `pred_weight_table`, where there is one.
     pub weights: Option<PredictionWeights>,
     pub marking: Marking,
