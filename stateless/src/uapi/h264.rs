@@ -1,6 +1,6 @@
 //! `struct v4l2_ctrl_h264_*`.
 
-use zerocopy::{Immutable, IntoBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 const CODEC_STATELESS_BASE: u32 = 0x00a4_0900;
 
@@ -101,7 +101,7 @@ pub const NUM_DPB_ENTRIES: usize = 16;
 pub const REF_LIST_LEN: usize = 32;
 
 /// A sequence parameter set.
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Sps {
@@ -126,7 +126,7 @@ pub struct Sps {
 }
 
 /// A picture parameter set.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Pps {
@@ -144,7 +144,7 @@ pub struct Pps {
 }
 
 /// What coefficients are multiplied by, in rows.
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct ScalingMatrix {
@@ -153,7 +153,7 @@ pub struct ScalingMatrix {
 }
 
 /// Weights of the references of one list.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct WeightFactors {
@@ -164,7 +164,7 @@ pub struct WeightFactors {
 }
 
 /// Weights of a slice's references.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct PredWeights {
@@ -174,7 +174,7 @@ pub struct PredWeights {
 }
 
 /// An entry of a reference list.
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct Reference {
@@ -192,7 +192,7 @@ impl Reference {
 }
 
 /// What is told of a slice.
-#[derive(Clone, Copy, Debug, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct SliceParams {
@@ -216,7 +216,7 @@ pub struct SliceParams {
 }
 
 /// An entry of the decoded picture buffer.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct DpbEntry {
@@ -231,7 +231,7 @@ pub struct DpbEntry {
 }
 
 /// What is told of a picture.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, PartialEq, Eq)]
 #[repr(C)]
 #[expect(missing_docs, reason = "the fields are the kernel's")]
 pub struct DecodeParams {
