@@ -22,10 +22,14 @@ impl<T: Copy + Default, const MOST: usize> Few<T, MOST> {
         fits
     }
 
-    /// Puts a value in the place of others, which move up. The last of a full list is lost.
+    /// Puts a value in the place of others, which move up, or at the end. The last of a full list
+    /// is lost.
     pub fn insert(&mut self, at: usize, value: T) {
+        let at = at.min(self.len);
         self.len = (self.len + 1).min(MOST);
-        if let Some(moved) = self.values.get_mut(at..self.len) {
+        if let Some(moved) = self.values.get_mut(at..self.len)
+            && !moved.is_empty()
+        {
             moved.rotate_right(1);
             if let Some(first) = moved.first_mut() {
                 *first = value;
@@ -105,7 +109,8 @@ mod tests {
         list.remove(0);
         list.remove(7);
         assert_eq!(*list, [9, 2]);
-        list.insert(2, 5);
+        list.insert(7, 5);
+        list.insert(3, 6);
         assert_eq!(*list, [9, 2, 5]);
         list.truncate(1);
         assert_eq!(*list, [9]);

@@ -21,6 +21,8 @@ pub(super) struct Buffer {
     last_out: Option<i32>,
     /// The picture that the device decodes; it may stand in for one that is lost.
     at_work: Option<PictureId>,
+    /// That of the frame which room is made for.
+    arriving: Option<PictureId>,
 }
 
 impl Buffer {
@@ -80,8 +82,9 @@ impl Buffer {
 
     /// Takes a frame in that is complete, and lets out what is to go then (C.4.5).
     pub(super) fn store(&mut self, frame: Frame, steps: &mut Steps) {
+        self.arriving = Some(frame.picture);
         if frame.exists {
-            self.at_work = Some(frame.picture);
+            self.at_work = None;
         }
         self.drop_unneeded(steps);
         if frame.is_reference() || !frame.exists {
@@ -108,9 +111,7 @@ impl Buffer {
         }
         let put = self.frames.push(frame);
         debug_assert!(put, "room was made");
-        if frame.exists {
-            self.at_work = None;
-        }
+        self.arriving = None;
         self.let_out_due(steps);
     }
 
@@ -208,16 +209,17 @@ impl Buffer {
         }
     }
 
-    /// The picture at work is not kept.
+    /// The frame that arrived is not kept.
     fn pass(&mut self, picture: PictureId, steps: &mut Steps) {
-        self.at_work = None;
+        self.arriving = None;
         self.release(picture, steps);
     }
 
     /// A frame is not kept: its picture is free unless it stands in for another.
     fn release(&self, picture: PictureId, steps: &mut Steps) {
-        let kept = self.frames.iter().any(|frame| frame.picture == picture);
-        if !kept && self.at_work != Some(picture) {
+        let kept = self.frames.iter().map(|frame| frame.picture);
+        let mut needed = kept.chain(self.at_work).chain(self.arriving);
+        if !needed.any(|needed| needed == picture) {
             steps.push(Step::Forget(picture));
         }
     }

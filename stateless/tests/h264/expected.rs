@@ -295,15 +295,6 @@ pub(crate) fn decode_params(slices: &[&Section], told: &uapi::DecodeParams) -> u
             flags |= flag;
         }
     }
-    let marking = [
-        "no_output_of_prior_pics_flag",
-        "long_term_reference_flag",
-        "adaptive_ref_pic_marking_mode_flag",
-        "memory_management_control_operation",
-        "difference_of_pic_nums_minus1",
-        "long_term_frame_idx",
-        "max_long_term_frame_idx_plus1",
-    ];
     let order = ["pic_order_cnt_lsb", "delta_pic_order_cnt"];
     uapi::DecodeParams {
         dpb: told.dpb,
@@ -316,7 +307,7 @@ pub(crate) fn decode_params(slices: &[&Section], told: &uapi::DecodeParams) -> u
         delta_pic_order_cnt_bottom: to(first.value("delta_pic_order_cnt_bottom")),
         delta_pic_order_cnt0: to(first.value("delta_pic_order_cnt[0]")),
         delta_pic_order_cnt1: to(first.value("delta_pic_order_cnt[1]")),
-        dec_ref_pic_marking_bit_size: u32::try_from(first.bits_of(&marking)).unwrap(),
+        dec_ref_pic_marking_bit_size: u32::try_from(first.marking_bits()).unwrap(),
         pic_order_cnt_bit_size: u32::try_from(first.bits_of(&order)).unwrap(),
         slice_group_change_cycle: to(first.value("slice_group_change_cycle")),
         reserved: 0,

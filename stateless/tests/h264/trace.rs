@@ -43,6 +43,26 @@ impl Section {
             .sum()
     }
 
+    /// Bits of `dec_ref_pic_marking()`.
+    pub(crate) fn marking_bits(&self) -> u64 {
+        let begins = |field: &&Field| {
+            let name = field.name.as_str();
+            name == "no_output_of_prior_pics_flag" || name == "adaptive_ref_pic_marking_mode_flag"
+        };
+        let operation = "memory_management_control_operation";
+        let ends = |field: &&Field| {
+            let name = field.name.as_str();
+            name == "long_term_reference_flag"
+                || begins(field) && name.starts_with("adaptive") && field.value == 0
+                || name.starts_with(operation) && field.value == 0
+        };
+        let Some(first) = self.fields.iter().find(begins) else {
+            return 0;
+        };
+        let last = self.fields.iter().find(ends).unwrap();
+        last.at + last.bits - first.at
+    }
+
     /// Bits before the first that is no header's.
     pub(crate) fn header_bits(&self) -> u64 {
         let mut fields = self.fields.iter().rev();
