@@ -93,8 +93,14 @@ impl H264 {
         let Some(header) = NalHeader::of(nal) else {
             return Ok(());
         };
-        match header.nal_unit_type {
-            NalHeader::SLICE | NalHeader::IDR => self.read_slice(nal, bytes, steps),
+        let begin = bytes.start as u64;
+        let mut ended = Ok(());
+        let read = match header.nal_unit_type {
+            NalHeader::SLICE | NalHeader::IDR => SliceHeader::read(nal, &self.sets).map(|header| {
+                if header.redundant_pic_cnt == 0 {
+                    ended = self.add_slice(Slice { header, bytes }, steps);
+                }
+            }),
             NalHeader::PARTITION_A => {
                 let trouble = Trouble::Unsupported {
                     found: header.nal_unit_type.into(),
@@ -103,44 +109,34 @@ impl H264 {
             }
             // What comes with the next picture: the one before it is complete.
             NalHeader::SEI => {
-                let ended = self.end_picture(steps);
+                ended = self.end_picture(steps);
                 self.recovery = recovery_frame_cnt(nal).or(self.recovery);
-                ended
+                Ok(())
             }
             NalHeader::SEQUENCE_PARAMETERS => {
-                let ended = self.end_picture(steps);
-                self.sets.read_sequence(nal)?;
-                ended
+                ended = self.end_picture(steps);
+                self.sets.read_sequence(nal)
             }
             NalHeader::PICTURE_PARAMETERS => {
-                let ended = self.end_picture(steps);
-                self.sets.read_picture(nal)?;
-                ended
+                ended = self.end_picture(steps);
+                self.sets.read_picture(nal)
             }
             _ => Ok(()),
-        }
+        };
+        ended.and(read.map_err(|error| error.after(begin)))
     }
 
-    fn read_slice(
-        &mut self,
-        nal: &[u8],
-        bytes: Range<usize>,
-        steps: &mut Steps,
-    ) -> Result<(), StreamError> {
-        let header = SliceHeader::read(nal, &self.sets)?;
-        if header.redundant_pic_cnt > 0 {
-            return Ok(());
-        }
-        let begins = self
+    fn add_slice(&mut self, slice: Slice, steps: &mut Steps) -> Result<(), StreamError> {
+        let goes_on = self
             .slices
             .first()
-            .is_some_and(|first| !first.header.is_of_picture(&header));
-        let ended = if begins {
-            self.end_picture(steps)
-        } else {
+            .is_none_or(|first| first.header.is_of_picture(&slice.header));
+        let ended = if goes_on {
             Ok(())
+        } else {
+            self.end_picture(steps)
         };
-        self.slices.push(Slice { header, bytes });
+        self.slices.push(slice);
         ended
     }
 
@@ -169,9 +165,7 @@ impl Sequencer for H264 {
             let Some(nal) = unit.get(bytes.clone()) else {
                 continue;
             };
-            let begin = bytes.start as u64;
-            let read = self.read_nal(nal, bytes, steps);
-            done = done.and(read.map_err(|error| error.after(begin)));
+            done = done.and(self.read_nal(nal, bytes, steps));
         }
         let ended = self.end_picture(steps);
         done.and(ended)
