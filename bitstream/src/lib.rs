@@ -10,6 +10,9 @@ mod bits;
 mod error;
 pub mod fwht;
 pub mod obu;
+mod bits;
+mod error;
+pub mod h264;
 
 pub use bits::BitReader;
 pub use error::{StreamError, Trouble};

@@ -4,3 +4,4 @@
 
 pub mod av1;
 pub mod fwht;
+pub mod h264;
