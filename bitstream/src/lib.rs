@@ -8,6 +8,7 @@ pub mod annex_b;
 mod bits;
 mod error;
 pub mod fwht;
+pub mod hevc;
 pub mod obu;
 
 pub use bits::BitReader;
