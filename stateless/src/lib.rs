@@ -7,8 +7,10 @@
 //! and `ext-ctrls-codec-stateless.rst`.
 
 mod ability;
+mod hevc;
 mod steps;
 pub mod uapi;
 
 pub use ability::Ability;
+pub use hevc::HevcSequencer;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};

@@ -104,6 +104,17 @@ pub(super) const fn payload_bits(bits: &BitReader<'_>) -> u64 {
     bits.position() - bits.emulation_prevention_bytes() * 8
 }
 
+/// Bits as text, with spaces between what belongs together, filled up with zeros to whole bytes.
+#[cfg(test)]
+pub(super) fn written(text: &str) -> Vec<u8> {
+    let bits: Vec<u8> = text.bytes().filter(|bit| *bit != b' ').collect();
+    let bytes = bits.chunks(8).map(|byte| {
+        let value = byte.iter().fold(0, |value, bit| value << 1 | (bit - b'0'));
+        value << (8 - byte.len())
+    });
+    bytes.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::ceil_log2;

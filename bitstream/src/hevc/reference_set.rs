@@ -301,18 +301,19 @@ impl LongTermSet {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
+    use crate::hevc::check::written;
 
-    fn listed(set: &ShortTermSet) -> (Vec<(i32, bool)>, Vec<(i32, bool)>) {
+    type Listed = Vec<(i32, bool)>;
+
+    fn listed(set: &ShortTermSet) -> (Listed, Listed) {
         (set.negative().collect(), set.positive().collect())
     }
 
     #[test]
     fn a_set_is_told_in_full_or_by_its_difference() {
         // 2 before (-1 used, -3 not), 1 after (+2 used).
-        let full = [0b011_010_1_1, 0b010_0_010_1];
+        let full = written("011 010 1 1 010 0 010 1");
         let first = ShortTermSet::read(&mut BitReader::new(&full), &[], 2).unwrap();
         assert_eq!(
             listed(&first),
@@ -325,7 +326,7 @@ mod tests {
         assert_eq!(first.syntax.delta_poc_s0_minus1[..3], [0, 1, 0]);
 
         // From the one before, moved by -2: -3 used, -5 left out, 0 is itself, -2 unused.
-        let bits = [0b1_1_010_1_0_0, 0b1_0_1_00000];
+        let bits = written("1 1 010 1 0 0 1 0 1 00000");
         let second = ShortTermSet::read(&mut BitReader::new(&bits), &[first], 2).unwrap();
         assert_eq!(listed(&second), (vec![(-2, false), (-3, true)], vec![]));
         let how = second.syntax.prediction.unwrap();
@@ -334,7 +335,7 @@ mod tests {
         assert_eq!(how.reference_num_delta_pocs, 3);
 
         // From the same in a slice header, moved by +1: the one before is next to nothing.
-        let bits = [0b1_010_0_1_1_1, 0b1_1_000000];
+        let bits = written("1 010 0 1 1 1 1 1 000000");
         let third = ShortTermSet::read(&mut BitReader::new(&bits), &[first, second], 2).unwrap();
         assert_eq!(
             listed(&third),
@@ -346,7 +347,7 @@ mod tests {
     #[test]
     fn sets_that_are_too_large_are_refused() {
         // 17 before.
-        let bits = [0b0000_1001, 0b0000_0000];
+        let bits = written("0000 1001 0000 0000");
         assert!(ShortTermSet::read(&mut BitReader::new(&bits), &[], 0).is_err());
         // All of 16 and one more.
         let mut full = ShortTermSet::default();
@@ -355,14 +356,14 @@ mod tests {
         }
         assert!(!full.push(-17, true));
         full.turn();
-        let bits = [0b1_1_1_11111, 0xff, 0xff];
+        let bits = written("1 1 1 11111 11111111 11111111");
         assert!(ShortTermSet::read(&mut BitReader::new(&bits), &[full], 2).is_err());
     }
 
     #[test]
     fn long_term_pictures_come_from_the_parameter_set_or_are_told() {
         // One of two candidates (the second), two told: lsb 5 used, lsb 9 unused with cycles 1 and 2.
-        let bits = [0b010_011_1_0, 0b0101_1_1_01, 0b0_1001_0_1_0, 0b11_000000];
+        let bits = written("010 011 1 0 0101 1 1 01 0 1001 0 1 0 11 000000");
         let mut bits = BitReader::new(&bits);
         let set = LongTermSet::read(&mut bits, &[(3, true), (7, false)], 4).unwrap();
         let entries: Vec<_> = set.entries().collect();

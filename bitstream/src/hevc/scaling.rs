@@ -90,16 +90,12 @@ const DEFAULTS: ScalingLists = {
     }
 };
 
-impl Default for ScalingLists {
-    /// Tables 7-5 and 7-6.
-    fn default() -> Self {
-        DEFAULTS
-    }
-}
-
 impl ScalingLists {
+    /// Tables 7-5 and 7-6: what holds where none are told.
+    pub const DEFAULT: Self = DEFAULTS;
+
     pub(super) fn read(bits: &mut BitReader<'_>) -> Result<Self, StreamError> {
-        let mut lists = Self::default();
+        let mut lists = Self::DEFAULT;
         read_size(bits, &SCAN4, &mut lists.size4, &DEFAULTS.size4, None)?;
         read_size(bits, &SCAN8, &mut lists.size8, &DEFAULTS.size8, None)?;
         let dc16 = Some(&mut lists.dc16);
@@ -157,9 +153,8 @@ fn read_size<const COUNT: usize, const LISTS: usize>(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
+    use crate::hevc::check::written;
 
     #[test]
     fn coded_factors_run_up_along_diagonals() {
@@ -180,7 +175,7 @@ mod tests {
         // All by "the default": flag 0, delta ue(0).
         let bits = [0b0101_0101; 6];
         let lists = ScalingLists::read(&mut BitReader::new(&bits)).unwrap();
-        assert_eq!(lists, ScalingLists::default());
+        assert_eq!(lists, ScalingLists::DEFAULT);
 
         // The first 4x4 told (from 8 to 9, and then all the same), the second like it; the first
         // 16x16 told with a first factor of 20, all 20, the second like it; the second 32x32 like
@@ -191,12 +186,7 @@ mod tests {
         text += &default(6);
         text += &format!("1000011000{}{like_the_last}{}", "1".repeat(64), default(4));
         text += &format!("{}{like_the_last}", default(1));
-        let mut bytes = Vec::new();
-        for chunk in text.as_bytes().chunks(8) {
-            let byte = chunk.iter().fold(0, |byte, bit| byte << 1 | (bit - b'0'));
-            bytes.push(byte << (8 - chunk.len()));
-        }
-        let lists = ScalingLists::read(&mut BitReader::new(&bytes)).unwrap();
+        let lists = ScalingLists::read(&mut BitReader::new(&written(&text))).unwrap();
         assert_eq!(lists.size4[..2], [[9; 16]; 2]);
         assert_eq!(lists.size4[2], [16; 16]);
         assert_eq!(lists.size16[..2], [[20; 64]; 2]);

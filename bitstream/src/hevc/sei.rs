@@ -69,8 +69,6 @@ pub fn pic_timing_pic_struct(mut payload: BitReader<'_>) -> Result<u8, StreamErr
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
     #[test]

@@ -115,7 +115,7 @@ impl Scale {
     fn chroma_offset(&self, delta_weight: i8, delta_offset: i32) -> i32 {
         let half = self.chroma_half;
         let weight = (1 << self.chroma_denom) + i32::from(delta_weight);
-        let offset = half + delta_offset - (half * weight >> self.chroma_denom);
+        let offset = half + delta_offset - ((half * weight) >> self.chroma_denom);
         offset.clamp(-half, half - 1)
     }
 }
