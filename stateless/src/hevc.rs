@@ -160,18 +160,30 @@ impl HevcSequencer {
         let begin = reader.begin();
         let at = reader.parameter_set_at();
         let pps_id = self.picture.pps_id;
-        if begin.pic_parameter_set_id != pps_id {
-            let found = i64::from(begin.pic_parameter_set_id);
+        let other = |what, found: i64| {
             let trouble = Trouble::NotAllowed { found };
-            let what = "slice_pic_parameter_set_id within a picture";
-            return Err(BitReader::wrong(at, what, trouble));
+            Err(BitReader::wrong(at, what, trouble))
+        };
+        if begin.nal.unit_type != self.picture.unit_type {
+            let found = begin.nal.unit_type.0.into();
+            return other("nal_unit_type within a picture", found);
+        }
+        if begin.pic_parameter_set_id != pps_id {
+            let found = begin.pic_parameter_set_id.into();
+            return other("slice_pic_parameter_set_id within a picture", found);
         }
         let Some((sps, pps)) = self.active.as_deref().zip(self.sets.pps(pps_id)) else {
             return Ok(());
         };
         self.slices.check_room(at)?;
-        let before = Some(&self.picture.independent);
-        let slice = reader.read(sps, pps, before, &mut self.slices.entry_points)?;
+        let before = &self.picture.independent;
+        let points = self.slices.entry_points.len();
+        let slice = reader.read(sps, pps, Some(before), &mut self.slices.entry_points)?;
+        if !slice.is_of_same_picture(before) {
+            self.slices.entry_points.truncate(points);
+            let found = slice.pic_order_cnt_lsb.into();
+            return other("a reference picture set that is not its picture's", found);
+        }
         if !slice.dependent {
             self.picture.independent = slice;
         }

@@ -104,6 +104,13 @@ impl SliceSegment {
         self.short_term.num_used() + self.long_term.num_used()
     }
 
+    /// Whether it says of its picture and those that are kept what another says.
+    #[must_use]
+    pub fn is_of_same_picture(&self, other: &Self) -> bool {
+        let of = |slice: &Self| (slice.pic_order_cnt_lsb, slice.short_term, slice.long_term);
+        of(self) == of(other)
+    }
+
     /// Pictures in its lists.
     #[must_use]
     pub fn num_active(&self, list: usize) -> usize {
