@@ -9,6 +9,7 @@ pub mod av1;
 mod bits;
 mod error;
 pub mod fwht;
+pub mod hevc;
 pub mod obu;
 mod bits;
 mod error;

@@ -5,3 +5,4 @@
 pub mod av1;
 pub mod fwht;
 pub mod h264;
+pub mod hevc;
