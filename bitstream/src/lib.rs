@@ -5,7 +5,10 @@
 //! none panics, and none allocates by what a stream claims, only by what is there.
 
 mod bits;
+mod boolean;
 mod error;
+pub mod vp9;
 
 pub use bits::BitReader;
+pub use boolean::BoolDecoder;
 pub use error::{StreamError, Trouble};

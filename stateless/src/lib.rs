@@ -7,8 +7,12 @@
 //! and `ext-ctrls-codec-stateless.rst`.
 
 mod ability;
+mod flags;
+mod pictures;
 mod steps;
 pub mod uapi;
+mod vp9;
 
 pub use ability::Ability;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};
+pub use vp9::Vp9;

@@ -3,3 +3,4 @@
 //! Names are the kernel's. Each structure has no byte that is not named, and its size is asserted.
 
 pub mod fwht;
+pub mod vp9;
