@@ -11,8 +11,10 @@ mod flags;
 mod pictures;
 mod steps;
 pub mod uapi;
+mod vp8;
 mod vp9;
 
 pub use ability::Ability;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};
+pub use vp8::Vp8;
 pub use vp9::Vp9;

@@ -3,4 +3,5 @@
 //! Names are the kernel's. Each structure has no byte that is not named, and its size is asserted.
 
 pub mod fwht;
+pub mod vp8;
 pub mod vp9;

@@ -1,6 +1,8 @@
 //! VP9: frames and superframes.
 
 mod controls;
+#[cfg(test)]
+mod tests;
 
 use dmaflow_bitstream::vp9::{Chunk, ColorConfig, CompressedHeader, Frame, FrameHeader, Memory};
 use dmaflow_bitstream::{StreamError, Trouble};
@@ -202,6 +204,3 @@ fn chroma(color: ColorConfig) -> Result<Chroma, StreamError> {
 fn reference_ts(picture: Option<PictureId>) -> u64 {
     picture.map_or(0, PictureId::reference_ts)
 }
-
-#[cfg(test)]
-mod tests;
