@@ -7,6 +7,7 @@
 mod bits;
 mod boolean;
 mod error;
+pub mod mpeg2;
 pub mod vp8;
 pub mod vp9;
 

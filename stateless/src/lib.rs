@@ -8,6 +8,7 @@
 
 mod ability;
 mod flags;
+mod mpeg2;
 mod pictures;
 mod steps;
 pub mod uapi;
@@ -15,6 +16,7 @@ mod vp8;
 mod vp9;
 
 pub use ability::Ability;
+pub use mpeg2::Mpeg2;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};
 pub use vp8::Vp8;
 pub use vp9::Vp9;

@@ -3,5 +3,6 @@
 //! Names are the kernel's. Each structure has no byte that is not named, and its size is asserted.
 
 pub mod fwht;
+pub mod mpeg2;
 pub mod vp8;
 pub mod vp9;
