@@ -7,6 +7,7 @@
 pub mod annex_b;
 pub mod av1;
 mod bits;
+mod boolean;
 mod error;
 pub mod fwht;
 pub mod hevc;
@@ -14,6 +15,10 @@ pub mod obu;
 mod bits;
 mod error;
 pub mod h264;
+pub mod mpeg2;
+pub mod vp8;
+pub mod vp9;
 
 pub use bits::BitReader;
+pub use boolean::BoolDecoder;
 pub use error::{StreamError, Trouble};

@@ -6,3 +6,6 @@ pub mod av1;
 pub mod fwht;
 pub mod h264;
 pub mod hevc;
+pub mod mpeg2;
+pub mod vp8;
+pub mod vp9;

@@ -1,0 +1,9 @@
+//! Frames of VP8, however damaged: steps that keep the books, or errors that lie within the unit.
+#![no_main]
+
+mod sequencer;
+
+use dmaflow_stateless::{Ability, Vp8};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|stream: &[u8]| sequencer::run(&mut Vp8::new(&Ability::default()), stream));
