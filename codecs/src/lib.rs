@@ -8,6 +8,8 @@
 
 mod codec;
 mod converter;
+#[cfg(feature = "cpu-mjpeg")]
+mod cpu_codec;
 #[cfg(feature = "cpu-convert")]
 mod cpu_convert;
 mod error;
@@ -16,6 +18,8 @@ mod setup;
 
 pub use codec::{CodecRole, V4l2Codec, V4l2CodecConfig};
 pub use converter::{V4l2Converter, V4l2ConverterConfig};
+#[cfg(feature = "cpu-mjpeg")]
+pub use cpu_codec::{CpuCodec, CpuCodecError, CpuCodecKind, JpegError, JpegFault};
 #[cfg(feature = "cpu-convert")]
 pub use cpu_convert::{CpuConvertError, CpuConverter};
 pub use dmaflow_v4l2::ControlValue;
