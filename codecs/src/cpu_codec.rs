@@ -5,6 +5,8 @@
 //! tell what was read as copied, what was written as drawn.
 
 mod error;
+#[cfg(feature = "cpu-h264")]
+mod h264;
 #[cfg(feature = "cpu-mjpeg")]
 mod jpeg;
 #[cfg(feature = "cpu-mjpeg")]
@@ -22,10 +24,13 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool, PoolId};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{
-    Bed, Choice, Counter, DeviceKey, SourcePlan, StageError, Stopper, Transform, WakeOnRelease,
+    Bed, Choice, ControlValue, Controls, Counter, DeviceKey, SourcePlan, StageError, Stopper,
+    Transform, WakeOnRelease,
 };
 
 use error::refusal;
+#[cfg(feature = "cpu-h264")]
+use h264::controls::EncoderControls;
 use work::{Damage, Outcome, Work};
 
 /// Which codec.
@@ -35,6 +40,9 @@ pub enum CpuCodecKind {
     /// Pictures of Motion JPEG, as USB cameras send it: baseline, with or without Huffman tables.
     #[cfg(feature = "cpu-mjpeg")]
     MjpegDecoder,
+    /// H.264, constrained baseline, of pictures in 4:2:0.
+    #[cfg(feature = "cpu-h264")]
+    H264Encoder,
 }
 
 impl CpuCodecKind {
@@ -44,6 +52,8 @@ impl CpuCodecKind {
         match self {
             #[cfg(feature = "cpu-mjpeg")]
             Self::MjpegDecoder => mjpeg::NAME,
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Encoder => h264::encoder::NAME,
         }
     }
 
@@ -51,6 +61,8 @@ impl CpuCodecKind {
         match self {
             #[cfg(feature = "cpu-mjpeg")]
             Self::MjpegDecoder => "cpu-mjpeg-decode",
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Encoder => "cpu-h264-encode",
         }
     }
 
@@ -60,6 +72,8 @@ impl CpuCodecKind {
         match self {
             #[cfg(feature = "cpu-mjpeg")]
             Self::MjpegDecoder => mjpeg::inputs().collect(),
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Encoder => h264::encoder::inputs().collect(),
         }
     }
 
@@ -69,6 +83,8 @@ impl CpuCodecKind {
         match self {
             #[cfg(feature = "cpu-mjpeg")]
             Self::MjpegDecoder => mjpeg::outputs().collect(),
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Encoder => h264::stream().into_iter().collect(),
         }
     }
 }
@@ -83,6 +99,9 @@ pub struct CpuCodec {
     kind: CpuCodecKind,
     /// The format of what it makes, where its user wants one.
     format: Option<Format>,
+    /// What is asked of an encoder.
+    #[cfg(feature = "cpu-h264")]
+    controls: Arc<EncoderControls>,
     setup: Option<Setup>,
     /// Pools that it may be given frames of.
     known: Vec<PoolId>,
@@ -108,6 +127,8 @@ impl CpuCodec {
         Self {
             kind,
             format: None,
+            #[cfg(feature = "cpu-h264")]
+            controls: Arc::new(EncoderControls::new()),
             setup: None,
             known: Vec::new(),
             output: None,
@@ -122,6 +143,19 @@ impl CpuCodec {
     pub fn with_format(mut self, format: Option<Format>) -> Self {
         self.format = format;
         self
+    }
+
+    /// Sets a control by its name, before it begins; while it runs, [`Transform::controls`] does.
+    ///
+    /// # Errors
+    /// [`CpuCodecError::NoControls`] of a codec without any, and what [`Controls::set`] says.
+    pub fn set_control(&self, name: &str, value: &ControlValue) -> Result<(), StageError> {
+        match self.controls() {
+            Some(controls) => controls.set(name, value),
+            None => Err(StageError::from(CpuCodecError::NoControls {
+                codec: self.kind.name(),
+            })),
+        }
     }
 
     const fn phase(&self, missing: &'static str) -> CpuCodecError {
@@ -192,6 +226,15 @@ impl Transform for CpuCodec {
         })
     }
 
+    fn controls(&self) -> Option<Arc<dyn Controls>> {
+        match self.kind {
+            #[cfg(feature = "cpu-mjpeg")]
+            CpuCodecKind::MjpegDecoder => None,
+            #[cfg(feature = "cpu-h264")]
+            CpuCodecKind::H264Encoder => Some(Arc::<EncoderControls>::clone(&self.controls)),
+        }
+    }
+
     fn input_formats(&mut self) -> Result<Vec<Format>, StageError> {
         Ok(self.kind.inputs())
     }
@@ -217,6 +260,8 @@ impl Transform for CpuCodec {
         let (work, writes) = match self.kind {
             #[cfg(feature = "cpu-mjpeg")]
             CpuCodecKind::MjpegDecoder => mjpeg::set_up(input, output)?,
+            #[cfg(feature = "cpu-h264")]
+            CpuCodecKind::H264Encoder => h264::encoder::set_up(input, output, &self.controls)?,
         };
         let mut plan = SourcePlan {
             layout: writes.clone(),
@@ -316,6 +361,7 @@ impl Transform for CpuCodec {
                 drop(frame);
                 send(made);
             }
+            #[cfg(feature = "cpu-h264")]
             Outcome::LeftOut => {}
             Outcome::Damaged(damage) => self.count_damage(frame.meta().sequence, &damage),
         }

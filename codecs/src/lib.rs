@@ -8,18 +8,22 @@
 
 mod codec;
 mod converter;
-#[cfg(feature = "cpu-mjpeg")]
+#[cfg(any(feature = "cpu-h264", feature = "cpu-mjpeg"))]
 mod cpu_codec;
 #[cfg(feature = "cpu-convert")]
 mod cpu_convert;
 mod error;
 mod info;
 mod setup;
+#[cfg(feature = "snapshot")]
+pub mod snapshot;
 
 pub use codec::{CodecRole, V4l2Codec, V4l2CodecConfig};
 pub use converter::{V4l2Converter, V4l2ConverterConfig};
+#[cfg(any(feature = "cpu-h264", feature = "cpu-mjpeg"))]
+pub use cpu_codec::{CpuCodec, CpuCodecError, CpuCodecKind};
 #[cfg(feature = "cpu-mjpeg")]
-pub use cpu_codec::{CpuCodec, CpuCodecError, CpuCodecKind, JpegError, JpegFault};
+pub use cpu_codec::{JpegError, JpegFault};
 #[cfg(feature = "cpu-convert")]
 pub use cpu_convert::{CpuConvertError, CpuConverter};
 pub use dmaflow_v4l2::ControlValue;

@@ -55,6 +55,52 @@ pub enum CpuCodecError {
         /// What was left out.
         missing: &'static str,
     },
+    /// The frames that come in cannot be worked on.
+    #[error("the {codec} cannot work on frames of {found}: {why}")]
+    Input {
+        /// Which codec.
+        codec: &'static str,
+        /// How they lie.
+        found: String,
+        /// What is wrong with that.
+        why: &'static str,
+    },
+    /// It has no controls.
+    #[error("the {codec} has no controls")]
+    NoControls {
+        /// Which codec.
+        codec: &'static str,
+    },
+    /// It has no such control.
+    #[error("the {codec} has no control called `{asked}`; it has: {known}")]
+    UnknownControl {
+        /// Which codec.
+        codec: &'static str,
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+    /// A control does not take such a value.
+    #[error("the {codec}: control `{control}` takes {takes}, and not {value}")]
+    ControlValue {
+        /// Which codec.
+        codec: &'static str,
+        /// The control's name.
+        control: String,
+        /// What it takes.
+        takes: &'static str,
+        /// What it was to be set to.
+        value: String,
+    },
+    /// The library that does the work cannot.
+    #[error("the {codec} failed")]
+    Library {
+        /// Which codec.
+        codec: &'static str,
+        /// What it says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A frame of a pool that was never attached.
     #[error("the {codec} was given a frame of a pool that it does not know")]
     ForeignFrame {

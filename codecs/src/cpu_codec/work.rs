@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(feature = "cpu-mjpeg")]
 use dmaflow_core::dma_buf::{CpuRead, CpuUse};
 use dmaflow_core::frame::{Frame, FrameMeta};
 
@@ -26,10 +27,7 @@ pub(super) enum Outcome {
     /// A frame, of which this is known.
     Made(FrameMeta),
     /// Nothing, by its nature.
-    #[cfg_attr(
-        not(feature = "cpu-h264"),
-        expect(dead_code, reason = "of every JPEG picture there is a frame")
-    )]
+    #[cfg(feature = "cpu-h264")]
     LeftOut,
     /// Nothing, since something is wrong with it.
     Damaged(Damage),
@@ -42,9 +40,17 @@ pub(super) enum Damage {
     #[cfg(feature = "cpu-mjpeg")]
     #[error(transparent)]
     Jpeg(#[from] super::jpeg::JpegError),
+    /// With a picture that is longer, compressed, than frames are.
+    #[cfg(feature = "cpu-h264")]
+    #[error("it takes more than the {room} bytes that there are")]
+    NoRoom {
+        /// How many bytes a frame has.
+        room: usize,
+    },
 }
 
 /// Opens the bytes of a compressed frame, and says how many of them it takes.
+#[cfg(feature = "cpu-mjpeg")]
 pub(super) fn compressed<'f>(
     codec: &'static str,
     frame: &'f Frame,

@@ -1,6 +1,6 @@
 //! The picture of the tests, by its formula, and how near to it others are.
 
-use dmaflow_core::format::{Family, Format};
+use dmaflow_core::format::{Colour, Encoding, Family, Format, Range};
 use dmaflow_core::layout::Layout;
 
 /// Luma, Cb and Cr of a pixel.
@@ -13,15 +13,68 @@ pub(crate) fn original((x, y): (usize, usize)) -> [f64; 3] {
     ]
 }
 
-/// Red, green and blue of luma, Cb and Cr in full range, by BT.601.
-fn rgb([luma, cb, cr]: [f64; 3]) -> [f64; 3] {
-    let (cb, cr) = (cb - 128.0, cr - 128.0);
-    [
-        luma + 1.402 * cr,
-        luma - (0.114 * 1.772 * cb + 0.299 * 1.402 * cr) / 0.587,
-        luma + 1.772 * cb,
-    ]
-    .map(|channel| channel.clamp(0.0, 255.0))
+/// Red, green and blue of luma, Cb and Cr.
+pub(crate) fn rgb([luma, cb, cr]: [f64; 3], colour: Colour) -> [f64; 3] {
+    let (red, blue) = match colour.encoding {
+        Some(Encoding::Bt601) | None => (0.299, 0.114),
+        Some(Encoding::Bt709) => (0.2126, 0.0722),
+        Some(Encoding::Bt2020) => (0.2627, 0.0593),
+    };
+    let (black, luma_span, chroma_span) = match colour.range {
+        Some(Range::Full) => (0.0, 255.0, 255.0),
+        Some(Range::Limited) | None => (16.0, 219.0, 224.0),
+    };
+    let luma = (luma - black) / luma_span;
+    let [cb, cr] = [cb, cr].map(|chroma| (chroma - 128.0) / chroma_span);
+    let (r, b) = (
+        luma + 2.0 * (1.0 - red) * cr,
+        luma + 2.0 * (1.0 - blue) * cb,
+    );
+    let g = (luma - red * r - blue * b) / (1.0 - red - blue);
+    [r, g, b].map(|channel| 255.0 * channel.clamp(0.0, 1.0))
+}
+
+/// As JPEG files have it.
+pub(crate) const JFIF: Colour = Colour {
+    encoding: Some(Encoding::Bt601),
+    range: Some(Range::Full),
+};
+
+/// Luma of a pixel, and chroma of the four that share it in 4:2:0, in a picture of that size.
+pub(crate) fn shared((x, y): (usize, usize), (width, height): (usize, usize)) -> [f64; 3] {
+    let near = |x: usize, most: usize| [x / 2 * 2, (x / 2 * 2 + 1).min(most - 1)];
+    let mut mean = [0.0; 3];
+    for y in near(y, height) {
+        for x in near(x, width) {
+            for (sum, number) in mean.iter_mut().zip(original((x, y))) {
+                *sum += number / 4.0;
+            }
+        }
+    }
+    mean[0] = original((x, y))[0];
+    mean
+}
+
+/// Draws the picture: into formats of RGB as JPEG files mean its numbers.
+pub(crate) fn draw(layout: &Layout, bytes: &mut [u8]) {
+    let size = (layout.width() as usize, layout.height() as usize);
+    for (x, y) in (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y))) {
+        let mut numbers = shared((x, y), size);
+        if layout.format().family() == Family::Rgb {
+            numbers = rgb(numbers, JFIF);
+        }
+        for (number, at) in numbers.iter().zip(at(layout, (x, y))).rev() {
+            #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+            #[expect(clippy::cast_sign_loss, reason = "not below 0")]
+            let number = number.round() as u8;
+            bytes[at] = number;
+        }
+    }
+}
+
+/// Peak signal to noise in dB of squared errors of numbers from 0 to 255.
+pub(crate) fn decibels(squares: f64, count: usize) -> f64 {
+    10.0 * (255.0 * 255.0 * count as f64 / squares).log10()
 }
 
 /// Where a pixel's three numbers lie: plane, and bytes into its row.
@@ -41,8 +94,11 @@ fn places(format: Format, x: usize) -> [(usize, usize); 3] {
         "YVYU" => packed(0, 3, 1),
         "UYVY" => packed(1, 0, 2),
         "VYUY" => packed(1, 2, 0),
-        "XRGB8888" => bytes(4, [2, 1, 0]),
-        "XBGR8888" => bytes(4, [0, 1, 2]),
+        "YVU422" | "YVU444" => [(0, x), (2, across(1)), (1, across(1))],
+        "XRGB8888" | "ARGB8888" => bytes(4, [2, 1, 0]),
+        "XBGR8888" | "ABGR8888" => bytes(4, [0, 1, 2]),
+        "BGRX8888" | "BGRA8888" => bytes(4, [1, 2, 3]),
+        "RGBX8888" | "RGBA8888" => bytes(4, [3, 2, 1]),
         "RGB888" => bytes(3, [2, 1, 0]),
         "BGR888" => bytes(3, [0, 1, 2]),
         "GREY" => [(0, x); 3],
@@ -50,50 +106,34 @@ fn places(format: Format, x: usize) -> [(usize, usize); 3] {
     }
 }
 
-/// The three numbers of a pixel as they lie in memory.
-pub(crate) fn numbers(layout: &Layout, bytes: &[u8], (x, y): (usize, usize)) -> [u8; 3] {
+/// Where the three numbers of a pixel lie in a frame's buffer.
+fn at(layout: &Layout, (x, y): (usize, usize)) -> [usize; 3] {
     places(layout.format(), x).map(|(plane, byte)| {
         let row = y / layout.format().planes()[plane].vertical as usize;
         let plane = layout.planes()[plane];
-        bytes[plane.offset as usize + row * plane.stride as usize + byte]
+        plane.offset as usize + row * plane.stride as usize + byte
     })
 }
 
-/// Peak signal to noise in dB against the formula, of the three numbers of all pixels: of chroma
-/// where a sample belongs to the pixel itself and its right and lower neighbour. Of grey pictures
-/// `grey` is true, and chroma is 128.
+/// How near a frame's three numbers are to the formula's, in dB of peak signal to noise. Of grey
+/// pictures `grey` is true, and chroma is 128.
 pub(crate) fn psnr(layout: &Layout, bytes: &[u8], grey: bool) -> [f64; 3] {
-    let (width, height) = (layout.width() as usize, layout.height() as usize);
+    let size = (layout.width() as usize, layout.height() as usize);
     let mut squares = [0.0; 3];
-    for y in 0..height {
-        for x in 0..width {
-            // The middle of a sample of 4:2:0 lies between four pixels.
-            let near = |x: usize, most: usize| [x / 2 * 2, (x / 2 * 2 + 1).min(most - 1)];
-            let mut expected = [0.0; 3];
-            for y in near(y, height) {
-                for x in near(x, width) {
-                    for (sum, number) in expected.iter_mut().zip(original((x, y))) {
-                        *sum += number / 4.0;
-                    }
-                }
-            }
-            expected[0] = original((x, y))[0];
-            if grey {
-                expected = [expected[0], 128.0, 128.0];
-            }
-            if layout.format().family() == Family::Rgb {
-                expected = rgb(expected);
-            } else if layout.format().name() == "GREY" {
-                expected = [expected[0]; 3];
-            }
-            let found = numbers(layout, bytes, (x, y)).map(f64::from);
-            for (square, (found, expected)) in squares.iter_mut().zip(found.iter().zip(expected)) {
-                *square += (found - expected) * (found - expected);
-            }
+    for (x, y) in (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y))) {
+        let mut expected = shared((x, y), size);
+        if grey {
+            expected = [expected[0], 128.0, 128.0];
+        }
+        if layout.format().family() == Family::Rgb {
+            expected = rgb(expected, JFIF);
+        } else if layout.format().name() == "GREY" {
+            expected = [expected[0]; 3];
+        }
+        let found = at(layout, (x, y)).map(|at| f64::from(bytes[at]));
+        for (square, (found, expected)) in squares.iter_mut().zip(found.iter().zip(expected)) {
+            *square += (found - expected) * (found - expected);
         }
     }
-    squares.map(|sum| {
-        let mean = sum / (width * height) as f64;
-        10.0 * (255.0 * 255.0 / mean).log10()
-    })
+    squares.map(|squares| decibels(squares, size.0 * size.1))
 }

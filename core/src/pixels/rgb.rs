@@ -1,21 +1,22 @@
 //! Where the channels of packed RGB pixels are.
 
-use dmaflow_core::format::Format;
+use crate::format::Format;
 
 /// A packed RGB format with 8 bits a channel, by the bytes of its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RgbBytes {
+pub struct RgbBytes {
     /// Bytes a pixel.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Which bytes are red, green and blue; the others say nothing of the colour.
-    pub(crate) channels: [usize; 3],
+    pub channels: [usize; 3],
 }
 
 impl RgbBytes {
     /// How a format orders its channels, where it is such a format.
     ///
     /// DRM names the channels of a little-endian word from its highest bits down.
-    pub(crate) fn of(format: Format) -> Option<Self> {
+    #[must_use]
+    pub fn of(format: Format) -> Option<Self> {
         let (bytes, channels) = match format.name() {
             "XRGB8888" | "ARGB8888" => (4, [2, 1, 0]),
             "XBGR8888" | "ABGR8888" => (4, [0, 1, 2]),
@@ -28,9 +29,11 @@ impl RgbBytes {
         Some(Self { bytes, channels })
     }
 
-    /// The colour of a pixel's bytes.
-    pub(crate) fn colour(&self, pixel: &[u8]) -> [u8; 3] {
-        self.channels.map(|channel| pixel[channel])
+    /// The colour of a pixel's bytes; black where there are too few.
+    #[must_use]
+    pub fn colour(&self, pixel: &[u8]) -> [u8; 3] {
+        let channel = |at: usize| pixel.get(at).copied().unwrap_or_default();
+        self.channels.map(channel)
     }
 }
 

@@ -1,13 +1,18 @@
-//! Frames as rows of red, green and blue.
+//! Frames as rows of pixels, for who looks at them with the CPU.
 
-use dmaflow_core::format::{Colour, Encoding, Format, Range};
-use dmaflow_core::layout::Layout;
+mod rgb;
 
-use crate::rgb::RgbBytes;
+pub use rgb::RgbBytes;
 
-/// How a format's pixels become red, green and blue.
+use crate::format::{Colour, Encoding, Family, Format, Range};
+use crate::layout::{Layout, Modifier};
+
+/// How a format's pixels become red, green and blue, or luma, Cb and Cr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Converter {
+pub struct Pixels(Reader);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
     Rgb(RgbBytes),
     Rgb565,
     /// Luma alone.
@@ -24,14 +29,15 @@ pub(super) enum Converter {
     },
 }
 
-impl Converter {
-    /// The converter of a format, where there is one.
-    pub(super) fn of(format: Format) -> Option<Self> {
-        let packed = |luma, chroma| Self::Packed { luma, chroma };
-        let planar = |chroma, step| Self::Planar { chroma, step };
-        Some(match format.name() {
-            "RGB565" => Self::Rgb565,
-            "GREY" => Self::Grey,
+impl Pixels {
+    /// How pixels of a format are read, where they can be.
+    #[must_use]
+    pub fn of(format: Format) -> Option<Self> {
+        let packed = |luma, chroma| Reader::Packed { luma, chroma };
+        let planar = |chroma, step| Reader::Planar { chroma, step };
+        Some(Self(match format.name() {
+            "RGB565" => Reader::Rgb565,
+            "GREY" => Reader::Grey,
             "YUYV" => packed([0, 2], [1, 3]),
             "YVYU" => packed([0, 2], [3, 1]),
             "UYVY" => packed([1, 3], [0, 2]),
@@ -40,48 +46,75 @@ impl Converter {
             "NV21" | "NV61" | "NV42" => planar([(1, 1), (1, 0)], 2),
             "YUV420" | "YUV422" | "YUV444" => planar([(1, 0), (2, 0)], 1),
             "YVU420" | "YVU422" | "YVU444" => planar([(2, 0), (1, 0)], 1),
-            _ => Self::Rgb(RgbBytes::of(format)?),
-        })
+            _ => Reader::Rgb(RgbBytes::of(format)?),
+        }))
     }
 
-    /// Writes a frame's pixels into `rgb`, three bytes each, rows without padding.
-    pub(super) fn convert(&self, layout: &Layout, buffers: &[&[u8]], rgb: &mut Vec<u8>) {
+    /// The same for frames that lie so, whose rows must lie from top to bottom.
+    #[must_use]
+    pub fn of_layout(layout: &Layout) -> Option<Self> {
+        let linear = layout.modifier() == Modifier::LINEAR;
+        Self::of(layout.format()).filter(|_readable| linear)
+    }
+
+    /// Writes a frame's pixels into `rgb`: red, green and blue of each, rows without padding.
+    /// `buffers` are the frame's, in the order of [`Layout::buffer_lens`].
+    pub fn rgb(&self, layout: &Layout, buffers: &[&[u8]], rgb: &mut Vec<u8>) {
         rgb.clear();
-        let width = layout.width() as usize;
-        let matrix = Matrix::of(layout.colour());
-        let rows = |y: u32, plane: usize| row(layout, buffers, plane, y);
         for y in 0..layout.height() {
-            let first = rows(y, 0);
-            match *self {
-                Self::Rgb(format) => {
-                    let pixels = first.chunks_exact(format.bytes).take(width);
-                    rgb.extend(pixels.flat_map(|bytes| format.colour(bytes)));
-                }
-                Self::Rgb565 => {
-                    let pixels = first.chunks_exact(2).take(width);
-                    rgb.extend(pixels.flat_map(|bytes| rgb565([bytes[0], bytes[1]])));
-                }
-                Self::Grey => {
-                    let pixels = first.iter().take(width);
-                    rgb.extend(pixels.flat_map(|&luma| matrix.colour(luma, 128, 128)));
-                }
-                Self::Packed { luma, chroma } => rgb.extend((0..width).flat_map(|x| {
-                    let pair = first.get(x / 2 * 4..).unwrap_or_default();
-                    let [y, cb, cr] = [luma[x % 2], chroma[0], chroma[1]].map(|at| byte(pair, at));
-                    matrix.colour(y, cb, cr)
-                })),
-                Self::Planar { chroma, step } => {
-                    let [cb, cr] = chroma.map(|(plane, at)| (rows(y, plane), plane, at));
-                    let sample = |(row, plane, at): (&[u8], usize, usize), x: usize| {
-                        let across = layout.format().planes()[plane].horizontal as usize;
-                        byte(row, x / across * step + at)
-                    };
-                    rgb.extend(
-                        (0..width).flat_map(|x| {
-                            matrix.colour(byte(first, x), sample(cb, x), sample(cr, x))
-                        }),
-                    );
-                }
+            self.rgb_row(layout, buffers, y, rgb);
+        }
+    }
+
+    /// Adds the pixels of a row to `rgb`: red, green and blue of each.
+    pub fn rgb_row(&self, layout: &Layout, buffers: &[&[u8]], y: u32, rgb: &mut Vec<u8>) {
+        self.colours((layout, buffers, y), |colour| rgb.extend(colour));
+    }
+
+    /// Gives `each` red, green and blue of the pixels of a row, from left to right.
+    pub fn colours(&self, row: (&Layout, &[&[u8]], u32), mut each: impl FnMut([u8; 3])) {
+        if row.0.format().family() == Family::Rgb {
+            self.numbers(row, each);
+        } else {
+            let matrix = Matrix::of(row.0.colour());
+            self.numbers(row, |[luma, cb, cr]| each(matrix.colour(luma, cb, cr)));
+        }
+    }
+
+    /// Gives `each` the three numbers of the pixels of a row, from left to right, as they lie in
+    /// memory: red, green and blue, or luma, Cb and Cr. Of grey ones Cb and Cr are 128.
+    pub fn numbers(
+        &self,
+        (layout, buffers, y): (&Layout, &[&[u8]], u32),
+        mut each: impl FnMut([u8; 3]),
+    ) {
+        let width = layout.width() as usize;
+        let rows = |plane: usize| row(layout, buffers, plane, y);
+        let first = rows(0);
+        match self.0 {
+            Reader::Rgb(format) => {
+                let pixels = first.chunks_exact(format.bytes).take(width);
+                pixels.for_each(|bytes| each(format.colour(bytes)));
+            }
+            Reader::Rgb565 => {
+                let pixels = first.chunks_exact(2).take(width);
+                pixels.for_each(|bytes| each(rgb565([bytes[0], bytes[1]])));
+            }
+            Reader::Grey => {
+                let pixels = first.iter().take(width);
+                pixels.for_each(|&luma| each([luma, 128, 128]));
+            }
+            Reader::Packed { luma, chroma } => (0..width).for_each(|x| {
+                let pair = first.get(x / 2 * 4..).unwrap_or_default();
+                each([luma[x % 2], chroma[0], chroma[1]].map(|at| byte(pair, at)));
+            }),
+            Reader::Planar { chroma, step } => {
+                let [cb, cr] = chroma.map(|(plane, at)| (rows(plane), plane, at));
+                let sample = |(row, plane, at): (&[u8], usize, usize), x: usize| {
+                    let across = layout.format().planes()[plane].horizontal as usize;
+                    byte(row, x / across * step + at)
+                };
+                (0..width).for_each(|x| each([byte(first, x), sample(cb, x), sample(cr, x)]));
             }
         }
     }
@@ -178,9 +211,8 @@ mod tests {
         let layout = Layout::packed(format, width, height).unwrap();
         let layout = layout.with_colour(colour);
         let mut rgb = Vec::new();
-        Converter::of(format)
-            .unwrap()
-            .convert(&layout, &[bytes], &mut rgb);
+        let pixels = Pixels::of(format).unwrap();
+        pixels.rgb(&layout, &[bytes], &mut rgb);
         rgb
     }
 
