@@ -11,6 +11,7 @@ mod h264;
 mod jpeg;
 #[cfg(feature = "cpu-mjpeg")]
 mod mjpeg;
+mod outlet;
 mod work;
 
 pub use error::CpuCodecError;
@@ -24,13 +25,14 @@ use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool, PoolId};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{
-    Bed, Choice, ControlValue, Controls, Counter, DeviceKey, SourcePlan, StageError, Stopper,
-    Transform, WakeOnRelease,
+    Bed, Choice, ControlValue, Controls, Counter, DeviceKey, Outlet, SourcePlan, StageError,
+    Stopper, Transform, WakeOnRelease,
 };
 
 use error::refusal;
 #[cfg(feature = "cpu-h264")]
 use h264::controls::EncoderControls;
+use outlet::{CpuOutlet, Halt, Handover};
 use work::{Damage, Outcome, Work};
 
 /// Which codec.
@@ -43,6 +45,9 @@ pub enum CpuCodecKind {
     /// H.264, constrained baseline, of pictures in 4:2:0.
     #[cfg(feature = "cpu-h264")]
     H264Encoder,
+    /// H.264 as far as OpenH264 knows it: 4:2:0 with 8 bits, no fields.
+    #[cfg(feature = "cpu-h264")]
+    H264Decoder,
 }
 
 impl CpuCodecKind {
@@ -54,6 +59,8 @@ impl CpuCodecKind {
             Self::MjpegDecoder => mjpeg::NAME,
             #[cfg(feature = "cpu-h264")]
             Self::H264Encoder => h264::encoder::NAME,
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Decoder => h264::decoder::NAME,
         }
     }
 
@@ -63,6 +70,8 @@ impl CpuCodecKind {
             Self::MjpegDecoder => "cpu-mjpeg-decode",
             #[cfg(feature = "cpu-h264")]
             Self::H264Encoder => "cpu-h264-encode",
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Decoder => "cpu-h264-decode",
         }
     }
 
@@ -74,6 +83,8 @@ impl CpuCodecKind {
             Self::MjpegDecoder => mjpeg::inputs().collect(),
             #[cfg(feature = "cpu-h264")]
             Self::H264Encoder => h264::encoder::inputs().collect(),
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Decoder => h264::stream().into_iter().collect(),
         }
     }
 
@@ -85,6 +96,8 @@ impl CpuCodecKind {
             Self::MjpegDecoder => mjpeg::outputs().collect(),
             #[cfg(feature = "cpu-h264")]
             Self::H264Encoder => h264::stream().into_iter().collect(),
+            #[cfg(feature = "cpu-h264")]
+            Self::H264Decoder => h264::decoder::outputs().collect(),
         }
     }
 }
@@ -107,6 +120,8 @@ pub struct CpuCodec {
     known: Vec<PoolId>,
     output: Option<FramePool>,
     bed: Arc<Bed>,
+    /// Where frames come out of a codec that keeps some, while it runs.
+    handover: Option<Arc<Handover>>,
     damaged: u64,
     /// Whether something is wrong with the last frame, which is told once a row.
     in_damage: bool,
@@ -133,6 +148,7 @@ impl CpuCodec {
             known: Vec::new(),
             output: None,
             bed: Arc::default(),
+            handover: None,
             damaged: 0,
             in_damage: false,
         }
@@ -232,6 +248,8 @@ impl Transform for CpuCodec {
             CpuCodecKind::MjpegDecoder => None,
             #[cfg(feature = "cpu-h264")]
             CpuCodecKind::H264Encoder => Some(Arc::<EncoderControls>::clone(&self.controls)),
+            #[cfg(feature = "cpu-h264")]
+            CpuCodecKind::H264Decoder => None,
         }
     }
 
@@ -262,6 +280,8 @@ impl Transform for CpuCodec {
             CpuCodecKind::MjpegDecoder => mjpeg::set_up(input, output)?,
             #[cfg(feature = "cpu-h264")]
             CpuCodecKind::H264Encoder => h264::encoder::set_up(input, output, &self.controls)?,
+            #[cfg(feature = "cpu-h264")]
+            CpuCodecKind::H264Decoder => h264::decoder::set_up(input, output)?,
         };
         let mut plan = SourcePlan {
             layout: writes.clone(),
@@ -333,13 +353,22 @@ impl Transform for CpuCodec {
     }
 
     fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError> {
-        self.setup()?;
-        if let Some(setup) = &mut self.setup {
-            setup.work.begin();
-        }
+        self.stop()?;
+        let frames = self.output.as_ref().map_or(0, FramePool::len);
+        let Some(setup) = &mut self.setup else {
+            return Err(self.phase("configure it").into());
+        };
+        setup.work.begin();
+        let keeps = setup.work.keeps();
         (self.damaged, self.in_damage) = (0, false);
         self.bed.clear();
-        Ok(Arc::<Bed>::clone(&self.bed))
+        let bed = Arc::clone(&self.bed);
+        if !keeps {
+            return Ok(bed);
+        }
+        let handover = Arc::new(Handover::new(frames));
+        self.handover = Some(Arc::clone(&handover));
+        Ok(Arc::new(Halt { bed, handover }))
     }
 
     fn transform(&mut self, frame: Frame, send: &mut dyn FnMut(Frame)) -> Result<(), StageError> {
@@ -359,7 +388,10 @@ impl Transform for CpuCodec {
                 made.set_meta(known);
                 // Its source can have it back.
                 drop(frame);
-                send(made);
+                match &self.handover {
+                    Some(handover) => handover.give(made),
+                    None => send(made),
+                }
             }
             #[cfg(feature = "cpu-h264")]
             Outcome::LeftOut => {}
@@ -368,8 +400,35 @@ impl Transform for CpuCodec {
         Ok(())
     }
 
+    fn outlet(&mut self) -> Option<Box<dyn Outlet>> {
+        let handover = Arc::clone(self.handover.as_ref()?);
+        Some(Box::new(CpuOutlet(handover)))
+    }
+
+    fn finish(&mut self) -> Result<(), StageError> {
+        let Some(handover) = self.handover.clone() else {
+            return Ok(());
+        };
+        while let Some(mut made) = self.free_frame()? {
+            let Some(setup) = &mut self.setup else {
+                break;
+            };
+            let Some(known) = setup.work.flush(&made)? else {
+                break;
+            };
+            made.set_meta(known);
+            handover.give(made);
+        }
+        handover.end();
+        Ok(())
+    }
+
     fn stop(&mut self) -> Result<(), StageError> {
         self.bed.stop();
+        if let Some(handover) = self.handover.take() {
+            let bed = Arc::clone(&self.bed);
+            Halt { bed, handover }.stop();
+        }
         Ok(())
     }
 

@@ -39,4 +39,25 @@ fn a_picture_costs_no_allocation() {
     // The list of what is given, and nothing else.
     assert_eq!(region.change().allocations, 1);
     assert_eq!((sent, decoder.damaged()), (200, 101));
+    #[cfg(feature = "cpu-h264")]
+    encoding();
+}
+
+/// What the library takes from the C library is not counted.
+#[cfg(feature = "cpu-h264")]
+fn encoding() {
+    let layout = Layout::packed(Format::NV12, 64, 48).unwrap();
+    let h264 = "H264".parse().unwrap();
+    let mut encoder = Running::new(CpuCodecKind::H264Encoder, &layout, h264);
+    encoder.give(&[90; 64 * 48]);
+    let controls = encoder.codec.controls().unwrap();
+    let mut sent = 0;
+    let region = Region::new(ALLOCATOR);
+    for number in 0..200 {
+        let frame = encoder.frame(&[number; 64 * 48]);
+        let pressed = dmaflow_core::stage::ControlValue::Boolean(true);
+        controls.set("force_key_frame", &pressed).unwrap();
+        encoder.codec.transform(frame, &mut |_| sent += 1).unwrap();
+    }
+    assert_eq!((region.change().allocations, sent), (0, 200));
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "cpu_codec/picture.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod picture;
 #[path = "cpu_codec/stage.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]

@@ -93,6 +93,19 @@ pub enum CpuCodecError {
         /// What it was to be set to.
         value: String,
     },
+    /// The stream's pictures are of another size than the link says.
+    #[error(
+        "the {codec}: the stream's pictures are {}×{}, and {}×{} was agreed on",
+        found.0, found.1, agreed.0, agreed.1
+    )]
+    OtherSize {
+        /// Which codec.
+        codec: &'static str,
+        /// Width and height that were agreed on.
+        agreed: (u32, u32),
+        /// Width and height of the pictures.
+        found: (usize, usize),
+    },
     /// The library that does the work cannot.
     #[error("the {codec} failed")]
     Library {

@@ -2,6 +2,7 @@
 //! else it does of Main and High, eight bits, 4:2:0, no B pictures.
 
 pub(super) mod controls;
+pub(super) mod decoder;
 pub(super) mod encoder;
 mod sys;
 

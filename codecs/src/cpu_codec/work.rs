@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-#[cfg(feature = "cpu-mjpeg")]
 use dmaflow_core::dma_buf::{CpuRead, CpuUse};
 use dmaflow_core::frame::{Frame, FrameMeta};
 
@@ -13,7 +12,20 @@ pub(super) trait Work: fmt::Debug + Send {
     /// Begins a new stream.
     fn begin(&mut self) {}
 
-    /// Makes a frame of a frame.
+    /// Whether it keeps frames, so that what it makes of one may come out with a later one.
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    /// Makes a frame of one that was kept, when no more come; `None` when there is none left.
+    ///
+    /// # Errors
+    /// [`CpuCodecError`].
+    fn flush(&mut self, _made: &Frame) -> Result<Option<FrameMeta>, CpuCodecError> {
+        Ok(None)
+    }
+
+    /// Makes a frame of a frame, or of one that was kept.
     ///
     /// # Errors
     /// [`CpuCodecError`], after which it cannot go on. What is wrong with a frame alone is
@@ -47,10 +59,18 @@ pub(super) enum Damage {
         /// How many bytes a frame has.
         room: usize,
     },
+    /// With a part of an H.264 stream, by OpenH264's own number.
+    #[cfg(feature = "cpu-h264")]
+    #[error("the decoder cannot decode it: {what} (state {state:#x})")]
+    H264 {
+        /// What the number says.
+        what: &'static str,
+        /// The number.
+        state: i32,
+    },
 }
 
 /// Opens the bytes of a compressed frame, and says how many of them it takes.
-#[cfg(feature = "cpu-mjpeg")]
 pub(super) fn compressed<'f>(
     codec: &'static str,
     frame: &'f Frame,

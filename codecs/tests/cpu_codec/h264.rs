@@ -5,14 +5,14 @@ use std::sync::Arc;
 use dmaflow_codecs::{CpuCodec, CpuCodecKind};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::{Colour, Encoding, Format, Range};
-use dmaflow_core::frame::{Frame, FrameMeta};
+use dmaflow_core::frame::{Frame, FrameMeta, FramePool};
 use dmaflow_core::layout::{Layout, PlaneLayout};
 use dmaflow_core::stage::{ControlValue, Controls, Transform};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
 
-use super::picture::{JFIF, decibels, draw, shared};
-use super::stage::Running;
+use super::picture::{JFIF, decibels, draw, numbers, shared};
+use super::stage::{Running, memfd};
 
 const SIZE: (u32, u32) = (96, 64);
 
@@ -236,4 +236,158 @@ fn what_cannot_be_encoded_says_why() {
     assert_eq!(known.sequence, 1);
     encoder.codec.transform(frame, &mut drop).unwrap();
     assert_eq!(encoder.damaged(), 0);
+}
+
+/// Twenty pictures of x264's, two B pictures between each two others; each is lighter by 8.
+const B_PICTURES: &[u8] = include_bytes!("../h264/b-pictures.h264");
+
+/// The stream's access units, each of which begins with a delimiter.
+fn access_units(stream: &[u8]) -> Vec<&[u8]> {
+    let delimiter = |at: &usize| stream[*at..].starts_with(&[0, 0, 0, 1, 9]);
+    let starts: Vec<usize> = (0..stream.len()).filter(delimiter).collect();
+    let ends = starts.iter().skip(1).copied().chain([stream.len()]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| &stream[*start..end])
+        .collect()
+}
+
+fn stream() -> Layout {
+    Layout::compressed("H264".parse().unwrap(), SIZE, 1 << 16).unwrap()
+}
+
+/// A decoder with so many frames to fill, and its frames that go in.
+fn decoder(output: &str, frames: usize) -> (CpuCodec, FramePool, FramePool) {
+    let mut decoder = CpuCodec::new(CpuCodecKind::H264Decoder);
+    let plan = decoder
+        .configure(&stream(), output.parse().unwrap())
+        .unwrap();
+    let input = FramePool::allocate(&memfd(), &stream(), 1).unwrap();
+    let output = FramePool::allocate(&memfd(), &plan.layout, frames).unwrap();
+    decoder.attach_input(&input).unwrap();
+    decoder.attach_output(&output).unwrap();
+    (decoder, input, output)
+}
+
+fn filled(input: &FramePool, sequence: u64, bytes: &[u8]) -> Frame {
+    let mut frame = input.acquire().unwrap();
+    let mut into = frame.buffers()[0].write(CpuUse::Draw).unwrap();
+    into[..bytes.len()].copy_from_slice(bytes);
+    drop(into);
+    frame.set_meta(FrameMeta {
+        sequence,
+        bytes_used: Some(u32::try_from(bytes.len()).unwrap()),
+        ..FrameMeta::default()
+    });
+    frame
+}
+
+/// What comes out: number, and luma, Cb and Cr of a pixel.
+fn decoded(codec: &mut CpuCodec, input: &FramePool, units: &[&[u8]]) -> Vec<(u64, [u8; 3])> {
+    codec.start().unwrap();
+    let mut outlet = codec.outlet().unwrap();
+    std::thread::scope(|scope| {
+        let taker = scope.spawn(move || {
+            let mut seen = Vec::new();
+            while let Some(frame) = outlet.next_frame().unwrap() {
+                let bytes = frame.buffers()[0].read(CpuUse::Inspect).unwrap();
+                let numbers = numbers(frame.layout(), &bytes, (50, 21));
+                seen.push((frame.meta().sequence, numbers));
+            }
+            seen
+        });
+        for (sequence, unit) in (0..).zip(units) {
+            let frame = filled(input, sequence, unit);
+            codec.transform(frame, &mut drop).unwrap();
+        }
+        codec.finish().unwrap();
+        taker.join().unwrap()
+    })
+}
+
+#[test]
+fn pictures_come_in_the_order_in_which_they_are_shown() {
+    let units = access_units(B_PICTURES);
+    assert_eq!(units.len(), 20);
+    for output in ["YU12", "NV12"] {
+        // One frame to fill will do.
+        for frames in [4, 1] {
+            let (mut codec, input, output) = decoder(output, frames);
+            for _start in 0..2 {
+                let seen = decoded(&mut codec, &input, &units);
+                let pictures: Vec<u8> = seen.iter().map(|(_number, [luma, ..])| *luma).collect();
+                let lighter = (0..20).map(|number| 40 + 8 * number);
+                let near = |(found, expected): (&u8, u8)| found.abs_diff(expected) <= 2;
+                assert!(
+                    pictures.len() == 20 && pictures.iter().zip(lighter).all(near),
+                    "{pictures:?}"
+                );
+                assert!(
+                    seen.iter()
+                        .all(|(_, [_, cb, cr])| cb.abs_diff(100) < 3 && cr.abs_diff(150) < 3)
+                );
+                // Each is known by the frame that it came in.
+                let numbers: Vec<u64> = seen.iter().map(|(number, _)| *number).collect();
+                let mut sorted = numbers.clone();
+                sorted.sort_unstable();
+                assert!(sorted.iter().copied().eq(0..20), "{numbers:?}");
+                assert_eq!(numbers[..4], [0, 2, 3, 1]);
+                codec.stop().unwrap();
+                assert_eq!((input.free(), output.free()), (1, frames));
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_streams_end_all_the_same() {
+    let units = access_units(B_PICTURES);
+    let (mut codec, input, output) = decoder("NV12", 3);
+    let (mut damaged, mut pictures) = (0, 0);
+    for seed in 0..1000_u64 {
+        let mut state = seed;
+        let mut below = |most: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % most
+        };
+        let mut wrong: Vec<Vec<u8>> = units.iter().map(|unit| unit.to_vec()).collect();
+        for _flip in 0..1 + below(8) {
+            let unit = below(wrong.len());
+            let at = below(wrong[unit].len());
+            wrong[unit][at] ^= 1 << below(8);
+        }
+        let cut = below(wrong.len());
+        let len = below(wrong[cut].len());
+        wrong[cut].truncate(len);
+        codec.start().unwrap();
+        let mut outlet = codec.outlet().unwrap();
+        std::thread::scope(|scope| {
+            let taker = scope.spawn(move || {
+                let mut count = 0;
+                while outlet.next_frame().unwrap().is_some() {
+                    count += 1;
+                }
+                count
+            });
+            // A size that was not agreed on ends it.
+            let mut fed = wrong.iter().zip(0..).try_for_each(|(unit, sequence)| {
+                codec.transform(filled(&input, sequence, unit), &mut drop)
+            });
+            fed = fed.and_then(|()| codec.finish());
+            if fed.is_err() {
+                codec.stop().unwrap();
+            }
+            pictures += taker.join().unwrap();
+        });
+        damaged += codec.counters()[0].count;
+        codec.stop().unwrap();
+        assert_eq!((input.free(), output.free()), (1, 3), "seed {seed}");
+    }
+    println!("{damaged} damaged, {pictures} pictures");
+    assert!(damaged > 500 && pictures > 1000, "{damaged}, {pictures}");
+    let whole = decoded(&mut codec, &input, &units);
+    assert_eq!(whole.len(), 20);
 }

@@ -115,6 +115,11 @@ fn at(layout: &Layout, (x, y): (usize, usize)) -> [usize; 3] {
     })
 }
 
+/// The three numbers of a pixel.
+pub(crate) fn numbers(layout: &Layout, bytes: &[u8], pixel: (usize, usize)) -> [u8; 3] {
+    at(layout, pixel).map(|at| bytes[at])
+}
+
 /// How near a frame's three numbers are to the formula's, in dB of peak signal to noise. Of grey
 /// pictures `grey` is true, and chroma is 128.
 pub(crate) fn psnr(layout: &Layout, bytes: &[u8], grey: bool) -> [f64; 3] {
