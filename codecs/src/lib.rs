@@ -10,6 +10,8 @@
 
 mod codec;
 mod converter;
+#[cfg(any(feature = "cpu-h264", feature = "cpu-mjpeg"))]
+mod cpu_codec;
 #[cfg(feature = "cpu-convert")]
 mod cpu_convert;
 mod decoder;
@@ -18,9 +20,15 @@ mod info;
 mod m2m;
 mod setup;
 mod stateless;
+#[cfg(feature = "snapshot")]
+pub mod snapshot;
 
 pub use codec::{CodecRole, V4l2Codec, V4l2CodecConfig};
 pub use converter::{V4l2Converter, V4l2ConverterConfig};
+#[cfg(any(feature = "cpu-h264", feature = "cpu-mjpeg"))]
+pub use cpu_codec::{CpuCodec, CpuCodecError, CpuCodecKind};
+#[cfg(feature = "cpu-mjpeg")]
+pub use cpu_codec::{JpegError, JpegFault};
 #[cfg(feature = "cpu-convert")]
 pub use cpu_convert::{CpuConvertError, CpuConverter};
 pub use decoder::{V4l2Decoder, V4l2DecoderConfig};

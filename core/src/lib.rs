@@ -12,6 +12,7 @@ pub mod fourcc;
 pub mod frame;
 pub mod heap;
 pub mod layout;
+pub mod pixels;
 pub mod stage;
 mod sync;
 mod sys;

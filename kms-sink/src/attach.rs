@@ -16,9 +16,9 @@ use crate::output::Output;
 use crate::plane::{Plane, PlaneRequest};
 use crate::props::{Blob, Target};
 use crate::refusals::{Refusals, reason};
-use crate::rgb::RgbBytes;
 use crate::scene::{Layer, Outlet, Scene, alike, look};
 use crate::writeback::{Verifier, WritebackTargets, pixels};
+use dmaflow_core::pixels::RgbBytes;
 
 /// Pools' framebuffers and the way they are shown, which is one for all of them.
 #[derive(Debug)]

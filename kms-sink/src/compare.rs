@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::choice::Size;
-use crate::rgb::RgbBytes;
+use dmaflow_core::pixels::RgbBytes;
 
 /// A pixel that is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

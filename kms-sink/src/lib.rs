@@ -37,7 +37,6 @@ mod picture;
 mod plane;
 mod props;
 mod refusals;
-mod rgb;
 mod scene;
 mod screen;
 mod sink;

@@ -1,7 +1,5 @@
 //! The sink that writes pictures.
 
-mod convert;
-
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroU64;
@@ -11,10 +9,9 @@ use std::time::Duration;
 use dmaflow_core::dma_buf::{CpuUse, DmaBufError};
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool, PoolId};
+use dmaflow_core::pixels::Pixels;
 use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
-
-use convert::Converter;
 
 /// Where pictures go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +74,7 @@ impl From<PictureError> for StageError {
 pub struct PictureSink {
     config: PictureSinkConfig,
     /// By pool.
-    converters: Vec<(PoolId, Converter)>,
+    pixels: Vec<(PoolId, Pixels)>,
     /// Red, green and blue of the last picture; reused.
     rgb: Vec<u8>,
     frames: u64,
@@ -91,7 +88,7 @@ impl PictureSink {
     pub fn new(config: PictureSinkConfig) -> Self {
         Self {
             config,
-            converters: Vec::new(),
+            pixels: Vec::new(),
             rgb: Vec::new(),
             frames: 0,
             written: 0,
@@ -101,10 +98,10 @@ impl PictureSink {
 
     fn write(&mut self, frame: &Frame) -> Result<(), PictureError> {
         let sequence = frame.meta().sequence;
-        let (_pool, converter) = self
-            .converters
+        let (_pool, pixels) = self
+            .pixels
             .iter()
-            .find(|(pool, _converter)| *pool == frame.pool())
+            .find(|(pool, _pixels)| *pool == frame.pool())
             .ok_or(PictureError::NotAttached)?;
         let guards = frame
             .buffers()
@@ -113,7 +110,7 @@ impl PictureSink {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|source| PictureError::Look { sequence, source })?;
         let buffers: Vec<&[u8]> = guards.iter().map(|guard| &**guard).collect();
-        converter.convert(frame.layout(), &buffers, &mut self.rgb);
+        pixels.rgb(frame.layout(), &buffers, &mut self.rgb);
         let path = self.config.path_of(sequence);
         save(
             &path,
@@ -144,19 +141,19 @@ impl Sink for PictureSink {
     }
 
     fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
-        let convertible = |&format: &Format| Converter::of(format).is_some();
+        let convertible = |&format: &Format| Pixels::of(format).is_some();
         Ok(Some(Format::all().filter(convertible).collect()))
     }
 
     fn attach(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         let format = pool.layout().format();
-        let converter = Converter::of(format).ok_or(PictureError::Format(format))?;
-        self.converters.push((pool.id(), converter));
+        let pixels = Pixels::of(format).ok_or(PictureError::Format(format))?;
+        self.pixels.push((pool.id(), pixels));
         Ok(Vec::new())
     }
 
     fn detach(&mut self) {
-        self.converters.clear();
+        self.pixels.clear();
     }
 
     fn frames_held(&self) -> usize {

@@ -21,8 +21,8 @@ use crate::error::KmsSinkError;
 use crate::flip::{PATIENCE, wait_for};
 use crate::output::Output;
 use crate::props::{Properties, Request, Target};
-use crate::rgb::RgbBytes;
 use crate::sys::FenceSlot;
+use dmaflow_core::pixels::RgbBytes;
 
 /// What was compared so far.
 #[derive(Clone, Copy, Debug, Default)]
