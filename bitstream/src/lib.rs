@@ -10,12 +10,10 @@ mod bits;
 mod boolean;
 mod error;
 pub mod fwht;
-pub mod hevc;
-pub mod obu;
-mod bits;
-mod error;
 pub mod h264;
+pub mod hevc;
 pub mod mpeg2;
+pub mod obu;
 pub mod vp8;
 pub mod vp9;
 

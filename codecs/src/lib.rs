@@ -19,9 +19,9 @@ mod error;
 mod info;
 mod m2m;
 mod setup;
-mod stateless;
 #[cfg(feature = "snapshot")]
 pub mod snapshot;
+mod stateless;
 
 pub use codec::{CodecRole, V4l2Codec, V4l2CodecConfig};
 pub use converter::{V4l2Converter, V4l2ConverterConfig};
@@ -35,4 +35,4 @@ pub use decoder::{V4l2Decoder, V4l2DecoderConfig};
 pub use dmaflow_v4l2::ControlValue;
 pub use error::V4l2ConverterError;
 pub use info::{Conversion, ConverterInfo, PortFormat, converters};
-pub use stateless::{StatelessError, V4l2StatelessConfig, V4l2StatelessDecoder, sequencer};
+pub use stateless::{StatelessError, V4l2StatelessConfig, V4l2StatelessDecoder};

@@ -48,7 +48,7 @@ use dmaflow_v4l2::{
 };
 
 pub use error::StatelessError;
-pub use formats::sequencer;
+use formats::sequencer;
 
 use crate::converter::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;

@@ -5,7 +5,9 @@ mod schedule;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dmaflow_containers::{Codec, Demuxer, Format as FileFormat, Packet, ReadOptions};
+use dmaflow_containers::{
+    Codec, ContainerError, Demuxer, Format as FileFormat, Packet, ReadOptions,
+};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{CaptureStamp, Frame, FrameFlags, FrameMeta, FramePool, StampPoint};
@@ -14,6 +16,7 @@ use dmaflow_core::stage::{
     Bed, Counter, DeviceKey, Source, SourcePlan, StageError, Stopper, WakeOnRelease,
 };
 use dmaflow_core::time::{Clock, Rate};
+use dmaflow_stateless::{Ability, Step, Steps};
 
 use crate::codec::{format_of, most_bytes, only_codec};
 use crate::error::FileError;
@@ -60,6 +63,47 @@ impl FileSrcConfig {
     }
 }
 
+/// The first packets that are looked at for the size of their pictures.
+const LOOKED_AT: usize = 8;
+
+/// How large pictures are by what the stream itself says; the next packet is the first again.
+fn measured(
+    demuxer: &mut dyn Demuxer,
+    format: Format,
+) -> Result<Option<(u32, u32)>, ContainerError> {
+    let Some(mut sequencer) = dmaflow_stateless::sequencer(format.name(), &Ability::default())
+    else {
+        return Ok(None);
+    };
+    let mut size = None;
+    let mut steps = Steps::new();
+    let mut data = demuxer.track().header.clone();
+    for _packet in 0..LOOKED_AT {
+        let Some(packet) = demuxer.next_packet()? else {
+            break;
+        };
+        let begin = data.len();
+        data.resize(begin + packet.len, 0);
+        if let Some(place) = data.get_mut(begin..) {
+            demuxer.read(place)?;
+        }
+        steps.clear();
+        if let Err(error) = sequencer.read(&data, &mut steps) {
+            tracing::debug!(%error, "no header yet");
+        }
+        size = steps.steps().iter().find_map(|step| match step {
+            Step::Sequence(sequence) => Some((sequence.visible.width, sequence.visible.height)),
+            _ => None,
+        });
+        if size.is_some() {
+            break;
+        }
+        data.clear();
+    }
+    demuxer.seek(i64::MIN)?;
+    Ok(size)
+}
+
 /// Packets of a file as compressed frames, or its pictures as frames.
 ///
 /// What the file holds is read straight into the buffers that the next stage imports. A frame's
@@ -96,7 +140,7 @@ impl FileSrc {
             rate: config.rate.map(|rate| (rate.frames(), rate.seconds())),
             ..ReadOptions::default()
         };
-        let demuxer = dmaflow_containers::open(&config.path, &options).map_err(wrong)?;
+        let mut demuxer = dmaflow_containers::open(&config.path, &options).map_err(wrong)?;
         let track = demuxer.track();
         let format = format_of(track.codec);
         let format = format.filter(|found| config.codec.is_none_or(|asked| asked == *found));
@@ -105,7 +149,10 @@ impl FileSrc {
             asked: config.codec.unwrap_or(Format::XRGB8888),
             found: format!("{:?}", track.codec),
         })?;
-        let size = config.size.or(track.size);
+        let size = match config.size.or(track.size) {
+            None => measured(&mut *demuxer, format).map_err(wrong)?,
+            known => known,
+        };
         let size = size.ok_or_else(|| FileError::NoSize { path: path() })?;
         Ok(Self {
             demuxer,

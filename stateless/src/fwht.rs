@@ -22,13 +22,13 @@ type Shape = (u32, u32, u32, (u32, u32));
 
 /// Remembers of a FWHT stream the picture that the next one builds on.
 #[derive(Debug)]
-pub struct FwhtSequencer {
+pub struct Fwht {
     next: u64,
     shape: Option<Shape>,
     reference: Option<PictureId>,
 }
 
-impl Default for FwhtSequencer {
+impl Default for Fwht {
     fn default() -> Self {
         Self {
             // Buffers that were never stamped have 0.
@@ -39,7 +39,7 @@ impl Default for FwhtSequencer {
     }
 }
 
-impl FwhtSequencer {
+impl Fwht {
     /// Of a stream that has not begun.
     #[must_use]
     pub fn new() -> Self {
@@ -104,7 +104,7 @@ fn data(header: &FwhtHeader, unit: &[u8]) -> Result<Range<usize>, StreamError> {
     Ok(FWHT_HEADER_LEN..end)
 }
 
-impl Sequencer for FwhtSequencer {
+impl Sequencer for Fwht {
     fn read(&mut self, unit: &[u8], steps: &mut Steps) -> Result<(), StreamError> {
         let header = FwhtHeader::parse(unit)?;
         let data = data(&header, unit)?;
@@ -183,7 +183,7 @@ mod tests {
         unit
     }
 
-    fn read(sequencer: &mut FwhtSequencer, unit: &[u8]) -> Result<Steps, StreamError> {
+    fn read(sequencer: &mut Fwht, unit: &[u8]) -> Result<Steps, StreamError> {
         let mut steps = Steps::new();
         sequencer.read(unit, &mut steps).map(|()| steps)
     }
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn each_picture_builds_on_the_one_before() {
-        let mut sequencer = FwhtSequencer::new();
+        let mut sequencer = Fwht::new();
         let first = read(&mut sequencer, &unit(KEY, 1280, 100)).unwrap();
         let [
             Step::Sequence(told),
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn another_size_is_another_sequence_and_begins_with_a_key() {
-        let mut sequencer = FwhtSequencer::new();
+        let mut sequencer = Fwht::new();
         read(&mut sequencer, &unit(KEY, 1280, 100)).unwrap();
         let error = read(&mut sequencer, &unit(BUILDS, 640, 100)).unwrap_err();
         assert_eq!(error.what, "the picture before it");
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn nothing_builds_on_what_was_left_behind() {
-        let mut sequencer = FwhtSequencer::new();
+        let mut sequencer = Fwht::new();
         let builds = unit(BUILDS, 1280, 10);
         assert!(read(&mut sequencer, &builds).is_err());
         read(&mut sequencer, &unit(KEY, 1280, 10)).unwrap();
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn data_that_are_cut_off_are_told() {
-        let mut sequencer = FwhtSequencer::new();
+        let mut sequencer = Fwht::new();
         let whole = unit(KEY, 1280, 10);
         for len in 0..whole.len() {
             assert!(read(&mut sequencer, &whole[..len]).is_err(), "{len}");

@@ -16,7 +16,7 @@ mod sequence;
 
 use std::ops::Range;
 
-use dmaflow_bitstream::annex_b::nal_units;
+use dmaflow_bitstream::annex_b::NalUnits;
 use dmaflow_bitstream::h264::{NalHeader, ParameterSets, SliceHeader, recovery_frame_cnt};
 use dmaflow_bitstream::{BitReader, StreamError, Trouble};
 
@@ -161,7 +161,7 @@ impl H264 {
 impl Sequencer for H264 {
     fn read(&mut self, unit: &[u8], steps: &mut Steps) -> Result<(), StreamError> {
         let mut done = Ok(());
-        for bytes in nal_units(unit) {
+        for bytes in NalUnits::new(unit).map(|nal| nal.range()) {
             let Some(nal) = unit.get(bytes.clone()) else {
                 continue;
             };

@@ -38,7 +38,7 @@ use slices::Slices;
 
 /// What remembers an HEVC stream for a driver.
 #[derive(Debug)]
-pub struct HevcSequencer {
+pub struct Hevc {
     ability: Ability,
     sets: ParameterSets,
     /// The one that holds from one picture with which decoding can begin to the next.
@@ -76,7 +76,7 @@ enum Current {
     AtWork,
 }
 
-impl HevcSequencer {
+impl Hevc {
     /// For a driver that wants to be told so.
     #[must_use]
     pub fn new(ability: Ability) -> Self {
@@ -206,7 +206,7 @@ impl HevcSequencer {
     }
 }
 
-impl Sequencer for HevcSequencer {
+impl Sequencer for Hevc {
     fn read(&mut self, unit: &[u8], steps: &mut Steps) -> Result<(), StreamError> {
         let mut result = Ok(());
         let mut found = false;

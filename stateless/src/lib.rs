@@ -8,10 +8,11 @@
 
 mod ability;
 mod av1;
-pub mod fwht;
+mod choice;
+mod flags;
+mod fwht;
 mod h264;
 mod hevc;
-mod flags;
 mod mpeg2;
 mod pictures;
 mod steps;
@@ -21,8 +22,10 @@ mod vp9;
 
 pub use ability::Ability;
 pub use av1::Av1;
+pub use choice::sequencer;
+pub use fwht::Fwht;
 pub use h264::H264;
-pub use hevc::HevcSequencer;
+pub use hevc::Hevc;
 pub use mpeg2::Mpeg2;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};
 pub use vp8::Vp8;

@@ -21,7 +21,7 @@ use std::fs;
 use std::path::Path;
 
 use dmaflow_stateless::uapi::hevc as uapi;
-use dmaflow_stateless::{Ability, Decode, HevcSequencer, PictureId, Sequencer, Step, Steps};
+use dmaflow_stateless::{Ability, Decode, Hevc, PictureId, Sequencer, Step, Steps};
 use hevc::model::{self, Model, Picture};
 use hevc::{sets, traced};
 use uapi::{HevcDecodeParams, HevcPps, HevcScalingMatrix, HevcSliceParams, HevcSps};
@@ -90,7 +90,7 @@ fn compare(path: &Path, packets: &[Vec<traced::Unit>], slices: bool, start_codes
         start_codes,
         controls: CONTROLS.to_vec(),
     };
-    let mut sequencer = HevcSequencer::new(ability);
+    let mut sequencer = Hevc::new(ability);
     let mut model = Model::default();
     let mut steps = Steps::new();
     let mut kept = 0;
@@ -257,7 +257,7 @@ fn compare_order(path: &Path) -> String {
     let units = hevc::access_units(&data);
     let lines = text.lines().filter(|line| !line.is_empty());
     let expected: Vec<usize> = lines.map(|line| line.trim().parse().unwrap()).collect();
-    let mut sequencer = HevcSequencer::new(Ability::default());
+    let mut sequencer = Hevc::new(Ability::default());
     let mut steps = Steps::new();
     let mut ids = BTreeMap::new();
     let mut order = Vec::new();

@@ -1,7 +1,6 @@
 //! The formats of streams, what drivers of stateless decoders call them, and who reads them.
 
 use dmaflow_core::format::Format;
-use dmaflow_stateless::fwht::FwhtSequencer;
 use dmaflow_stateless::{Ability, Sequencer};
 use dmaflow_v4l2::{Candidate, FormatInfo};
 
@@ -39,13 +38,8 @@ static CODED: [Coded; 7] = [
 ];
 
 /// Who reads streams of a format for a driver that wants to be told so; `None` where nobody can.
-#[must_use]
-pub fn sequencer(stream: Format, ability: &Ability) -> Option<Box<dyn Sequencer>> {
-    let _told = ability;
-    match stream.name() {
-        "FWHT" => Some(Box::new(FwhtSequencer::new())),
-        _ => None,
-    }
+pub(super) fn sequencer(stream: Format, ability: &Ability) -> Option<Box<dyn Sequencer>> {
+    dmaflow_stateless::sequencer(stream.name(), ability)
 }
 
 impl Coded {

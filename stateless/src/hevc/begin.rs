@@ -9,10 +9,10 @@ use super::controls;
 use super::dpb::Picture;
 use super::picture::AtWork;
 use super::references::References;
-use super::{Current, HevcSequencer};
+use super::{Current, Hevc};
 use crate::steps::{PictureId, Step, Steps};
 
-impl HevcSequencer {
+impl Hevc {
     /// Begins the picture that a slice segment is the first of. Afterwards slices belong to it;
     /// or they are left, where it is not decoded.
     pub(super) fn begin_picture(

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use dmaflow_bitstream::annex_b::nal_units;
+use dmaflow_bitstream::annex_b::NalUnits;
 use dmaflow_stateless::uapi::h264 as uapi;
 use dmaflow_stateless::{Ability, H264, PictureId, Sequencer, Step, Steps};
 
@@ -83,7 +83,7 @@ fn noise_is_refused_or_passed_over() {
 /// Units that each have one first slice.
 fn units(stream: &[u8]) -> Vec<&[u8]> {
     let mut borders = vec![0];
-    for nal in nal_units(stream) {
+    for nal in NalUnits::new(stream).map(|nal| nal.range()) {
         let is_slice = matches!(stream[nal.start] & 0x1f, 1 | 5);
         let is_first = stream.get(nal.start + 1) >= Some(&0x80);
         if nal.start > 3 && is_slice && is_first {

@@ -18,6 +18,7 @@ pub(crate) fn access_units(data: &[u8]) -> Vec<Range<usize>> {
         let step = grouping.take(nal.data, true).unwrap();
         match step.place {
             Place::Open => open = open.or(Some(begin)),
+            Place::Along => {}
             Place::New => begins.push(open.take().unwrap_or(begin)),
             Place::Same => {
                 if step.picture {
