@@ -1,10 +1,11 @@
-//! Stages that make frames of frames, on V4L2's memory-to-memory devices or, with the feature
-//! `cpu-convert`, on the CPU.
+//! Stages that make frames of frames, on V4L2's memory-to-memory devices or, with features, on the
+//! CPU.
 //!
 //! A [`V4l2Converter`] makes frames of another format or size; [`converters`] lists what this
 //! machine has and what each can do. A [`V4l2Codec`] is a stateful encoder or decoder, which makes
-//! compressed frames of pictures or pictures of compressed frames. A `CpuConverter` copies, and is
-//! for pipelines that allow it. Stateless decoders will come.
+//! compressed frames of pictures or pictures of compressed frames. A `CpuConverter` (feature
+//! `cpu-convert`) and a `CpuCodec` (`cpu-mjpeg`, `cpu-h264`) copy, and are for pipelines that allow
+//! it. `snapshot` writes frames as PNG and JPEG files. Stateless decoders will come.
 
 mod codec;
 mod converter;
