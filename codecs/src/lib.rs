@@ -1,12 +1,13 @@
-//! Stages that make frames of frames, on V4L2's memory-to-memory devices or, with the feature
-//! `cpu-convert`, on the CPU.
+//! Stages that make frames of frames, on V4L2's memory-to-memory devices or, with features, on the
+//! CPU.
 //!
 //! A [`V4l2Converter`] makes frames of another format or size; [`converters`] lists what this
 //! machine has and what each can do. A [`V4l2Codec`] is a stateful encoder or decoder, which makes
-//! compressed frames of pictures or pictures of compressed frames. A `CpuConverter` copies, and is
-//! for pipelines that allow it. A [`V4l2StatelessDecoder`] reads the stream itself and tells a
-//! stateless device of each picture what it has to know; a [`V4l2Decoder`] is whichever of the two
-//! a stream needs.
+//! compressed frames of pictures or pictures of compressed frames. A [`V4l2StatelessDecoder`] reads
+//! the stream itself and tells a stateless device of each picture what it has to know; a
+//! [`V4l2Decoder`] is whichever of the two a stream needs. A `CpuConverter` (feature `cpu-convert`)
+//! and a `CpuCodec` (`cpu-mjpeg`, `cpu-h264`) copy, and are for pipelines that allow it. `snapshot`
+//! writes frames as PNG and JPEG files.
 
 mod codec;
 mod converter;

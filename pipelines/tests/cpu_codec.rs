@@ -1,7 +1,6 @@
 //! Pipelines whose frames the CPU encodes and decodes, which they have to allow.
 
 #![cfg(feature = "cpu-h264")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroUsize;
 
