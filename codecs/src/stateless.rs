@@ -293,7 +293,10 @@ impl Transform for V4l2StatelessDecoder {
     }
 
     fn stop(&mut self) -> Result<(), StageError> {
-        self.reading = None;
+        if let Some(reading) = self.reading.take() {
+            // The device may have been set to other blocks.
+            self.agreed = Some(reading.into_agreed());
+        }
         let Some(flow) = self.flow.take() else {
             return Ok(());
         };

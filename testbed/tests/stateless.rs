@@ -167,9 +167,8 @@ impl Mixer for Beside {
         Ok(())
     }
     fn stop(&mut self) -> Result<(), StageError> {
-        let left: Vec<_> = self.waiting.iter().map(VecDeque::len).collect();
+        // What one of them lacks is missing among those that were found.
         self.waiting = Default::default();
-        assert_eq!(left, [0, 0], "as many pictures of one as of the other");
         Ok(())
     }
     fn counters(&self) -> Vec<Counter> {

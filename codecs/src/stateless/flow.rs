@@ -27,6 +27,9 @@ const MOST_DEEDS: usize = 64;
 /// How long a request that is with the driver when all is stopped may take.
 const SETTLES_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long a frame may take to come when its request is done.
+const COMES_WITHIN: Duration = Duration::from_secs(20);
+
 /// What was counted since the last start.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -403,7 +406,7 @@ impl Flow {
     /// `None` once all is stopped.
     fn take(&self, queue: &Queue, unit: u64) -> Result<Option<Dequeued>, StageError> {
         let device = || self.device.to_string();
-        let patience = Instant::now() + SETTLES_WITHIN;
+        let patience = Instant::now() + COMES_WITHIN;
         loop {
             let source = match queue.try_dequeue() {
                 Ok(taken) => return Ok(Some(taken)),

@@ -98,6 +98,11 @@ impl Reading {
         }
     }
 
+    /// What the device is set to.
+    pub(super) fn into_agreed(self) -> Agreed {
+        self.agreed
+    }
+
     fn device(&self) -> String {
         self.flow.device.to_string()
     }
