@@ -26,12 +26,12 @@ fn what_was_encoded_into_a_file_is_decoded_from_it() {
         assert_eq!(written, run.number("/frames/shown"), "{}", run.json);
         let play = format!(
             "file-src path={path} paced=false ! v4l2-decode device=vicodec format=XRGB8888 \
-             ! kms-sink card=vkms verify=5"
+             ! kms-sink card=vkms verify=5 queue=block"
         );
         // What the stream does not have is told.
         let wrong = play
             .replace("XRGB8888", "NV12")
-            .replace("kms-sink card=vkms verify=5", "null-sink");
+            .replace("kms-sink card=vkms verify=5 queue=block", "null-sink");
         let run = Run::of(&mut dmaflow(&["run", &wrong, "--json"]));
         assert_ne!(run.status, Some(0), "{}", run.json);
         let told = "makes no NV12 of this stream";
@@ -83,18 +83,9 @@ fn a_stream_that_changes_its_size_is_played_through() {
         assert_eq!(run.number("/frames/captured"), frames, "{}", run.json);
         assert_eq!(run.number("/frames/shown"), frames, "{}", run.json);
         if sink.starts_with("kms") {
-            let sink = "/counters/kms-sink";
-            assert!(
-                run.number(&format!("{sink}/verified")) >= frames / 3,
-                "{}",
-                run.json
-            );
-            assert_eq!(
-                run.number(&format!("{sink}/differing_pixels")),
-                0,
-                "{}",
-                run.json
-            );
+            let of = |name| run.number(&format!("/counters/kms-sink/{name}"));
+            assert!(of("verified") > 0, "{}", run.json);
+            assert_eq!(of("differing_pixels"), 0, "{}", run.json);
         }
     }
     buffers.assert_none_since();
