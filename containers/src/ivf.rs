@@ -13,6 +13,7 @@ use dmaflow_bitstream::{fwht, obu};
 use crate::error::{ContainerError, Found};
 use crate::format::Format;
 use crate::framed::{Announced, Framed, Framing};
+use crate::header::Header;
 use crate::packet::{Codec, Packet, Track};
 use crate::reader::{Demuxer, Input, ReadOptions};
 use crate::writer::{Muxer, Output};
@@ -21,9 +22,6 @@ const HEADER_LEN: usize = 32;
 const FRAME_HEADER_LEN: usize = 12;
 /// Bytes before the number of frames.
 const FRAMES_AT: u64 = 24;
-
-/// An AV1 temporal delimiter, which every temporal unit of a file begins with.
-const TEMPORAL_DELIMITER: [u8; 2] = [0x12, 0x00];
 
 /// Reads IVF.
 ///
@@ -173,7 +171,7 @@ const fn is_vp9_key(first: u8) -> bool {
 #[derive(Debug)]
 pub struct IvfMuxer {
     output: Output,
-    codec: Codec,
+    track_header: Header,
     frames: u32,
 }
 
@@ -212,7 +210,7 @@ impl IvfMuxer {
         output.write(&[&header])?;
         Ok(Self {
             output,
-            codec: track.codec,
+            track_header: Header::of(track),
             frames: 0,
         })
     }
@@ -228,14 +226,9 @@ impl Muxer for IvfMuxer {
             format: Format::Ivf,
             what,
         };
-        let begins = pieces.iter().find_map(|piece| piece.first());
-        // A temporal delimiter has type 2: `0 0010 x x 0`.
-        let delimited = begins.is_some_and(|first| first & 0xf8 == 0x10);
-        let delimiter: &[u8] = if self.codec == Codec::Av1 && !delimited {
-            &TEMPORAL_DELIMITER
-        } else {
-            &[]
-        };
+        let among = self.track_header.among(packet, pieces);
+        let pieces = among.as_deref().unwrap_or(pieces);
+        let delimiter = self.track_header.delimiter(pieces);
         let lens = pieces.iter().map(|piece| piece.len());
         let len = lens.fold(delimiter.len(), usize::saturating_add);
         let len = u32::try_from(len).map_err(|_large| wrong("has more than 4 GiB"))?;
@@ -246,6 +239,7 @@ impl Muxer for IvfMuxer {
         first.copy_from_slice(&len.to_le_bytes());
         second.copy_from_slice(&time.to_le_bytes());
         self.output.write_behind(&[&header, delimiter], pieces)?;
+        self.track_header.written();
         self.frames = self.frames.saturating_add(1);
         Ok(())
     }

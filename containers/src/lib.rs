@@ -12,6 +12,7 @@ mod error;
 mod format;
 mod framed;
 pub mod fwht;
+mod header;
 pub mod ivf;
 mod keys;
 pub mod matroska;

@@ -8,7 +8,9 @@
 //! Packets are in the low-overhead format, whose OBUs have sizes: a temporal unit is put together
 //! anew in memory as it is read.
 
-use dmaflow_bitstream::obu::{self, ObuHeader, ObuType, Obus, is_key_unit, leb128, to_leb128};
+mod writer;
+
+use dmaflow_bitstream::obu::{self, ObuHeader, ObuType, is_key_unit, leb128, to_leb128};
 use dmaflow_bitstream::{BitReader, StreamError, Trouble};
 
 use crate::error::{ContainerError, Cut, Found};
@@ -17,7 +19,7 @@ use crate::keys::{self, Keys, Place, Walk};
 use crate::packet::{Codec, Packet, Track};
 use crate::reader::{Demuxer, Input, ReadOptions};
 use crate::stamps::Stamps;
-use crate::writer::{Muxer, Output};
+pub use writer::ObuAnnexBMuxer;
 
 const FORMAT: Format = Format::ObuAnnexB;
 const WHAT: &str = "a temporal unit";
@@ -291,98 +293,5 @@ impl Demuxer for ObuAnnexBDemuxer {
 
     fn cut(&self) -> Option<Cut> {
         self.cut
-    }
-}
-
-/// Writes AV1 in the length-delimited format. Times are lost.
-#[derive(Debug)]
-pub struct ObuAnnexBMuxer {
-    output: Output,
-    /// The packet in one piece, and the unit that is made of it.
-    packet: Vec<u8>,
-    unit: Vec<u8>,
-    frame: Vec<u8>,
-}
-
-impl ObuAnnexBMuxer {
-    /// Begins a stream.
-    ///
-    /// # Errors
-    /// [`ContainerError::CannotHold`] for other codecs.
-    pub fn new(track: &Track, output: Output) -> Result<Self, ContainerError> {
-        if track.codec != Codec::Av1 {
-            return Err(ContainerError::CannotHold {
-                format: FORMAT,
-                what: format!("{:?}", track.codec),
-            });
-        }
-        Ok(Self {
-            output,
-            packet: Vec::new(),
-            unit: Vec::new(),
-            frame: Vec::new(),
-        })
-    }
-}
-
-/// Puts data behind others, and its length before it.
-fn push_sized(to: &mut Vec<u8>, data: &[u8]) {
-    let (size, len) = to_leb128(u32::try_from(data.len()).unwrap_or(u32::MAX));
-    to.extend(size.iter().take(len));
-    to.extend(data);
-}
-
-impl Muxer for ObuAnnexBMuxer {
-    fn format(&self) -> Format {
-        FORMAT
-    }
-
-    fn write(&mut self, _packet: &Packet, pieces: &[&[u8]]) -> Result<(), ContainerError> {
-        let wrong = |what| ContainerError::Packet {
-            format: FORMAT,
-            what,
-        };
-        self.packet.clear();
-        pieces.iter().for_each(|piece| self.packet.extend(*piece));
-        self.unit.clear();
-        self.frame.clear();
-        if u32::try_from(self.packet.len().saturating_mul(2)).is_err() {
-            return Err(wrong("has more than 2 GiB"));
-        }
-        if !is_delimited(&self.packet) {
-            // A temporal delimiter without a size of its own.
-            push_sized(&mut self.frame, &[0x10]);
-        }
-        // A frame unit is a frame, with what stands before it.
-        let mut has_frame = false;
-        for obu in Obus::new(&self.packet) {
-            let obu = obu.map_err(|_error| wrong("does not consist of OBUs"))?;
-            let same = matches!(
-                obu.header.obu_type,
-                ObuType::TileGroup | ObuType::RedundantFrameHeader | ObuType::Padding
-            );
-            if has_frame && !same {
-                push_sized(&mut self.unit, &self.frame);
-                self.frame.clear();
-                has_frame = false;
-            }
-            has_frame |= matches!(obu.header.obu_type, ObuType::Frame | ObuType::FrameHeader);
-            let end = obu.payload_offset + obu.payload.len();
-            let whole = self.packet.get(obu.offset..end).unwrap_or_default();
-            push_sized(&mut self.frame, whole);
-        }
-        push_sized(&mut self.unit, &self.frame);
-        let len = u32::try_from(self.unit.len()).map_err(|_large| wrong("has more than 4 GiB"))?;
-        let (size, len) = to_leb128(len);
-        let size = size.get(..len).unwrap_or_default();
-        self.output.write(&[size, &self.unit])
-    }
-
-    fn written(&self) -> u64 {
-        self.output.written()
-    }
-
-    fn finish(&mut self) -> Result<(), ContainerError> {
-        self.output.flush()
     }
 }

@@ -1,6 +1,6 @@
 //! Which NAL unit is the first of an access unit.
 
-use super::h264;
+use super::{h264, without_zeros};
 
 /// Which of the codecs that have NAL units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,9 @@ enum Kind {
 }
 
 impl AccessUnits {
-    /// How many bytes of a NAL unit that holds a slice are enough to tell.
-    pub const ENOUGH_OF_A_SLICE: usize = 64;
+    /// How many bytes of a NAL unit that holds a slice are enough to tell: more than the longest
+    /// codes take of what is read.
+    pub const ENOUGH_OF_A_SLICE: usize = 80;
 
     /// At the beginning of a stream.
     #[must_use]
@@ -88,10 +89,18 @@ impl AccessUnits {
         }
     }
 
-    /// Takes the next NAL unit, without its start code, and tells where it belongs. None where
+    /// Takes the next NAL unit, without its start code, and tells where it belongs; zeros behind it
+    /// are not looked at. None where
     /// more of it has to be seen: as long as it is not whole, a slice is told by its beginning, and
     /// parameter sets are not. Of a slice that cannot be read it stays open where it belongs.
     pub fn take(&mut self, nal: &[u8], whole: bool) -> Option<Step> {
+        // As long as it is not whole, zeros may be those of a start code.
+        let seen = if whole {
+            nal
+        } else {
+            nal.get(..Self::ENOUGH_OF_A_SLICE).unwrap_or(nal)
+        };
+        let nal = without_zeros(seen);
         if nal.is_empty() && !whole {
             return None;
         }
@@ -137,7 +146,10 @@ fn take_h264(pictures: &mut h264::Pictures, nal: &[u8], whole: bool, coded: bool
             open
         }
         // An access unit delimiter is sure, but where a second field may follow.
-        9 if coded && !pictures.may_have_second_field() => Place::New,
+        9 if coded && !pictures.may_have_second_field() => {
+            pictures.restart();
+            Place::New
+        }
         6 | 9 | 14..=18 => open,
         _ => Place::Along,
     };

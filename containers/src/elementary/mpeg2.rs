@@ -27,18 +27,15 @@ pub(super) struct Mpeg2Split {
     slices: bool,
     /// `picture_structure`, 3 for a frame. After a second field it is a frame, too.
     structure: u8,
-    /// Where the picture begins that may be the second field, and whether it is a key.
-    open: Option<(usize, bool)>,
+    /// Where the picture begins that may be the second field.
+    open: Option<usize>,
 }
 
 impl Mpeg2Split {
-    fn packet(&mut self, len: usize, picture: Option<bool>, looked: usize) -> Looked {
+    /// The packet ends here. What was seen of the next one is looked at again: it is little.
+    fn packet(&mut self, len: usize) -> Looked {
         let key = self.picture == Some(true);
-        self.looked = looked - len;
-        self.picture = picture;
-        self.slices = false;
-        self.structure = 0;
-        self.open = None;
+        self.restart();
         Looked::Packet { len, key }
     }
 }
@@ -51,7 +48,7 @@ impl Split for Mpeg2Split {
     fn split(&mut self, data: &[u8], last: bool) -> Result<Looked, Wrong> {
         while let Some(at) = find_start_code(data, self.looked) {
             if !self.begun {
-                check_beginning(data, at)?;
+                check_beginning(data, self.looked, at)?;
                 self.begun = true;
             }
             // What is looked at behind a start code, if it is there.
@@ -65,19 +62,18 @@ impl Split for Mpeg2Split {
             let behind = at + 4;
             match code {
                 SEQUENCE_HEADER | GROUP if self.slices => {
-                    let len = self.open.map_or(at, |(open, _)| open);
-                    return Ok(self.packet(len, None, at));
+                    return Ok(self.packet(self.open.unwrap_or(at)));
                 }
                 PICTURE => {
                     let key = second >> 3 & 7 == 1;
-                    if let Some((open, key_of_open)) = self.open {
-                        return Ok(self.packet(open, Some(key_of_open), at));
+                    if let Some(open) = self.open {
+                        return Ok(self.packet(open));
                     }
                     if self.slices && self.structure == 3 {
-                        return Ok(self.packet(at, Some(key), behind));
+                        return Ok(self.packet(at));
                     }
                     if self.slices {
-                        self.open = Some((at, key));
+                        self.open = Some(at);
                     } else {
                         self.picture = Some(key);
                     }
@@ -91,16 +87,12 @@ impl Split for Mpeg2Split {
                             self.open = None;
                             self.structure = 3;
                         }
-                        Some((open, key)) => {
-                            let packet = self.packet(open, Some(key), behind);
-                            self.structure = structure;
-                            return Ok(packet);
-                        }
+                        Some(open) => return Ok(self.packet(open)),
                     }
                 }
                 1..=LAST_SLICE => {
-                    if let Some((open, key)) = self.open {
-                        return Ok(self.packet(open, Some(key), at));
+                    if let Some(open) = self.open {
+                        return Ok(self.packet(open));
                     }
                     self.slices |= self.picture.is_some();
                     if self.structure == 0 {
@@ -113,18 +105,16 @@ impl Split for Mpeg2Split {
             self.looked = behind;
         }
         if !last {
-            self.looked = self.looked.max(data.len().saturating_sub(6));
             if !self.begun {
-                self.looked = 0;
-                check_beginning(data, data.len())?;
+                check_beginning(data, self.looked, data.len())?;
             }
+            self.looked = self.looked.max(data.len().saturating_sub(6));
             return Ok(Looked::More);
         }
         if !self.slices {
             return Ok(Looked::More);
         }
-        let len = self.open.map_or(data.len(), |(open, _)| open);
-        Ok(self.packet(len, None, len))
+        Ok(self.packet(self.open.unwrap_or(data.len())))
     }
 
     fn restart(&mut self) {
@@ -148,10 +138,11 @@ impl Split for Mpeg2Split {
     }
 }
 
-/// Nothing but zeros is before the first start code.
-fn check_beginning(data: &[u8], start_code: usize) -> Result<(), Wrong> {
-    let before = data.get(..start_code).unwrap_or_default();
-    match before.iter().position(|&byte| byte != 0) {
+/// Nothing but zeros is before the first start code; so much was looked at.
+fn check_beginning(data: &[u8], looked: usize, start_code: usize) -> Result<(), Wrong> {
+    let before = data.get(looked..start_code).unwrap_or_default();
+    let stray = before.iter().position(|&byte| byte != 0);
+    match stray.map(|at| at + looked) {
         None => Ok(()),
         Some(at) => Err(Wrong {
             at,

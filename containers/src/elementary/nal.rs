@@ -50,9 +50,11 @@ impl<const HEVC: bool> NalSplit<HEVC> {
     fn next(&mut self, data: &[u8]) -> Result<bool, Wrong> {
         let found = find_start_code(data, self.looked);
         if !self.begun {
-            let before = data.get(..found.unwrap_or(data.len())).unwrap_or_default();
+            let end = found.unwrap_or(data.len());
+            // What was looked at before is zeros.
+            let before = data.get(self.looked..end).unwrap_or_default();
             let stray = before.iter().position(|&byte| byte != 0);
-            if let Some(at) = stray {
+            if let Some(at) = stray.map(|at| at + self.looked) {
                 return Err(Wrong {
                     at,
                     expected: "a start code",
@@ -117,6 +119,8 @@ impl<const HEVC: bool> Split for NalSplit<HEVC> {
         }
     }
 
+    /// Parameter sets stay as they are: a stream that changes them has to repeat them before its
+    /// keys, if it is to be sought in.
     fn restart(&mut self) {
         self.units.restart();
         self.looked = 0;

@@ -1,26 +1,20 @@
 //! Packets one behind the other.
 
-use dmaflow_bitstream::annex_b::find_start_code;
 use dmaflow_bitstream::fwht::FWHT_MAGIC;
 
 use crate::error::ContainerError;
 use crate::format::Format;
+use crate::header::Header;
 use crate::packet::{Codec, Packet, Track};
 use crate::writer::{Muxer, Output};
 
-/// What an AV1 temporal unit begins with.
-const TEMPORAL_DELIMITER: [u8; 2] = [0x12, 0x00];
-
-/// Bytes of the first packet in which its parameter sets are looked for.
-const LOOKED_AT: usize = 4096;
-
-/// Writes a stream without a container: what its packets hold, and nothing else. Times are lost.
+/// Writes a stream without a container: what its packets hold, and the track's header where keys do
+/// not bring it. Times are lost.
 #[derive(Debug)]
 pub struct ElementaryMuxer {
     output: Output,
     format: Format,
-    /// What has to stand before the first packet, if that does not bring it.
-    header: Option<Vec<u8>>,
+    header: Header,
 }
 
 impl ElementaryMuxer {
@@ -43,11 +37,10 @@ impl ElementaryMuxer {
                 });
             }
         };
-        let header = (!track.header.is_empty()).then(|| track.header.clone());
         Ok(Self {
             output,
             format,
-            header,
+            header: Header::of(track),
         })
     }
 
@@ -75,35 +68,6 @@ impl ElementaryMuxer {
             Err(ContainerError::Packet { format, what })
         }
     }
-
-    /// Whether a packet brings what a decoder has to have, as far as its beginning shows.
-    fn brings_header(&self, beginning: &[u8]) -> bool {
-        if self.format == Format::Obu {
-            return dmaflow_bitstream::obu::Obus::new(beginning)
-                .map_while(Result::ok)
-                .any(|obu| obu.header.obu_type == dmaflow_bitstream::obu::ObuType::SequenceHeader);
-        }
-        let mut from = 0;
-        while let Some(at) = find_start_code(beginning, from) {
-            let code = beginning.get(at + 3).copied().unwrap_or_default();
-            let brings = match self.format {
-                Format::H264 => code & 0x1f == 7,
-                Format::Hevc => code >> 1 & 0x3f == 33,
-                _ => code == 0xb3,
-            };
-            if brings {
-                return true;
-            }
-            from = at + 3;
-        }
-        false
-    }
-}
-
-/// The first bytes of what pieces hold, up to as many as are to be looked at.
-fn beginning(pieces: &[&[u8]], most: usize) -> Vec<u8> {
-    let bytes = pieces.iter().flat_map(|piece| piece.iter());
-    bytes.take(most).copied().collect()
 }
 
 impl Muxer for ElementaryMuxer {
@@ -111,7 +75,7 @@ impl Muxer for ElementaryMuxer {
         self.format
     }
 
-    fn write(&mut self, _packet: &Packet, pieces: &[&[u8]]) -> Result<(), ContainerError> {
+    fn write(&mut self, packet: &Packet, pieces: &[&[u8]]) -> Result<(), ContainerError> {
         let mut first = [0; 8];
         let bytes = pieces.iter().flat_map(|piece| piece.iter());
         let mut len = 0;
@@ -121,23 +85,12 @@ impl Muxer for ElementaryMuxer {
         }
         let first = first.get(..len).unwrap_or_default();
         self.check(first)?;
-        // Type 2, a temporal delimiter, is `0 0010 x x 0`.
-        let delimited = first.first().is_some_and(|first| first & 0xf8 == 0x10);
-        let delimiter: &[u8] = if self.format == Format::Obu && !delimited {
-            &TEMPORAL_DELIMITER
-        } else {
-            &[]
-        };
-        let Some(header) = self.header.take() else {
-            return self.output.write_behind(&[delimiter], pieces);
-        };
-        if self.brings_header(&beginning(pieces, LOOKED_AT)) {
-            return self.output.write_behind(&[delimiter], pieces);
-        }
-        if self.format == Format::Obu && delimited {
-            return self.write_into_unit(&header, pieces);
-        }
-        self.output.write_behind(&[delimiter, &header], pieces)
+        let among = self.header.among(packet, pieces);
+        let pieces = among.as_deref().unwrap_or(pieces);
+        let delimiter = self.header.delimiter(pieces);
+        self.output.write_behind(&[delimiter], pieces)?;
+        self.header.written();
+        Ok(())
     }
 
     fn written(&self) -> u64 {
@@ -146,23 +99,5 @@ impl Muxer for ElementaryMuxer {
 
     fn finish(&mut self) -> Result<(), ContainerError> {
         self.output.flush()
-    }
-}
-
-impl ElementaryMuxer {
-    /// Puts a sequence header behind the temporal delimiter with which a unit begins.
-    fn write_into_unit(&mut self, header: &[u8], pieces: &[&[u8]]) -> Result<(), ContainerError> {
-        let start = beginning(pieces, LOOKED_AT);
-        let delimiter = dmaflow_bitstream::obu::ObuExtent::parse(&start);
-        let len = delimiter.map_or(0, |extent| extent.len);
-        let delimiter = start.get(..len).unwrap_or_default();
-        let mut rest = Vec::with_capacity(pieces.len());
-        let mut passed = 0;
-        for piece in pieces {
-            let of_it = piece.len().min(len - passed);
-            passed += of_it;
-            rest.push(piece.get(of_it..).unwrap_or_default());
-        }
-        self.output.write_behind(&[delimiter, header], &rest)
     }
 }

@@ -96,7 +96,7 @@ fn av1_goes_from_format_to_format() {
 }
 
 #[test]
-fn a_stream_that_begins_anywhere_gets_its_header() {
+fn packets_without_a_header_get_it_at_the_beginning_and_at_keys() {
     for stream in streams() {
         let mut demuxer = from_file(stream.format, &stream.data).unwrap();
         let track = demuxer.track().clone();
@@ -107,19 +107,51 @@ fn a_stream_that_begins_anywhere_gets_its_header() {
         let (_, data) = &packets[1];
         let disk = Disk::new(None, None);
         let mut muxer = write(stream.format, &track, Output::file(disk.clone())).unwrap();
-        muxer.write(&packet(0, true), &[data]).unwrap();
-        muxer.write(&packet(1, false), &[data]).unwrap();
+        for (time, key) in [(0, true), (1, false), (2, true)] {
+            write_in_pieces(&mut *muxer, &packet(time, key), data, 3).unwrap();
+        }
         drop(muxer);
         let written = disk.data();
-        let has = written
-            .windows(track.header.len())
-            .filter(|part| *part == track.header);
-        let expected = usize::from(stream.format != Format::ObuAnnexB);
-        assert_eq!(has.count(), expected, "{}", stream.name);
-        let again = from_file(stream.format, &written).unwrap();
-        if expected == 1 {
-            assert_eq!(again.track().header, track.header, "{}", stream.name);
+        let parts = written.windows(track.header.len());
+        let has = parts.filter(|part| *part == track.header).count();
+        // MPEG-2 begins another sequence with each.
+        let expected = if stream.format == Format::Mpeg2 { 1 } else { 2 };
+        assert_eq!(has, expected, "{}", stream.name);
+        let mut again = from_file(stream.format, &written).unwrap();
+        assert_eq!(again.track().header, track.header, "{}", stream.name);
+        let (again, _) = all(&mut *again);
+        assert_eq!(again.len(), 3, "{}", stream.name);
+        assert!(again[1].1 == *data, "{}", stream.name);
+        // What delimits stays in front: of AV1 two bytes, of the H.264 stream six.
+        let front = if stream.format == Format::H264 { 6 } else { 2 };
+        assert_eq!(again[0].1[..front], data[..front], "{}", stream.name);
+    }
+}
+
+#[test]
+fn av1_gets_its_sequence_header_in_other_formats_too() {
+    let stream = streams().swap_remove(4);
+    let mut demuxer = from_file(stream.format, &stream.data).unwrap();
+    let track = demuxer.track().clone();
+    let (packets, _) = all(&mut *demuxer);
+    for format in [Format::Ivf, Format::ObuAnnexB] {
+        let disk = Disk::new(None, None);
+        let mut muxer = write(format, &track, Output::file(disk.clone())).unwrap();
+        for (packet, data) in &packets {
+            let without = if packet.key {
+                2 + track.header.len()
+            } else {
+                2
+            };
+            muxer.write(packet, &[&data[without..]]).unwrap();
         }
+        drop(muxer);
+        let (again, _) = all(&mut *from_file(format, &disk.data()).unwrap());
+        let summary = |(packet, data): &Whole| (packet.key, data.clone());
+        assert!(
+            again.iter().map(summary).eq(packets.iter().map(summary)),
+            "{format}"
+        );
     }
 }
 

@@ -1,0 +1,212 @@
+//! The description of raw pictures.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::FORMAT;
+use crate::error::{ContainerError, Found};
+use crate::packet::{Codec, Track};
+use crate::reader::Input;
+
+/// The most bytes of a description.
+const MOST_OF_A_SIDECAR: usize = 64 << 10;
+
+/// The most planes of a picture.
+const MOST_PLANES: usize = 4;
+
+/// The file that describes a file of pictures: its name and `.json`.
+#[must_use]
+pub fn sidecar_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".json");
+    name.into()
+}
+
+/// What is said of pictures that are not coded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sidecar {
+    /// The format of `drm_fourcc.h`, four characters; spaces at the end may be missing.
+    pub fourcc: String,
+    /// `linear`.
+    #[serde(default = "linear")]
+    pub modifier: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Bytes from one picture to the next.
+    pub frame_bytes: u64,
+    /// Where the planes of a picture lie in it.
+    pub planes: Vec<SidecarPlane>,
+    /// Pictures a second as a fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<(u32, u32)>,
+    /// How colours are to be understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<SidecarColour>,
+}
+
+/// Where a plane lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SidecarPlane {
+    /// Bytes of the picture before it.
+    pub offset: u32,
+    /// Bytes from a row to the next.
+    pub stride: u32,
+}
+
+/// How colours are to be understood, in the numbers of ITU-T H.273.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SidecarColour {
+    /// `ColourPrimaries`.
+    #[serde(default = "unspecified")]
+    pub primaries: u8,
+    /// `TransferCharacteristics`.
+    #[serde(default = "unspecified")]
+    pub transfer: u8,
+    /// `MatrixCoefficients`.
+    #[serde(default = "unspecified")]
+    pub matrix: u8,
+    /// `VideoFullRangeFlag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_range: Option<bool>,
+}
+
+fn linear() -> String {
+    "linear".to_owned()
+}
+
+const fn unspecified() -> u8 {
+    2
+}
+
+fn wrong(expected: &'static str, found: Found) -> ContainerError {
+    ContainerError::Unexpected {
+        format: FORMAT,
+        offset: 0,
+        expected,
+        found,
+    }
+}
+
+impl Sidecar {
+    /// Reads a description.
+    ///
+    /// # Errors
+    /// [`ContainerError::Unexpected`] for other text, and for one that contradicts itself;
+    /// [`ContainerError::Unsupported`] for other modifiers; [`ContainerError::Read`].
+    pub fn read(mut input: Input) -> Result<Self, ContainerError> {
+        let mut text = vec![0; MOST_OF_A_SIDECAR];
+        let len = input.fill(&mut text)?;
+        let text = text.get(..len).unwrap_or_default();
+        let sidecar: Self = serde_json::from_slice(text).map_err(|error| {
+            let found = Found::Text(error.to_string());
+            wrong("a description of raw pictures", found)
+        })?;
+        sidecar.check()?;
+        Ok(sidecar)
+    }
+
+    /// Describes pictures of a track, each of so many bytes.
+    ///
+    /// # Errors
+    /// [`ContainerError::CannotHold`] for coded pictures, and for those without size or planes.
+    pub fn of(track: &Track, frame_bytes: u64) -> Result<Self, ContainerError> {
+        let cannot = |what: String| ContainerError::CannotHold {
+            format: FORMAT,
+            what,
+        };
+        let Codec::Raw(fourcc) = track.codec else {
+            return Err(cannot(format!("{:?}", track.codec)));
+        };
+        let size = track.size;
+        let (width, height) =
+            size.ok_or_else(|| cannot("pictures of an unknown size".to_owned()))?;
+        let planes = track.planes.iter();
+        let colour = track.colour.map(|colour| SidecarColour {
+            primaries: colour.primaries,
+            transfer: colour.transfer,
+            matrix: colour.matrix,
+            full_range: colour.full_range,
+        });
+        let sidecar = Self {
+            fourcc: String::from_utf8_lossy(&fourcc.to_le_bytes()).into_owned(),
+            modifier: linear(),
+            width,
+            height,
+            frame_bytes,
+            planes: planes
+                .map(|plane| SidecarPlane {
+                    offset: plane.offset,
+                    stride: plane.stride,
+                })
+                .collect(),
+            rate: track.rate,
+            colour,
+        };
+        sidecar.check().map_err(|error| cannot(error.to_string()))?;
+        Ok(sidecar)
+    }
+
+    pub(super) fn check(&self) -> Result<(), ContainerError> {
+        if self.modifier != "linear" {
+            return Err(ContainerError::Unsupported {
+                format: FORMAT,
+                offset: 0,
+                what: "modifier",
+                found: Found::Text(self.modifier.clone()),
+            });
+        }
+        self.fourcc_number()?;
+        if self.width == 0 || self.height == 0 {
+            let found = Found::Text(format!("{}x{}", self.width, self.height));
+            return Err(wrong("a size", found));
+        }
+        if self.frame_bytes == 0 {
+            return Err(wrong("frame_bytes", 0_u32.into()));
+        }
+        if self.planes.is_empty() || self.planes.len() > MOST_PLANES {
+            let found = Found::Number(self.planes.len() as u64);
+            return Err(wrong("one to four planes", found));
+        }
+        for plane in &self.planes {
+            // Its rows are not known here; one at least has to be there.
+            let end = u64::from(plane.offset) + u64::from(plane.stride);
+            if plane.stride == 0 || end > self.frame_bytes {
+                return Err(wrong("planes within frame_bytes", end.into()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn fourcc_number(&self) -> Result<u32, ContainerError> {
+        let mut characters = [b' '; 4];
+        let text = self.fourcc.as_bytes();
+        if text.is_empty() || text.len() > 4 || !text.iter().all(u8::is_ascii_graphic) {
+            let spaced = text.len() == 4 && text.iter().all(|byte| (0x20..0x7f).contains(byte));
+            if !spaced {
+                let found = Found::Text(self.fourcc.clone());
+                return Err(wrong("a fourcc of four characters", found));
+            }
+        }
+        for (to, from) in characters.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Ok(u32::from_le_bytes(characters))
+    }
+
+    pub(super) fn to_text(&self) -> Result<String, ContainerError> {
+        let text = serde_json::to_string_pretty(self);
+        text.map(|text| text + "\n").map_err(|error| {
+            let what = error.to_string();
+            ContainerError::CannotHold {
+                format: FORMAT,
+                what,
+            }
+        })
+    }
+}
