@@ -384,6 +384,77 @@ fn files_written_here_are_the_same_to_ffmpeg() {
     }
 }
 
+/// What ffprobe says of the track: size, shape of pixels, colours.
+fn described(path: &Path) -> String {
+    let entries = "stream=codec_name,width,height,sample_aspect_ratio,color_range,color_space,\
+                   color_transfer,color_primaries,r_frame_rate";
+    let path = path.to_str().unwrap();
+    let arguments = [
+        "-v",
+        "error",
+        "-show_entries",
+        entries,
+        "-of",
+        "csv=p=0",
+        path,
+    ];
+    run("ffprobe", &arguments)
+}
+
+#[test]
+#[ignore = "needs ffmpeg, and some seconds"]
+fn tracks_are_described_as_they_were() {
+    let folder = Folder::new("described");
+    let source = folder.at("source.mp4");
+    let to = source.to_str().unwrap();
+    let from: &[&str] = &["-f", "lavfi", "-i", PICTURES, "-pix_fmt", "yuv420p"];
+    let shape: &[&str] = &[
+        "-vf",
+        "setsar=8/5",
+        "-color_range",
+        "tv",
+        "-colorspace",
+        "bt709",
+    ];
+    let colours: &[&str] = &["-color_trc", "bt709", "-color_primaries", "bt709"];
+    for encoder in [MADE[0].1, MADE[4].1] {
+        ffmpeg(&[from, shape, colours, encoder, &[to]].concat());
+        let mut demuxer = open(&source);
+        let track = demuxer.track().clone();
+        let read = read_all(&mut *demuxer);
+        assert_eq!(track.pixel_aspect, Some((8, 5)));
+        assert_eq!(track.colour.map(|colour| colour.matrix), Some(1));
+        for format in ["mp4", "mkv"] {
+            let path = folder.at(&format!("ours.{format}"));
+            let mut muxer = create(&path, &track, Duration::from_secs(1));
+            for (packet, data) in &read {
+                muxer.write(packet, &[data]).unwrap();
+            }
+            muxer.finish().unwrap();
+            assert_eq!(described(&path), described(&source), "{format}");
+            assert_eq!(open(&path).track().pixel_aspect, track.pixel_aspect);
+            assert_eq!(open(&path).track().colour, track.colour);
+            let path = path.to_str().unwrap();
+            let entries = [
+                "-v",
+                "error",
+                "-show_entries",
+                "format=duration",
+                "-of",
+                "csv=p=0",
+            ];
+            let duration = run("ffprobe", &[&entries[..], &[path]].concat());
+            let duration: f64 = duration.trim().parse().unwrap();
+            assert!((duration - 4.0).abs() < 0.05, "{format}: {duration}");
+            println!(
+                "{:?} in {format}: {}",
+                track.codec,
+                described(Path::new(path)).trim()
+            );
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs ffmpeg, and some seconds"]
 fn elementary_streams_are_the_same_to_ffmpeg_in_a_file() {

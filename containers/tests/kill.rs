@@ -3,6 +3,7 @@
 //! It needs `ffprobe` and a minute: `cargo test -p dmaflow-containers --test kill -- --ignored
 //! --nocapture recordings`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 use std::fs::File;
 use std::io::{Cursor, Read, Write};
@@ -55,9 +56,7 @@ fn the_one_that_is_killed() {
     };
     let begin = Instant::now();
     // The test harness has the macros' standard output.
-    let mut told = File::from(std::os::fd::OwnedFd::from(
-        std::io::stdout().as_fd().try_clone_to_owned().unwrap(),
-    ));
+    let mut told = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
     for (number, (packet, delay, data)) in pictures.iter().cycle().enumerate() {
         let decoded = i64::try_from(number).unwrap() * 20;
         let packet = Packet {

@@ -126,10 +126,15 @@ pub(super) fn short_number(input: &mut Input, length: u64) -> Result<u64, Contai
 mod tests {
     use std::io::Cursor;
 
-    use super::*;
+    use crate::error::ContainerError;
+    use crate::reader::Input;
 
-    /// Track, time, flags, and the sizes of frames that are found.
-    fn frames(block: &[u8]) -> Result<(u64, i16, Vec<(u64, u64)>), ContainerError> {
+    use super::Block;
+
+    /// Track, time, and offsets and sizes of frames.
+    type Found = (u64, i16, Vec<(u64, u64)>);
+
+    fn frames(block: &[u8]) -> Result<Found, ContainerError> {
         let mut input = Input::file(Cursor::new(block.to_vec())).unwrap();
         let read = Block::read(&mut input, block.len() as u64)?;
         let mut all = Vec::new();

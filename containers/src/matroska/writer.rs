@@ -58,10 +58,17 @@ impl MatroskaMuxer {
     /// Into an empty file. Nothing is written before the first packet.
     ///
     /// # Errors
-    /// [`ContainerError::CannotHold`] for FWHT and for pictures that are not coded.
+    /// [`ContainerError::CannotHold`] for FWHT, for pictures that are not coded, and without a unit
+    /// of time.
     pub fn new(track: &Track, output: Output) -> Result<Self, ContainerError> {
-        if matches!(track.codec, Codec::Fwht | Codec::Raw(_)) || track.timescale == 0 {
+        if matches!(track.codec, Codec::Fwht | Codec::Raw(_)) {
             return Err(cannot_hold(track.codec, Format::Matroska));
+        }
+        if track.timescale == 0 {
+            return Err(ContainerError::CannotHold {
+                format: Format::Matroska,
+                what: "a track without a unit of time".to_owned(),
+            });
         }
         Ok(Self {
             output,

@@ -86,10 +86,17 @@ impl Mp4Muxer {
     /// Into an empty file. Nothing is written before the first packet.
     ///
     /// # Errors
-    /// [`ContainerError::CannotHold`] for FWHT and for pictures that are not coded.
+    /// [`ContainerError::CannotHold`] for FWHT, for pictures that are not coded, and without a unit
+    /// of time.
     pub fn new(track: &Track, output: Output, options: Mp4Options) -> Result<Self, ContainerError> {
-        if matches!(track.codec, Codec::Fwht | Codec::Raw(_)) || track.timescale == 0 {
+        if matches!(track.codec, Codec::Fwht | Codec::Raw(_)) {
             return Err(cannot_hold(track.codec, Format::Mp4));
+        }
+        if track.timescale == 0 {
+            return Err(ContainerError::CannotHold {
+                format: Format::Mp4,
+                what: "a track without a unit of time".to_owned(),
+            });
         }
         let units = options.fragment.as_nanos() * u128::from(track.timescale) / 1_000_000_000;
         Ok(Self {
