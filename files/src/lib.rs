@@ -6,10 +6,12 @@
 
 mod codec;
 mod error;
+mod position;
 mod sink;
 mod src;
 
 pub use dmaflow_containers::Format as FileFormat;
 pub use error::FileError;
+pub use position::Position;
 pub use sink::{FileSink, FileSinkConfig};
 pub use src::{FileSrc, FileSrcConfig};

@@ -138,9 +138,12 @@ impl FileSink {
             .read(purpose)
             .map_err(|source| FileError::Reach { slot, source })?;
         let meta = frame.meta();
-        let used = meta.bytes_used.map_or(bytes.len(), |used| used as usize);
-        let data = bytes.get(..used).unwrap_or(&bytes);
         let layout = self.layout.as_ref().ok_or(FileError::NotAttached)?;
+        let used = match layout.planes() {
+            [] => meta.bytes_used.map_or(bytes.len(), |used| used as usize),
+            _ => picture_bytes(layout),
+        };
+        let data = bytes.get(..used).unwrap_or(&bytes);
         let codec = codec_of(layout.format()).ok_or(FileError::NotInFiles(layout.format()))?;
         let key = match codec {
             Codec::Raw(_) | Codec::Mjpeg => true,
@@ -173,6 +176,16 @@ impl FileSink {
         self.written += 1;
         Ok(())
     }
+}
+
+/// The bytes of a picture from the beginning of its buffer, which may be longer.
+fn picture_bytes(layout: &Layout) -> usize {
+    let planes = layout.planes().iter().zip(layout.format().planes());
+    let ends = planes.map(|(plane, info)| {
+        let rows = plane.stride.saturating_mul(info.rows(layout.height()));
+        plane.offset.saturating_add(rows) as usize
+    });
+    ends.max().unwrap_or(0)
 }
 
 impl Sink for FileSink {

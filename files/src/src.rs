@@ -20,6 +20,7 @@ use dmaflow_stateless::{Ability, Step, Steps};
 
 use crate::codec::{format_of, most_bytes, only_codec};
 use crate::error::FileError;
+use crate::position::Position;
 use schedule::Schedule;
 
 /// Which file is read, and how; what is left out, the file says.
@@ -35,6 +36,8 @@ pub struct FileSrcConfig {
     pub rate: Option<Rate>,
     /// Whether each picture comes at its time; otherwise as soon as there is a free frame.
     pub paced: bool,
+    /// Who is told how far the file has been read.
+    pub position: Option<Position>,
 }
 
 impl FileSrcConfig {
@@ -59,6 +62,7 @@ impl FileSrcConfig {
             size: None,
             rate: None,
             paced: true,
+            position: None,
         }
     }
 }
@@ -125,6 +129,12 @@ pub struct FileSrc {
 }
 
 impl FileSrc {
+    /// What its frames hold.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
     /// Opens the file and reads what it says of itself.
     ///
     /// # Errors
@@ -337,6 +347,9 @@ impl Source for FileSrc {
         };
         self.next = None;
         let bytes = self.fill(&packet, &frame)?;
+        if let Some(position) = &self.config.position {
+            position.set(packet.offset.saturating_add(packet.len as u64));
+        }
         let presented = self
             .schedule
             .as_ref()
