@@ -85,6 +85,7 @@ use std::path::{Path, PathBuf};
 use crate::Limits;
 pub use crate::ZeroCopy;
 use layers::Layers;
+use links::Ends;
 use source::Sources;
 
 /// A pipeline as its user wants it.
@@ -142,7 +143,8 @@ impl Description {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, file_name: &str, overrides: &[Override]) -> Result<Self, Diagnostics> {
-        Self::of_sources(Sources::new(file_name, text.to_owned()), overrides)
+        let sources = Sources::new(file_name, text.to_owned());
+        Self::of_sources(sources, Ends::Closed, overrides)
     }
 
     /// Reads a pipeline in one line, as `v4l2-src device=/dev/video0 ! kms-sink`.
@@ -150,16 +152,37 @@ impl Description {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse_line(text: &str, overrides: &[Override]) -> Result<Self, Diagnostics> {
-        Self::of_sources(Sources::of_line(text), overrides)
+        Self::of_sources(Sources::of_line(text), Ends::Closed, overrides)
     }
 
-    fn of_sources(mut sources: Sources, overrides: &[Override]) -> Result<Self, Diagnostics> {
+    /// Reads a description, as [`Description::from_argument`] does, whose stages may lead nowhere
+    /// yet: [`Description::append`] leads them on.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn unfinished(
+        argument: impl AsRef<Path>,
+        overrides: &[Override],
+    ) -> Result<Self, Diagnostics> {
+        let path = argument.as_ref();
+        let sources = match path.to_str() {
+            Some(text) if line::is_one(text) && !path.exists() => Sources::of_line(text),
+            _ => Sources::new(&path.display().to_string(), Self::text(path)?),
+        };
+        Self::of_sources(sources, Ends::Open, overrides)
+    }
+
+    fn of_sources(
+        mut sources: Sources,
+        ends: Ends,
+        overrides: &[Override],
+    ) -> Result<Self, Diagnostics> {
         let mut findings = Vec::new();
         let layers = Layers::gather(&mut sources, &mut findings);
         for Override(text) in overrides {
             sources.add_override(text);
         }
-        let read = layers.and_then(|layers| document::read(&sources, &layers, &mut findings));
+        let read = layers.and_then(|layers| document::read(&sources, &layers, ends, &mut findings));
         match read {
             Some(description) if findings.is_empty() => Ok(description),
             _ => Err(Diagnostics::new(sources, findings)),

@@ -10,7 +10,7 @@ use toml::de::Error as TomlError;
 use super::diagnostic::{Finding, did_you_mean, listed};
 use super::kinds::{Kind, Read};
 use super::layers::{Layers, by};
-use super::links::{self, Link, Node};
+use super::links::{self, Ends, Link, Node};
 use super::reader::{Reader, Value, in_order, keys};
 use super::shape::{Key, Shape};
 use super::source::Sources;
@@ -23,6 +23,7 @@ use crate::{Limits, QueuePolicy};
 pub(super) fn read(
     sources: &Sources,
     layers: &Layers,
+    ends: Ends,
     findings: &mut Vec<Finding>,
 ) -> Option<Description> {
     let mut table = layers.merged(sources);
@@ -65,8 +66,8 @@ pub(super) fn read(
         return None;
     }
     let nodes: Vec<_> = drafts.iter().map(Draft::node).collect();
-    let links = links::read(sources, links, &nodes, findings)?;
-    let order = links::order(&links, &nodes, findings)?;
+    let links = links::read(sources, links, &nodes, ends, findings)?;
+    let order = links::order(&links, &nodes, ends, findings)?;
     buffers::enough(&drafts, &links, findings);
     let queues: Vec<_> = drafts.iter().map(Draft::queue).collect();
     Some(Description {

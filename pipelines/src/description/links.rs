@@ -17,6 +17,15 @@ pub(super) use text::shape;
 
 const ARROW: &str = "->";
 
+/// Whether every stage's frames have to go somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// They have to.
+    Closed,
+    /// More stages are to follow.
+    Open,
+}
+
 /// A stage as far as links are concerned.
 pub(super) struct Node<'t> {
     pub(super) name: &'t str,
@@ -46,11 +55,15 @@ pub(super) fn read(
     sources: &Sources,
     links: Option<&Value<'_>>,
     nodes: &[Node<'_>],
+    ends: Ends,
     findings: &mut Vec<Finding>,
 ) -> Option<Vec<Link>> {
     let before = findings.len();
-    ends(nodes, findings);
+    source_and_sink(nodes, ends, findings);
     let Some(links) = links else {
+        if ends == Ends::Open && nodes.len() == 1 {
+            return (findings.len() == before).then(Vec::new);
+        }
         findings.push(missing(nodes, sources.file().is_line));
         return None;
     };
@@ -84,10 +97,14 @@ pub(super) fn described(
 }
 
 /// A source and a sink are there.
-fn ends(nodes: &[Node<'_>], findings: &mut Vec<Finding>) {
+fn source_and_sink(nodes: &[Node<'_>], ends: Ends, findings: &mut Vec<Finding>) {
     let is_source = |role: Role| !role.takes();
     let is_sink = |role: Role| !role.gives();
     let wanted: [(&str, &dyn Fn(Role) -> bool); 2] = [("source", &is_source), ("sink", &is_sink)];
+    let wanted = match ends {
+        Ends::Closed => &wanted[..],
+        Ends::Open => &wanted[..1],
+    };
     for (word, is_one) in wanted {
         // What is not known may be one.
         let found = nodes.iter().any(|node| node.role.is_none_or(is_one));

@@ -270,4 +270,41 @@ impl Description {
             ..Self::default()
         }
     }
+
+    /// Leads the first output of a stage, by its place, through further stages; frames wait for
+    /// each of them by these policies. A name that is taken gets a number.
+    pub fn append(&mut self, from: usize, stages: impl IntoIterator<Item = (Stage, QueuePolicy)>) {
+        let mut from = from;
+        for (mut stage, queue) in stages {
+            stage.name = self.free_name(stage.name);
+            let to = self.stages.len();
+            self.links.push(LinkDescription {
+                from: Port {
+                    stage: from,
+                    port: 0,
+                },
+                to: Port { stage: to, port: 0 },
+                queue,
+            });
+            self.stages.push(stage);
+            from = to;
+        }
+    }
+
+    fn free_name(&self, name: String) -> String {
+        let is_free = |name: &String| self.stages.iter().all(|stage| stage.name != *name);
+        if is_free(&name) {
+            return name;
+        }
+        let mut numbered = (2_u32..).map(|number| format!("{name}-{number}"));
+        numbered.find(is_free).unwrap_or(name)
+    }
+}
+
+impl StageKind {
+    /// Whether it makes frames or passes them on.
+    #[must_use]
+    pub const fn gives(&self) -> bool {
+        !matches!(self, Self::Sink(_) | Self::Mixer(_))
+    }
 }

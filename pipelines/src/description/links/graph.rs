@@ -1,10 +1,10 @@
 //! The shape that links may have: from sources to sinks, without a cycle.
 
-use super::{ARROW, Link, Node};
+use super::{ARROW, Ends, Link, Node};
 use crate::description::diagnostic::Finding;
 
 /// Looks for one sort of mistake.
-type Step = fn(&[Link], &[Node<'_>]) -> Vec<Finding>;
+type Step = fn(&[Link], &[Node<'_>], Ends) -> Vec<Finding>;
 
 /// The stages in an order in which a frame can pass them.
 ///
@@ -12,11 +12,12 @@ type Step = fn(&[Link], &[Node<'_>]) -> Vec<Finding>;
 pub(in crate::description) fn order(
     links: &[Link],
     nodes: &[Node<'_>],
+    ends: Ends,
     findings: &mut Vec<Finding>,
 ) -> Option<Vec<usize>> {
     let steps: [Step; 3] = [directions, doubles, dead_ends];
     for step in steps {
-        let found = step(links, nodes);
+        let found = step(links, nodes, ends);
         if !found.is_empty() {
             findings.extend(found);
             return None;
@@ -29,7 +30,7 @@ pub(in crate::description) fn order(
 }
 
 /// Links go out of what makes frames and into what takes them.
-fn directions(links: &[Link], nodes: &[Node<'_>]) -> Vec<Finding> {
+fn directions(links: &[Link], nodes: &[Node<'_>], _ends: Ends) -> Vec<Finding> {
     let wrong = |link: &Link| {
         let (from, to) = (&nodes[link.from], &nodes[link.to]);
         let at = |message: String| Finding::at(link.span.clone(), message);
@@ -59,7 +60,7 @@ fn directions(links: &[Link], nodes: &[Node<'_>]) -> Vec<Finding> {
 }
 
 /// No link stands twice, and several lead only into what takes several.
-fn doubles(links: &[Link], nodes: &[Node<'_>]) -> Vec<Finding> {
+fn doubles(links: &[Link], nodes: &[Node<'_>], _ends: Ends) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (later, link) in links.iter().enumerate() {
         let (from, to) = (&nodes[link.from], &nodes[link.to]);
@@ -87,12 +88,13 @@ fn doubles(links: &[Link], nodes: &[Node<'_>]) -> Vec<Finding> {
     findings
 }
 
-/// Every stage has its frames from somewhere, and gives them to somebody.
-fn dead_ends(links: &[Link], nodes: &[Node<'_>]) -> Vec<Finding> {
+/// Every stage has its frames from somewhere, and gives them to somebody unless ends are open.
+fn dead_ends(links: &[Link], nodes: &[Node<'_>], ends: Ends) -> Vec<Finding> {
     let wrong = |(index, node): (usize, &Node<'_>)| {
         let role = node.role?;
         let gets = links.iter().any(|link| link.to == index);
-        let gives = links.iter().any(|link| link.from == index);
+        let open = ends == Ends::Open && role.gives();
+        let gives = open || links.iter().any(|link| link.from == index);
         let (message, label, help) = match (gets, gives) {
             (false, false) => (
                 "is not linked",
