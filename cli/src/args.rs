@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use dmaflow_pipelines::description::duration;
 
 use crate::ctl::{self, CtlArgs};
+use crate::decode::{self, DecodeArgs};
 use crate::described::DescriptionArgs;
 use crate::doctor::{self, DoctorArgs};
 use crate::fmt::{self, FmtArgs};
@@ -126,6 +127,9 @@ pub(crate) enum Command {
     /// Do everything short of streaming, and show what was chosen and why
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Decode a file, and show it or write its pictures
+    #[command(after_long_help = decode::EXAMPLES)]
+    Decode(DecodeArgs),
     /// List heaps, cameras, codecs and displays, with why one cannot be used
     Devices {
         /// Write JSON

@@ -7,10 +7,12 @@ mod args;
 mod audit;
 mod check;
 mod ctl;
+mod decode;
 mod described;
 mod devices;
 mod doctor;
 mod failure;
+mod files;
 mod fmt;
 mod graph;
 mod heaps;
@@ -20,6 +22,7 @@ mod memory;
 mod node;
 mod numbers;
 mod output;
+mod progress;
 mod registry;
 mod report;
 mod run;
@@ -53,6 +56,7 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
     match command {
         Command::Run(args) => run::run(&args, began),
         Command::Check(args) => check::check(&args),
+        Command::Decode(args) => decode::decode(&args, began),
         Command::Devices { json } => devices::devices(json),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Heaps(args) => heaps::heaps(args),

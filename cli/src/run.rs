@@ -8,7 +8,7 @@ use dmaflow_core::time::Timestamp;
 use dmaflow_pipelines::control::server::Server;
 use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::probe::Answers;
-use dmaflow_pipelines::{AuditReport, Control, Described, Limits, Supervisor};
+use dmaflow_pipelines::{AuditReport, Control, Described, Limits, Situation, Supervisor};
 
 use crate::args::RunArgs;
 use crate::audit;
@@ -20,29 +20,69 @@ use crate::report;
 use crate::signals::Signals;
 use crate::status::Status;
 
+/// How a run is done and told of.
+pub(crate) struct Manner {
+    /// When this program began.
+    pub(crate) began: Timestamp,
+    pub(crate) signals: Signals,
+    pub(crate) audit: bool,
+    /// Whether the report is JSON.
+    pub(crate) json: bool,
+    /// Whether there is a socket for `dmaflow ctl`.
+    pub(crate) control: bool,
+}
+
+/// Who tells how a run goes.
+pub(crate) trait Watch {
+    /// Called about once a second, with the names of the stages.
+    fn show(&mut self, stages: &str, situation: &Situation<'_>);
+
+    /// The run has ended.
+    fn end(&mut self);
+}
+
 pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
-    let signals = Signals::take()?;
+    let manner = Manner {
+        began,
+        signals: Signals::take()?,
+        audit: args.audit,
+        json: args.json,
+        control: !args.no_control,
+    };
     let (description, limits) = output::failing(args.json, load(args))?;
+    let mut status = (!args.quiet).then(Status::new);
+    let watch = status.as_mut().map(|status| status as &mut dyn Watch);
+    drive(description, limits, &manner, watch)
+}
+
+/// Runs a pipeline up to its report.
+pub(crate) fn drive(
+    description: Description,
+    limits: Limits,
+    manner: &Manner,
+    watch: Option<&mut dyn Watch>,
+) -> Result<(), Failure> {
+    let json = manner.json;
     let registry = registry::of_description(&description);
     let control = description.control.clone();
-    let mut supervisor = output::failing(args.json, supervise(description, &registry))?;
-    supervisor.set_audited(args.audit);
-    let control = socket(args, control, supervisor.control_handle());
-    let socket = output::failing(args.json, control)?;
+    let mut supervisor = output::failing(json, supervise(description, &registry))?;
+    supervisor.set_audited(manner.audit);
+    let control = socket(manner, control, supervisor.control_handle());
+    let socket = output::failing(json, control)?;
     let halt = supervisor.halt();
-    signals.stop(move || halt.stop());
+    manner.signals.stop(move || halt.stop());
 
     let stages = supervisor.stages().join(" ▶ ");
-    let outcome = if args.quiet {
-        supervisor.run(limits)
-    } else {
-        let status = Status::new();
-        let outcome = supervisor.run_watched(limits, |situation| {
-            status.show(&stages, situation);
-            ControlFlow::Continue(())
-        });
-        status.end();
-        outcome
+    let outcome = match watch {
+        None => supervisor.run(limits),
+        Some(watch) => {
+            let outcome = supervisor.run_watched(limits, |situation| {
+                watch.show(&stages, situation);
+                ControlFlow::Continue(())
+            });
+            watch.end();
+            outcome
+        }
     };
     let (report, failure) = match outcome {
         Ok(report) => (report, None),
@@ -53,8 +93,8 @@ pub(crate) fn run(args: &RunArgs, began: Timestamp) -> Result<(), Failure> {
     };
 
     let written;
-    if args.json {
-        let mut value = report::json(&report, supervisor.agreement(), began);
+    if json {
+        let mut value = report::json(&report, supervisor.agreement(), manner.began);
         if let Some(failure) = &failure {
             value["error"] = failure.json()["error"].take();
         }
@@ -94,11 +134,11 @@ fn judged(
 /// Makes the socket that controls the run: where it was asked for, or else where `dmaflow ctl`
 /// looks by itself, if there is such a place.
 fn socket(
-    args: &RunArgs,
+    manner: &Manner,
     path: Option<PathBuf>,
     control: Control,
 ) -> Result<Option<Server>, Failure> {
-    if args.no_control {
+    if !manner.control {
         return Ok(None);
     }
     let bind = |path: &Path| Server::bind(path, control);

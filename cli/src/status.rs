@@ -8,6 +8,7 @@ use dmaflow_pipelines::{Progress, Situation, Step};
 
 use crate::numbers::{grouped, millis};
 use crate::output;
+use crate::run::Watch;
 
 /// Back to the start of the line, and nothing on it.
 pub(crate) const CLEAR: &str = "\r\x1b[2K";
@@ -29,13 +30,6 @@ impl Status {
         }
     }
 
-    pub(crate) fn show(&self, stages: &str, situation: &Situation<'_>) {
-        self.tell(match situation {
-            Situation::Running(progress) => line(stages, progress, progress.latency()),
-            Situation::Waiting { reason, left, .. } => waiting(reason, *left),
-        });
-    }
-
     pub(crate) fn tell(&self, line: String) {
         let text = match self {
             // Without wrapping, so that a narrow terminal shows less instead of more lines.
@@ -52,13 +46,26 @@ impl Status {
     }
 }
 
+impl Watch for Status {
+    fn show(&mut self, stages: &str, situation: &Situation<'_>) {
+        self.tell(match situation {
+            Situation::Running(progress) => line(stages, progress, progress.latency()),
+            Situation::Waiting { reason, left, .. } => waiting(reason, *left),
+        });
+    }
+
+    fn end(&mut self) {
+        Status::end(self);
+    }
+}
+
 fn write(text: &str) {
     if let Err(error) = std::io::stderr().lock().write_all(text.as_bytes()) {
         tracing::debug!(%error, "nobody reads the status");
     }
 }
 
-fn waiting(reason: &str, left: Duration) -> String {
+pub(crate) fn waiting(reason: &str, left: Duration) -> String {
     format!("{reason}; trying again in {:.1} s", left.as_secs_f64())
 }
 

@@ -19,6 +19,7 @@ use dmaflow_v4l2_src::{V4l2SrcConfig, layout_aligned_to};
 
 use crate::described::OverrideArgs;
 use crate::failure::Failure;
+use crate::files::size;
 use crate::output;
 use crate::registry;
 
@@ -70,14 +71,6 @@ pub(crate) struct ProbeArgs {
     /// Write JSON
     #[arg(long)]
     json: bool,
-}
-
-fn size(text: &str) -> Result<(u32, u32), String> {
-    let parsed = text.split_once(['x', '×']).and_then(|(width, height)| {
-        let side = |text: &str| text.parse().ok().filter(|side| *side > 0);
-        Some((side(width)?, side(height)?))
-    });
-    parsed.ok_or_else(|| "a size is written as 1280x720".to_owned())
 }
 
 pub(crate) fn probe(args: &ProbeArgs) -> Result<(), Failure> {
