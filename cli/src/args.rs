@@ -15,6 +15,7 @@ use crate::fmt::{self, FmtArgs};
 use crate::graph::{self, GraphArgs};
 use crate::heaps::{self, HeapsArgs};
 use crate::media::{self, MediaArgs};
+use crate::record::{self, EncodeArgs, RecordArgs};
 
 const OVERVIEW: &str = "\
 Runs zero-copy video pipelines.
@@ -130,6 +131,12 @@ pub(crate) enum Command {
     /// Decode a file, and show it or write its pictures
     #[command(after_long_help = decode::EXAMPLES)]
     Decode(DecodeArgs),
+    /// Encode a file of pictures, or what a pipeline makes, into a file
+    #[command(after_long_help = record::ENCODE_EXAMPLES)]
+    Encode(EncodeArgs),
+    /// Record what a pipeline makes into a file
+    #[command(after_long_help = record::RECORD_EXAMPLES)]
+    Record(RecordArgs),
     /// List heaps, cameras, codecs and displays, with why one cannot be used
     Devices {
         /// Write JSON

@@ -40,6 +40,17 @@ impl OverrideArgs {
         Ok(Description::from_argument(&text, &self.overrides)?)
     }
 
+    /// The same of one whose stages may lead nowhere yet.
+    fn unfinished(&self, words: &[OsString]) -> Result<Description, Failure> {
+        if let [path] = words
+            && (path.to_str().is_none() || Path::new(path).exists())
+        {
+            return Ok(Description::unfinished(path, &self.overrides)?);
+        }
+        let text = joined(words);
+        Ok(Description::unfinished(&text, &self.overrides)?)
+    }
+
     /// The same where a description may be left out.
     pub(crate) fn load_any(&self, words: &[OsString]) -> Result<Option<Description>, Failure> {
         match (words, &self.overrides[..]) {
@@ -85,6 +96,11 @@ impl DescriptionArgs {
 
     pub(crate) fn load(&self) -> Result<Description, Failure> {
         self.overrides.load(&self.words)
+    }
+
+    /// Reads a description whose stages may lead nowhere yet.
+    pub(crate) fn unfinished(&self) -> Result<Description, Failure> {
+        self.overrides.unfinished(&self.words)
     }
 }
 

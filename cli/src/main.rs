@@ -23,6 +23,7 @@ mod node;
 mod numbers;
 mod output;
 mod progress;
+mod record;
 mod registry;
 mod report;
 mod run;
@@ -57,6 +58,8 @@ fn command(command: Command, began: dmaflow_core::time::Timestamp) -> Result<(),
         Command::Run(args) => run::run(&args, began),
         Command::Check(args) => check::check(&args),
         Command::Decode(args) => decode::decode(&args, began),
+        Command::Encode(args) => record::encode(&args, began),
+        Command::Record(args) => record::record(&args, began),
         Command::Devices { json } => devices::devices(json),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Heaps(args) => heaps::heaps(args),
