@@ -1,50 +1,94 @@
-//! Where NAL units lie in a byte stream: Annex B of H.264 and of HEVC.
+//! NAL units behind start codes, as H.264 and HEVC streams have them in their Annex B, and how they
+//! are grouped into access units.
 
-use std::ops::Range;
+mod access_unit;
+mod h264;
 
-use memchr::memmem::FindIter;
+pub use access_unit::{AccessUnits, NalCodec, Place, Step};
 
-/// What stands before each NAL unit. A zero byte before it belongs to what came before.
+/// What stands before every NAL unit (`start_code_prefix_one_3bytes`).
 pub const START_CODE: [u8; 3] = [0, 0, 1];
 
-/// Finds the NAL units of a byte stream: their places, without start codes and without the zero
-/// bytes that may stand after them. What stands before the first start code is passed over, and so
-/// is a unit without bytes.
+/// Looks for the next [`START_CODE`] that lies in data from a byte on; MPEG-2 has the same.
+///
+/// Where data comes piece by piece, the last two bytes have to be looked at again with the next
+/// ones: a start code may lie across.
 #[must_use]
-pub fn nal_units(stream: &[u8]) -> NalUnits<'_> {
-    let mut codes = memchr::memmem::find_iter(stream, &START_CODE);
-    let next = codes.next();
-    NalUnits {
-        stream,
-        codes,
-        next,
+pub fn find_start_code(data: &[u8], from: usize) -> Option<usize> {
+    let mut one = from.checked_add(2)?;
+    loop {
+        one += memchr::memchr(1, data.get(one..)?)?;
+        if data.get(one - 2..one) == Some(&[0, 0]) {
+            return Some(one - 2);
+        }
+        one += 1;
     }
 }
 
-/// The iterator of [`nal_units`].
-#[derive(Debug)]
+/// One NAL unit in data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NalUnit<'d> {
+    /// Bytes of the data before its first byte: its start code ends there.
+    pub offset: usize,
+    /// It, without a start code and without zeros behind it; never empty.
+    pub data: &'d [u8],
+}
+
+impl NalUnit<'_> {
+    /// `nal_unit_type` of H.264 (7.4.1).
+    #[must_use]
+    pub fn h264_type(&self) -> u8 {
+        self.data.first().copied().unwrap_or_default() & 0x1f
+    }
+
+    /// `nal_unit_type` of HEVC (7.4.2.2).
+    #[must_use]
+    pub fn hevc_type(&self) -> u8 {
+        self.data.first().copied().unwrap_or_default() >> 1 & 0x3f
+    }
+}
+
+/// The NAL units in data, which stand behind start codes. What is before the first start code is
+/// passed over, and so are start codes without anything behind them.
+#[derive(Clone, Debug)]
 pub struct NalUnits<'d> {
-    stream: &'d [u8],
-    codes: FindIter<'d, 'static>,
-    /// The start code of the next unit.
+    data: &'d [u8],
+    /// Where the next one begins: behind its start code.
     next: Option<usize>,
 }
 
-impl Iterator for NalUnits<'_> {
-    type Item = Range<usize>;
+impl<'d> NalUnits<'d> {
+    /// Of data, such as an access unit.
+    #[must_use]
+    pub fn new(data: &'d [u8]) -> Self {
+        let next = find_start_code(data, 0).map(|at| at + START_CODE.len());
+        Self { data, next }
+    }
+}
+
+impl<'d> Iterator for NalUnits<'d> {
+    type Item = NalUnit<'d>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let begin = self.next? + START_CODE.len();
-            self.next = self.codes.next();
-            let end = self.next.unwrap_or(self.stream.len());
-            let unit = self.stream.get(begin..end)?;
-            // A NAL unit never ends with a zero byte (H.264 7.4.1).
-            if let Some(last) = unit.iter().rposition(|byte| *byte != 0) {
-                return Some(begin..begin + last + 1);
+            let offset = self.next?;
+            let after = find_start_code(self.data, offset);
+            self.next = after.map(|at| at + START_CODE.len());
+            let end = after.unwrap_or(self.data.len());
+            let data = without_zeros(self.data.get(offset..end)?);
+            if !data.is_empty() {
+                return Some(NalUnit { offset, data });
             }
         }
     }
+}
+
+/// Without zeros at the end: `zero_byte` of the next start code, and `trailing_zero_8bits`. No NAL
+/// unit ends with one.
+fn without_zeros(data: &[u8]) -> &[u8] {
+    let len = data.iter().rposition(|&byte| byte != 0);
+    data.get(..len.map_or(0, |last| last + 1))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -52,14 +96,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_lie_between_start_codes_without_zeros_behind_them() {
-        let stream = [
-            0xff, 0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0x65, 0, 0, 3, 0,
+    fn start_codes_are_found_wherever_they_lie() {
+        for before in 0..40 {
+            for filling in [0xff, 0x01, 0x02] {
+                let mut data = vec![filling; before];
+                data.extend([0, 0, 1, 0x65]);
+                for from in 0..=before {
+                    assert_eq!(find_start_code(&data, from), Some(before));
+                }
+                assert_eq!(find_start_code(&data, before + 1), None);
+                assert_eq!(find_start_code(&data[..before + 2], 0), None);
+            }
+        }
+        assert_eq!(find_start_code(&[], usize::MAX), None);
+        assert_eq!(find_start_code(&[0, 1, 0, 0, 0, 0, 1], 0), Some(4));
+    }
+
+    #[test]
+    fn data_falls_into_nal_units() {
+        let data = [
+            9, 9, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 1, 0, 0, 1, 0x40, 0, 0, 3, 0, 0,
         ];
-        let units: Vec<_> = nal_units(&stream).collect();
-        assert_eq!(units, [5..7, 10..11, 20..24]);
-        assert_eq!(nal_units(&[]).next(), None);
-        assert_eq!(nal_units(&[0, 0, 1]).next(), None);
-        assert_eq!(nal_units(&[0, 0, 1, 0, 0, 0]).next(), None);
+        let units: Vec<_> = NalUnits::new(&data).collect();
+        let found: Vec<_> = units.iter().map(|unit| (unit.offset, unit.data)).collect();
+        let expected: [(usize, &[u8]); 3] =
+            [(5, &[0x67, 1, 2]), (12, &[0x68, 3]), (20, &[0x40, 0, 0, 3])];
+        assert_eq!(found, expected);
+        assert_eq!((units[0].h264_type(), units[2].hevc_type()), (7, 32));
+        assert_eq!(NalUnits::new(&[0, 0, 1]).count(), 0);
+        assert_eq!(NalUnits::new(&[]).count(), 0);
     }
 }

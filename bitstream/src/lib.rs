@@ -5,9 +5,12 @@
 //! none panics, and none allocates by what a stream claims, only by what is there.
 
 pub mod annex_b;
+pub mod av1;
 mod bits;
 mod error;
+pub mod fwht;
 pub mod h264;
+pub mod obu;
 
 pub use bits::BitReader;
 pub use error::{StreamError, Trouble};

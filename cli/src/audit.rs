@@ -152,6 +152,7 @@ fn cpu(counts: CpuCounts) -> Value {
         "drawn": counts.drawn,
         "inspected": counts.inspected,
         "copied": counts.copied,
+        "streamed": counts.streamed,
     })
 }
 

@@ -112,6 +112,7 @@ fn cpu(report: &Report) -> String {
     for (count, what) in [
         (report.cpu.drawn, "drew"),
         (report.cpu.inspected, "looked at"),
+        (report.cpu.streamed, "read of streams"),
     ] {
         if count > 0 {
             text.push_str(&format!(" The CPU {what} {}.", bytes(count)));
@@ -183,6 +184,7 @@ pub(crate) fn json(report: &Report, agreement: &Agreement, began: Timestamp) -> 
             "drawn": report.cpu.drawn,
             "inspected": report.cpu.inspected,
             "copied": report.cpu.copied,
+            "streamed": report.cpu.streamed,
         },
         "latency_us": latency(&report.latencies),
         "counters": counters,

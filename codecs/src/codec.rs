@@ -12,27 +12,29 @@
 //! `Documentation/userspace-api/media/v4l/dev-decoder.rst` and `dev-encoder.rst`.
 
 mod flow;
+mod outlet;
 mod passing;
+mod pictures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dmaflow_core::Errno;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{
     Choice, Controls, Counter, DeviceKey, Outlet, SourcePlan, StageError, Stopper, Transform,
 };
-use dmaflow_v4l2::{
-    ControlValue, Events, Feed, Function, Intake, V4l2Error, VideoDevice, candidates, compressed,
-};
+use dmaflow_v4l2::{ControlValue, Events, Function, VideoDevice, candidates, compressed};
 
+use crate::converter::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;
-use crate::info::ConverterInfo;
-use crate::setup::{self, Asked, Setup};
-use flow::{CodecOutlet, Counts, Flow, Halt};
+use crate::info::{Choose, ConverterInfo};
+use crate::m2m::{M2mDevice, Queues};
+use flow::{Counts, Flow, Halt};
+use outlet::CodecOutlet;
 use passing::Passing;
+use pictures::{CurrentPictures, Pictures};
 
 /// Frames that a device has to read from, or has read: one at work, one to go on with.
 const IN_WORK: usize = 2;
@@ -51,13 +53,6 @@ impl CodecRole {
         match self {
             Self::Encoder => Function::Encoder,
             Self::Decoder => Function::Decoder,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Encoder => "encoder",
-            Self::Decoder => "decoder",
         }
     }
 }
@@ -95,12 +90,8 @@ impl V4l2CodecConfig {
 /// stopped before it can be started again.
 #[derive(Debug)]
 pub struct V4l2Codec {
-    device: Arc<VideoDevice>,
-    info: ConverterInfo,
-    config: V4l2CodecConfig,
-    setup: Option<Setup>,
-    intake: Option<Arc<Intake>>,
-    feed: Option<Arc<Feed>>,
+    device: M2mDevice,
+    role: CodecRole,
     flow: Option<Arc<Flow>>,
     /// What the device reads, or has read, by the slots of the queue.
     in_work: InWork,
@@ -116,19 +107,25 @@ impl V4l2Codec {
     /// [`V4l2ConverterError::Device`] when there is no such codec or it cannot be opened;
     /// [`V4l2ConverterError::NothingKnown`].
     pub fn open(config: V4l2CodecConfig) -> Result<Self, V4l2ConverterError> {
-        let device = VideoDevice::open_matching(config.device.as_deref(), config.role.function())?;
-        tracing::debug!(%device, "opened");
-        let info = match config.role {
-            CodecRole::Encoder => ConverterInfo::ask(&device, candidates, compressed),
-            CodecRole::Decoder => ConverterInfo::ask(&device, compressed, candidates),
-        }?;
+        let V4l2CodecConfig {
+            role,
+            device,
+            format,
+            controls,
+        } = config;
+        let asked = V4l2ConverterConfig {
+            device,
+            format,
+            size: None,
+            controls,
+        };
+        let (from, to): (Choose, Choose) = match role {
+            CodecRole::Encoder => (candidates, compressed),
+            CodecRole::Decoder => (compressed, candidates),
+        };
         Ok(Self {
-            info,
-            device: Arc::new(device),
-            config,
-            setup: None,
-            intake: None,
-            feed: None,
+            device: M2mDevice::open(role.function(), asked, from, to)?,
+            role,
             flow: None,
             in_work: InWork::default(),
             counts: Arc::default(),
@@ -138,18 +135,7 @@ impl V4l2Codec {
     /// What it can do.
     #[must_use]
     pub const fn info(&self) -> &ConverterInfo {
-        &self.info
-    }
-
-    fn phase(&self, missing: &'static str) -> StageError {
-        let device = self.device.to_string();
-        V4l2Error::Phase { device, missing }.into()
-    }
-
-    fn setup(&self) -> Result<&Setup, StageError> {
-        self.setup
-            .as_ref()
-            .ok_or_else(|| self.phase("configure it"))
+        &self.device.info
     }
 
     /// Lets go of a side's frames, which needs the flow to have ended.
@@ -160,21 +146,21 @@ impl V4l2Codec {
     }
 
     fn begin(&mut self) -> Result<Arc<Flow>, StageError> {
-        let intake = self.intake.as_ref();
-        let intake = intake.ok_or_else(|| self.phase("attach the input's pool"))?;
-        let feed = self.feed.as_ref();
-        let feed = feed.ok_or_else(|| self.phase("attach the output's pool"))?;
-        let events = match self.config.role {
+        let Queues { intake, feed } = self.device.queues()?;
+        let video = &self.device.video;
+        let events = match self.role {
             CodecRole::Encoder => None,
-            CodecRole::Decoder => Events::subscribe(&self.device, 0)?,
+            CodecRole::Decoder => Events::subscribe(video, 0)?,
         };
         let flow = Flow {
-            device: Arc::clone(&self.device),
-            role: self.config.role,
+            device: Arc::clone(video),
+            role: self.role,
             intake: Arc::clone(intake),
-            feed: Arc::clone(feed),
+            pictures: CurrentPictures::new(Pictures {
+                feed: Arc::clone(feed),
+                writes: self.device.setup()?.writes.clone(),
+            }),
             events,
-            writes: self.setup()?.writes.clone(),
             passing: Passing::new(),
             counts: Arc::clone(&self.counts),
             stopped: AtomicBool::new(false),
@@ -185,7 +171,7 @@ impl V4l2Codec {
         flow.intake.queue().stream_on()?;
         // Who makes no pictures before it knows what they are like is started then.
         if flow.events.is_none() {
-            flow.feed.start()?;
+            feed.start()?;
         }
         Ok(Arc::new(flow))
     }
@@ -221,89 +207,50 @@ impl InWork {
     }
 }
 
-#[cold]
-fn in_use(slot: usize) {
-    tracing::error!(slot, "the driver filled a frame that is in use");
-}
-
 impl Transform for V4l2Codec {
     fn device(&self) -> String {
-        self.device.to_string()
+        self.device.video.to_string()
     }
 
     fn key(&self) -> Option<DeviceKey> {
-        Some(self.device.capabilities().key())
+        Some(self.device.video.capabilities().key())
     }
 
     fn controls(&self) -> Option<Arc<dyn Controls>> {
-        Some(Arc::<VideoDevice>::clone(&self.device))
+        Some(Arc::<VideoDevice>::clone(&self.device.video))
     }
 
     fn input_formats(&mut self) -> Result<Vec<Format>, StageError> {
-        let conversions = self.info.conversions.iter();
-        Ok(conversions.map(|of| of.input.format).collect())
+        Ok(self.device.input_formats())
     }
 
     fn output_formats(&mut self, input: Format) -> Result<Vec<Format>, StageError> {
-        let outputs = self.info.of(input).map(|conversion| &conversion.outputs);
-        let outputs = outputs.into_iter().flatten().map(|output| output.format);
-        let asked = self.config.format;
-        Ok(outputs
-            .filter(|format| asked.is_none_or(|asked| asked == *format))
-            .collect())
+        Ok(self.device.output_formats(input))
     }
 
     fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError> {
-        // A driver keeps its formats while it has buffers.
-        self.detach_input();
-        self.detach_output();
-        self.setup = None;
-        let asked = Asked {
-            size: None,
-            controls: &self.config.controls,
-        };
-        let setup = setup::configure(&self.device, &self.info, asked, input, output)?;
-        tracing::debug!(
-            device = %self.device, reads = %setup.reads, writes = %setup.writes, "configured"
-        );
-        let named = self.config.device.is_some();
-        let chosen = (!named).then(|| Choice {
-            what: self.config.role.name(),
-            chosen: self.device.to_string(),
-        });
-        let plan = SourcePlan {
-            layout: setup.writes.clone(),
-            rate: None,
-            min_buffers: setup.min_buffers,
-            choices: chosen.into_iter().collect(),
-        };
-        self.setup = Some(setup);
-        Ok(plan)
+        self.end();
+        self.device.configure(input, output)
     }
 
     fn attach_input(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         self.stop()?;
-        let reads = self.setup()?.reads.clone();
-        Intake::add(&mut self.intake, &self.device, &reads, pool)?;
-        Ok(Vec::new())
+        self.device.attach_input(pool)
     }
 
     fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
-        self.detach_output();
-        let setup = self.setup()?;
-        let feed = Feed::attach(&self.device, &setup.writes, setup.min_buffers, pool)?;
-        self.feed = Some(feed);
-        Ok(Vec::new())
+        self.end();
+        self.device.attach_output(pool)
     }
 
     fn detach_input(&mut self) {
         self.end();
-        self.intake = None;
+        self.device.intake = None;
     }
 
     fn detach_output(&mut self) {
         self.end();
-        self.feed = None;
+        self.device.feed = None;
     }
 
     fn frames_held(&self) -> usize {
@@ -320,8 +267,8 @@ impl Transform for V4l2Codec {
                 Ok(Arc::new(halt))
             }
             Err(error) => {
-                let feed = self.feed.as_ref().map(|feed| feed.settle());
-                let intake = self.intake.as_ref().map(|intake| intake.halt());
+                let feed = self.device.feed.as_ref().map(|feed| feed.settle());
+                let intake = self.device.intake.as_ref().map(|intake| intake.halt());
                 for error in [feed, intake].into_iter().flatten().filter_map(Result::err) {
                     tracing::debug!(%error, "cannot end a flow that did not begin");
                 }
@@ -333,7 +280,7 @@ impl Transform for V4l2Codec {
     /// Hands a frame over; waits for the device where it has enough of them.
     fn transform(&mut self, frame: Frame, _send: &mut dyn FnMut(Frame)) -> Result<(), StageError> {
         let Some(flow) = &self.flow else {
-            return Err(self.phase("start it"));
+            return Err(self.device.phase("start it"));
         };
         let device = || flow.device.to_string();
         let slot = flow
@@ -358,7 +305,7 @@ impl Transform for V4l2Codec {
         while self.in_work.count >= IN_WORK {
             match queue.dequeue() {
                 Ok(read) => self.in_work.let_go(read.slot),
-                Err(errno) => return interrupted(flow, errno),
+                Err(errno) => return flow.ended(errno),
             }
         }
         Ok(())
@@ -383,9 +330,9 @@ impl Transform for V4l2Codec {
         flow.finished.store(true, Ordering::Release);
         // What is told to end before its pictures are set up may forget it with that.
         flow.end_of_input();
-        let done = match self.config.role {
-            CodecRole::Encoder => self.device.drain_encoder(),
-            CodecRole::Decoder => self.device.drain_decoder(),
+        let done = match self.role {
+            CodecRole::Encoder => flow.device.drain_encoder(),
+            CodecRole::Decoder => flow.device.drain_decoder(),
         };
         done.map_err(StageError::from)
     }
@@ -396,13 +343,16 @@ impl Transform for V4l2Codec {
         };
         flow.stopped.store(true, Ordering::Release);
         let mut outcome = Ok(());
-        for ended in [flow.feed.settle(), flow.intake.halt()] {
+        let pictures = flow.pictures.get();
+        for ended in [pictures.feed.settle(), flow.intake.halt()] {
             match ended {
                 // What is gone has stopped.
                 Err(error) if !error.is_gone() => outcome = outcome.and(Err(error.into())),
                 _ => {}
             }
         }
+        // What comes next begins with what this one ended with.
+        self.device.renewed(pictures.feed, pictures.writes);
         // The device reads nothing any more.
         self.in_work = InWork::default();
         outcome
@@ -411,7 +361,7 @@ impl Transform for V4l2Codec {
     /// `damaged`: pictures that were not sent. `unknown`: pictures of which the driver does not
     /// say what they were made of. `requeue_failed`: frames that could not be queued again.
     fn counters(&self) -> Vec<Counter> {
-        let requeue_failed = self.feed.as_ref().map(|feed| feed.requeue_failed());
+        let requeue_failed = self.device.feed.as_ref().map(|feed| feed.requeue_failed());
         [
             ("damaged", self.counts.damaged.load(Ordering::Relaxed)),
             ("unknown", self.counts.unknown.load(Ordering::Relaxed)),
@@ -420,16 +370,6 @@ impl Transform for V4l2Codec {
         .map(|(name, count)| Counter { name, count })
         .to_vec()
     }
-}
-
-/// Why the device gave no frame back that it had read.
-#[cold]
-fn interrupted(flow: &Flow, errno: Errno) -> Result<(), StageError> {
-    if flow.is_stopped() {
-        return Ok(());
-    }
-    flow.feed.ended(errno)?;
-    Ok(())
 }
 
 impl Drop for V4l2Codec {

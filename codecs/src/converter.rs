@@ -14,12 +14,12 @@ use dmaflow_core::stage::{
     Choice, Controls, Counter, DeviceKey, SourcePlan, StageError, Stopper, Transform,
 };
 use dmaflow_v4l2::{
-    ControlValue, Dequeued, Feed, Function, Intake, V4l2Error, VideoDevice, candidates, is_short,
+    ControlValue, Dequeued, Feed, Function, Intake, VideoDevice, candidates, is_short,
 };
 
 use crate::error::V4l2ConverterError;
 use crate::info::ConverterInfo;
-use crate::setup::{self, Asked, Setup};
+use crate::m2m::{M2mDevice, Queues};
 
 /// What a converter is to do; what is left out, it or its driver chooses.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,12 +55,6 @@ impl Counts {
     }
 }
 
-/// Both of a converter's queues, whose drivers know every frame.
-struct Queues<'c> {
-    intake: &'c Arc<Intake>,
-    feed: &'c Arc<Feed>,
-}
-
 /// A hardware converter as a stage: frames of one format or size go in, those of another come
 /// out.
 ///
@@ -68,12 +62,7 @@ struct Queues<'c> {
 /// error it must be stopped before it can be started again.
 #[derive(Debug)]
 pub struct V4l2Converter {
-    device: Arc<VideoDevice>,
-    info: ConverterInfo,
-    config: V4l2ConverterConfig,
-    setup: Option<Setup>,
-    intake: Option<Arc<Intake>>,
-    feed: Option<Arc<Feed>>,
+    device: M2mDevice,
     running: bool,
     counts: Counts,
 }
@@ -87,15 +76,8 @@ impl V4l2Converter {
     /// [`V4l2ConverterError::Device`] when there is no such converter or it cannot be opened;
     /// [`V4l2ConverterError::NothingKnown`].
     pub fn open(config: V4l2ConverterConfig) -> Result<Self, V4l2ConverterError> {
-        let device = VideoDevice::open_matching(config.device.as_deref(), Function::Converter)?;
-        tracing::debug!(%device, "opened");
         Ok(Self {
-            info: ConverterInfo::ask(&device, candidates, candidates)?,
-            device: Arc::new(device),
-            config,
-            setup: None,
-            intake: None,
-            feed: None,
+            device: M2mDevice::open(Function::Converter, config, candidates, candidates)?,
             running: false,
             counts: Counts::default(),
         })
@@ -104,27 +86,7 @@ impl V4l2Converter {
     /// What it can do.
     #[must_use]
     pub const fn info(&self) -> &ConverterInfo {
-        &self.info
-    }
-
-    fn phase(&self, missing: &'static str) -> StageError {
-        let device = self.device.to_string();
-        V4l2Error::Phase { device, missing }.into()
-    }
-
-    fn setup(&self) -> Result<&Setup, StageError> {
-        self.setup
-            .as_ref()
-            .ok_or_else(|| self.phase("configure it"))
-    }
-
-    fn queues(&self) -> Result<Queues<'_>, StageError> {
-        let intake = self.intake.as_ref();
-        let feed = self.feed.as_ref();
-        Ok(Queues {
-            intake: intake.ok_or_else(|| self.phase("attach the input's pool"))?,
-            feed: feed.ok_or_else(|| self.phase("attach the output's pool"))?,
-        })
+        &self.device.info
     }
 
     /// Lets go of a side's frames, which needs the flow to have ended.
@@ -162,7 +124,7 @@ impl Queues<'_> {
             Err(errno) => return self.interrupted(errno),
         };
         // Whatever comes now, letting go of it queues it again.
-        let picture = feed.pool().acquire_slot(dequeued.slot);
+        let picture = feed.frame(dequeued.slot);
         match intake.queue().dequeue() {
             Ok(read) => Ok(Some(Made {
                 picture,
@@ -220,93 +182,54 @@ impl Stopper for Halt {
     }
 }
 
-#[cold]
-fn in_use(slot: usize) {
-    tracing::error!(slot, "the driver filled a frame that is in use");
-}
-
 impl Transform for V4l2Converter {
     fn device(&self) -> String {
-        self.device.to_string()
+        self.device.video.to_string()
     }
 
     fn key(&self) -> Option<DeviceKey> {
-        Some(self.device.capabilities().key())
+        Some(self.device.video.capabilities().key())
     }
 
     fn controls(&self) -> Option<Arc<dyn Controls>> {
-        Some(Arc::<VideoDevice>::clone(&self.device))
+        Some(Arc::<VideoDevice>::clone(&self.device.video))
     }
 
     fn input_formats(&mut self) -> Result<Vec<Format>, StageError> {
-        let conversions = self.info.conversions.iter();
-        Ok(conversions.map(|of| of.input.format).collect())
+        Ok(self.device.input_formats())
     }
 
     fn output_formats(&mut self, input: Format) -> Result<Vec<Format>, StageError> {
-        let outputs = self.info.of(input).map(|conversion| &conversion.outputs);
-        let outputs = outputs.into_iter().flatten().map(|output| output.format);
-        let asked = self.config.format;
-        Ok(outputs
-            .filter(|format| asked.is_none_or(|asked| asked == *format))
-            .collect())
+        Ok(self.device.output_formats(input))
     }
 
     fn output_size(&self) -> Option<(u32, u32)> {
-        self.config.size
+        self.device.asked.size
     }
 
     fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError> {
-        // A driver keeps its formats while it has buffers.
-        self.detach_input();
-        self.detach_output();
-        self.setup = None;
-        let asked = Asked {
-            size: self.config.size,
-            controls: &self.config.controls,
-        };
-        let setup = setup::configure(&self.device, &self.info, asked, input, output)?;
-        tracing::debug!(
-            device = %self.device, reads = %setup.reads, writes = %setup.writes, "configured"
-        );
-        let named = self.config.device.is_some();
-        let chosen = (!named).then(|| Choice {
-            what: "converter",
-            chosen: self.device.to_string(),
-        });
-        let plan = SourcePlan {
-            layout: setup.writes.clone(),
-            rate: None,
-            min_buffers: setup.min_buffers,
-            choices: chosen.into_iter().collect(),
-        };
-        self.setup = Some(setup);
-        Ok(plan)
+        self.end();
+        self.device.configure(input, output)
     }
 
     fn attach_input(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         self.stop()?;
-        let reads = self.setup()?.reads.clone();
-        Intake::add(&mut self.intake, &self.device, &reads, pool)?;
-        Ok(Vec::new())
+        self.device.attach_input(pool)
     }
 
     fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
-        self.detach_output();
-        let setup = self.setup()?;
-        let feed = Feed::attach(&self.device, &setup.writes, setup.min_buffers, pool)?;
-        self.feed = Some(feed);
-        Ok(Vec::new())
+        self.end();
+        self.device.attach_output(pool)
     }
 
     fn detach_input(&mut self) {
         self.end();
-        self.intake = None;
+        self.device.intake = None;
     }
 
     fn detach_output(&mut self) {
         self.end();
-        self.feed = None;
+        self.device.feed = None;
     }
 
     fn frames_held(&self) -> usize {
@@ -315,7 +238,7 @@ impl Transform for V4l2Converter {
 
     fn start(&mut self) -> Result<Arc<dyn Stopper>, StageError> {
         self.stop()?;
-        let Queues { intake, feed } = self.queues()?;
+        let Queues { intake, feed } = self.device.queues()?;
         let stopper = Halt {
             intake: Arc::downgrade(intake),
             feed: Arc::downgrade(feed),
@@ -333,7 +256,7 @@ impl Transform for V4l2Converter {
     }
 
     fn transform(&mut self, frame: Frame, send: &mut dyn FnMut(Frame)) -> Result<(), StageError> {
-        let Some(made) = self.queues()?.convert(&frame)? else {
+        let Some(made) = self.device.queues()?.convert(&frame)? else {
             return Ok(());
         };
         let known = frame.meta();
@@ -345,10 +268,9 @@ impl Transform for V4l2Converter {
             damaged,
         } = made
         else {
-            in_use(made.dequeued.slot);
             return Ok(());
         };
-        let needed = self.setup()?.needed;
+        let needed = self.device.setup()?.needed;
         if self.counts.whole(&dequeued, damaged, &needed) {
             picture.set_meta(known);
             send(picture);
@@ -360,7 +282,7 @@ impl Transform for V4l2Converter {
         if !std::mem::take(&mut self.running) {
             return Ok(());
         }
-        let Queues { intake, feed } = self.queues()?;
+        let Queues { intake, feed } = self.device.queues()?;
         for ended in [feed.settle(), intake.halt()] {
             match ended {
                 // What is gone has stopped.
@@ -374,7 +296,7 @@ impl Transform for V4l2Converter {
     /// `damaged`, `short`: pictures that were not sent. `requeue_failed`: frames that could not
     /// be queued again.
     fn counters(&self) -> Vec<Counter> {
-        let requeue_failed = self.feed.as_ref().map(|feed| feed.requeue_failed());
+        let requeue_failed = self.device.feed.as_ref().map(|feed| feed.requeue_failed());
         [
             ("damaged", self.counts.damaged),
             ("short", self.counts.short),

@@ -4,6 +4,7 @@ use dmaflow_core::Errno;
 use dmaflow_core::fourcc::FourCc;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::StageError;
+use dmaflow_v4l2::media::MediaError;
 use dmaflow_v4l2::{V4l2Error, list, nearest_sizes};
 
 /// Why a converter cannot be used as asked.
@@ -105,19 +106,6 @@ pub enum V4l2ConverterError {
         /// What it makes.
         found: Box<Layout>,
     },
-    /// The stream's pictures are of another size than the link says.
-    #[error(
-        "{device}: the stream's pictures are {}×{}, and {}×{} was agreed on",
-        found.0, found.1, agreed.0, agreed.1
-    )]
-    OtherSize {
-        /// Card, driver and node.
-        device: String,
-        /// Width and height that were agreed on.
-        agreed: (u32, u32),
-        /// Width and height of what it makes.
-        found: (u32, u32),
-    },
     /// A decoder does not make pictures of the stream in the format that was agreed on.
     #[error(
         "{device} makes no {agreed} of this stream, whose pictures it would give as {found}: set \
@@ -143,6 +131,14 @@ pub enum V4l2ConverterError {
         needs: usize,
         /// How many its pool has.
         has: usize,
+    },
+    /// A stateless decoder has no media device, or that makes no requests.
+    #[error("{device} cannot be told what to decode")]
+    Media {
+        /// Card, driver and node.
+        device: String,
+        /// Why.
+        source: Box<MediaError>,
     },
     /// The driver did not take a frame.
     #[error("{device}: cannot hand frame {slot} of the input over: VIDIOC_QBUF failed")]

@@ -3,10 +3,10 @@
 use dmaflow_core::format::Format;
 use dmaflow_core::layout::{Layout, MAX_PLANES};
 use dmaflow_v4l2::{
-    ControlValue, Direction, FormatRequest, FrameSizes, V4l2Error, VideoDevice, needed_bytes,
-    same_place,
+    Direction, FormatRequest, FrameSizes, V4l2Error, VideoDevice, needed_bytes, same_place,
 };
 
+use crate::converter::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;
 use crate::info::{Conversion, ConverterInfo, PortFormat};
 
@@ -28,20 +28,11 @@ pub(crate) struct Setup {
     pub(crate) needed: [u32; MAX_PLANES],
 }
 
-/// What a user asks of a device besides formats.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
-    /// Width and height of what comes out; otherwise those of what goes in.
-    pub(crate) size: Option<(u32, u32)>,
-    /// Controls to set, by name.
-    pub(crate) controls: &'a [(String, ControlValue)],
-}
-
 /// Sets a device up to make frames of a format of frames that lie so.
 pub(crate) fn configure(
     device: &VideoDevice,
     info: &ConverterInfo,
-    asked: Asked<'_>,
+    asked: &V4l2ConverterConfig,
     input: &Layout,
     output: Format,
 ) -> Result<Setup, V4l2ConverterError> {
@@ -58,20 +49,21 @@ pub(crate) fn configure(
     }
     let reads = set_input(device, &conversion.input, input)?;
     // Before the output is set: to turn a picture changes what size it can have.
-    for (name, value) in asked.controls {
+    for (name, value) in &asked.controls {
         device.set_control(name, value)?;
     }
-    let writes = match output.planes().is_empty() {
+    let writes = match (input.planes(), output.planes()) {
         // How long a compressed frame may get is known now; to set it again might shorten it.
-        true => device.layout(Direction::Capture)?,
-        false => set_output(device, makes, size)?,
+        (_, []) => device.layout(Direction::Capture)?,
+        ([], _) => seen(set_pictures(device, makes, size)?, size),
+        _ => set_output(device, makes, size)?,
     };
     // One size may have changed the other.
     let (now, before) = (
         device.size(Direction::Output)?,
         (reads.width(), reads.height()),
     );
-    if now != before {
+    if now != before && !input.planes().is_empty() {
         return Err(V4l2ConverterError::NoScaling {
             device: device.to_string(),
             asked: size,
@@ -90,7 +82,7 @@ pub(crate) fn configure(
 }
 
 /// What the device makes, if it makes it of what goes in.
-fn find(
+pub(crate) fn find(
     info: &ConverterInfo,
     input: Format,
     output: Format,
@@ -130,6 +122,10 @@ fn set_input(
         takes: Vec::new(),
     })?;
     let reads = device.set_format(Direction::Output, &request)?;
+    if input.planes().is_empty() {
+        // The size of a stream is its own to say; what a driver answers may be what is coded.
+        return read_stream(device, &reads, input);
+    }
     check_size(device, "takes", takes, size, &reads)?;
     if !same_place(&reads, input) {
         return Err(V4l2Error::OtherLayout {
@@ -143,7 +139,44 @@ fn set_input(
     Ok(reads)
 }
 
+/// How a device reads a stream, if it needs no more room for a frame than there is.
+fn read_stream(
+    device: &VideoDevice,
+    reads: &Layout,
+    input: &Layout,
+) -> Result<Layout, V4l2ConverterError> {
+    let (needed, given) = (reads.buffer_lens(), input.buffer_lens());
+    let size = (input.width(), input.height());
+    if let (true, [room]) = (reads.format() == input.format() && needed <= given, needed)
+        && let Ok(reads) = Layout::compressed(input.format(), size, *room)
+    {
+        return Ok(reads.with_colour(input.colour()));
+    }
+    Err(V4l2Error::OtherLayout {
+        device: device.to_string(),
+        does: "reads",
+        expected: Box::new(reads.clone()),
+        found: Box::new(input.clone()),
+    }
+    .into())
+}
+
 fn set_output(
+    device: &VideoDevice,
+    makes: &PortFormat,
+    size: (u32, u32),
+) -> Result<Layout, V4l2ConverterError> {
+    let writes = set_pictures(device, makes, size)?;
+    check_size(device, "makes", makes, size, &writes)?;
+    Ok(writes)
+}
+
+/// What is to be seen of pictures of which more is coded; all of smaller ones.
+pub(crate) fn seen(coded: Layout, size: (u32, u32)) -> Layout {
+    coded.clone().seen(size).unwrap_or(coded)
+}
+
+fn set_pictures(
     device: &VideoDevice,
     makes: &PortFormat,
     size: (u32, u32),
@@ -160,7 +193,6 @@ fn set_output(
     if writes.format() != makes.format {
         return Err(no_code());
     }
-    check_size(device, "makes", makes, size, &writes)?;
     Ok(writes)
 }
 
@@ -198,7 +230,7 @@ fn nearest(sizes: &FrameSizes, asked: (u32, u32), proposed: (u32, u32)) -> Vec<(
 
 /// What comes out with the colours of what goes in, where only the arrangement is converted and
 /// the driver says nothing of them.
-fn coloured(writes: Layout, input: &Layout) -> Layout {
+pub(crate) fn coloured(writes: Layout, input: &Layout) -> Layout {
     let same_family = writes.format().family() == input.format().family();
     if same_family && writes.colour() == dmaflow_core::format::Colour::default() {
         return writes.with_colour(input.colour());

@@ -34,9 +34,65 @@ pub struct Track {
     pub timescale: u32,
     /// Pictures a second as a fraction, where the file states it.
     pub rate: Option<(u32, u32)>,
+    /// Width and height of a pixel, where the file states that they differ or that they do not.
+    pub pixel_aspect: Option<(u32, u32)>,
+    /// How colours are to be understood, where the file states it.
+    pub colour: Option<Colour>,
+    /// Of pictures that are not coded: where their planes lie in a packet. Otherwise empty.
+    pub planes: Vec<Plane>,
     /// What a decoder has to have before the first packet, in the form in which packets are:
     /// parameter sets behind start codes, a sequence header. Empty where packets bring it.
     pub header: Vec<u8>,
+}
+
+impl Track {
+    /// A track of which nothing more is known.
+    #[must_use]
+    pub const fn new(codec: Codec, timescale: u32) -> Self {
+        Self {
+            codec,
+            size: None,
+            timescale,
+            rate: None,
+            pixel_aspect: None,
+            colour: None,
+            planes: Vec::new(),
+            header: Vec::new(),
+        }
+    }
+}
+
+/// How colours are to be understood, in the numbers of ITU-T H.273; 2 where nothing says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Colour {
+    /// `ColourPrimaries`.
+    pub primaries: u8,
+    /// `TransferCharacteristics`.
+    pub transfer: u8,
+    /// `MatrixCoefficients`.
+    pub matrix: u8,
+    /// `VideoFullRangeFlag`, where something says it.
+    pub full_range: Option<bool>,
+}
+
+impl Default for Colour {
+    fn default() -> Self {
+        Self {
+            primaries: 2,
+            transfer: 2,
+            matrix: 2,
+            full_range: None,
+        }
+    }
+}
+
+/// Where a plane lies in a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plane {
+    /// Bytes before its first row.
+    pub offset: u32,
+    /// Bytes from a row to the next.
+    pub stride: u32,
 }
 
 /// One picture's data in a file, or what belongs together: an access unit, a frame, a temporal

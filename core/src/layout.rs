@@ -195,6 +195,15 @@ impl Layout {
         Ok(self)
     }
 
+    /// The same, of which the first columns and rows alone are to be seen: codecs write whole
+    /// blocks. `None` where it has fewer.
+    #[must_use]
+    pub fn seen(mut self, (width, height): (u32, u32)) -> Option<Self> {
+        let fits = (1..=self.width).contains(&width) && (1..=self.height).contains(&height);
+        (self.width, self.height) = (width, height);
+        fits.then_some(self)
+    }
+
     /// The same with colours understood so.
     #[must_use]
     pub fn with_colour(mut self, colour: Colour) -> Self {
@@ -323,6 +332,17 @@ fn derived_stride(format: Format, plane: usize, first: u32) -> Result<u32, Layou
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_seen_of_a_picture_lies_where_it_lay() {
+        let whole = Layout::packed(Format::NV12, 1920, 1088).unwrap();
+        let seen = whole.clone().seen((1920, 1080)).unwrap();
+        assert_eq!((seen.width(), seen.height()), (1920, 1080));
+        assert_eq!(seen.planes(), whole.planes());
+        assert_eq!(seen.buffer_lens(), whole.buffer_lens());
+        assert_eq!(whole.clone().seen((1928, 1080)), None);
+        assert_eq!(whole.seen((0, 1080)), None);
+    }
 
     fn layout(format: &str, width: u32, height: u32, stride: u32) -> Layout {
         Layout::with_stride(format.parse().unwrap(), width, height, stride).unwrap()

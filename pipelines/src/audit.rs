@@ -8,6 +8,7 @@
 //! | all buffers of a pool are attached to the same devices | debugfs, `dma_buf/bufinfo` |
 //! | no CPU opens or maps frames | counters of the buffers and of the threads, `/proc/self/maps` |
 //! | nothing is copied by us | counters of the buffers and of the threads |
+//! | of compressed frames the CPU sees what a stage reads of a stream, and no pixels | the same |
 //! | nor by the kernel, for devices that do not reach memory | debugfs, `swiotlb` |
 //! | no stage meets as many new pages as a frame has, and 256 at least | minor faults of the threads |
 //!
@@ -94,6 +95,8 @@ pub struct PoolAudit {
     pub stage: String,
     /// The heap's name.
     pub heap: String,
+    /// Whether its frames are compressed, and no pixels.
+    pub compressed: bool,
     /// All of them.
     pub buffers: Vec<u64>,
     /// Those that the stage filled and sent.
@@ -142,11 +145,12 @@ pub struct StageAudit {
     /// Its name.
     pub stage: String,
     /// What it does with pixels by its nature, as was known beforehand: a test picture is
-    /// drawn, a file is written. No other stage may, and nothing on the way may copy.
+    /// drawn, a file is written, a stream is read. No other stage may, and nothing on the way
+    /// may copy.
     pub by_cpu: Option<CpuUse>,
     /// Whether it came while the run went on, so that nothing was promised of it.
     pub added: bool,
-    /// How many threads it had, one after the other.
+    /// How many threads it had: one after the other, and of a codec two at a time.
     pub threads: u64,
     /// What it opened of buffers, whosever they are.
     pub cpu: CpuCounts,

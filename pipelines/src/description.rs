@@ -75,9 +75,9 @@ pub use overrides::Override;
 pub use reference::reference;
 pub use schema::schema;
 pub use stage::{
-    FileSrcRequest, FilterKind, LinkDescription, MixerInput, MixerKind, Place, Port, RestartPolicy,
-    RouterKind, SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest,
-    V4l2DecodeRequest, V4l2EncodeRequest,
+    FilterKind, LinkDescription, MixerInput, MixerKind, Place, Port, RestartPolicy, RouterKind,
+    SinkKind, SourceKind, Stage, StageKind, TransformKind, V4l2ConvertRequest, V4l2DecodeRequest,
+    V4l2EncodeRequest,
 };
 
 use std::path::{Path, PathBuf};

@@ -16,7 +16,7 @@ mod sequence;
 
 use std::ops::Range;
 
-use dmaflow_bitstream::annex_b::nal_units;
+use dmaflow_bitstream::annex_b::NalUnits;
 use dmaflow_bitstream::h264::{NalHeader, ParameterSets, SliceHeader, recovery_frame_cnt};
 use dmaflow_bitstream::{BitReader, StreamError, Trouble};
 
@@ -161,11 +161,9 @@ impl H264 {
 impl Sequencer for H264 {
     fn read(&mut self, unit: &[u8], steps: &mut Steps) -> Result<(), StreamError> {
         let mut done = Ok(());
-        for bytes in nal_units(unit) {
-            let Some(nal) = unit.get(bytes.clone()) else {
-                continue;
-            };
-            done = done.and(self.read_nal(nal, bytes, steps));
+        for nal in NalUnits::new(unit) {
+            let bytes = nal.offset..nal.offset + nal.data.len();
+            done = done.and(self.read_nal(nal.data, bytes, steps));
         }
         let ended = self.end_picture(steps);
         done.and(ended)

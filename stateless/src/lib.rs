@@ -7,10 +7,13 @@
 //! and `ext-ctrls-codec-stateless.rst`.
 
 mod ability;
+mod av1;
+pub mod fwht;
 mod h264;
 mod steps;
 pub mod uapi;
 
 pub use ability::Ability;
+pub use av1::Av1;
 pub use h264::H264;
 pub use steps::{Chroma, Control, Decode, PictureId, Sequence, Sequencer, Step, Steps, Visible};

@@ -46,7 +46,9 @@ pub struct Visible {
     pub height: u32,
 }
 
-/// What pictures from here on are like. Those before are all out, or are never to be.
+/// What pictures from here on are like. Those before are all out, or are never to be. Where it
+/// differs from the one before in [`Sequence::visible`] alone, all stays as it is, and pictures
+/// before it may still be referred to and shown again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// Width and height in pixels as they are coded.

@@ -2,5 +2,6 @@
 //!
 //! Names are the kernel's. Each structure has no byte that is not named, and its size is asserted.
 
+pub mod av1;
 pub mod fwht;
 pub mod h264;

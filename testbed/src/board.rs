@@ -47,8 +47,8 @@ impl Board {
         board
     }
 
-    /// The board, where it is of one of these profiles; otherwise a line that says where this test runs,
-    /// or a `SKIP` line.
+    /// The board, where it is of one of these profiles; otherwise a line that says where this test
+    /// runs, or a `SKIP` line.
     ///
     /// # Panics
     /// When there is no such profile: the test might run nowhere.

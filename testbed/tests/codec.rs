@@ -1,9 +1,13 @@
 //! Codecs on vicodec: what a camera saw, encoded and decoded, beside what it saw.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use dmaflow_codecs::{CodecRole, V4l2Codec, V4l2CodecConfig};
 use dmaflow_core::dma_buf::{CpuUse, DmaBufError};
@@ -16,13 +20,18 @@ use dmaflow_core::stage::{
 use dmaflow_core::time::{Clock, Timestamp};
 use dmaflow_kms_sink::{KmsSink, KmsSinkConfig, NullSink};
 use dmaflow_pipelines::{AnyStage, Builder, Limits, QueuePolicy, Report};
-use dmaflow_testbed::{Board, DmaBufs, Modules, open_files, reload_vivid};
+use dmaflow_testbed::{
+    Board, DmaBufs, KernelLog, Modules, Verbose, caption, open_files, reload_vivid,
+};
 use dmaflow_v4l2_src::{V4l2Src, V4l2SrcConfig};
 
 const SIZE: (u32, u32) = (1280, 720);
 
 /// Frames that may be on their way between the camera and the comparison.
 const ON_THEIR_WAY: usize = 8;
+
+/// Far fewer than frames: twice the buffers of the largest pool.
+const MOST_IMPORTS: usize = 40;
 
 const fn block(depth: NonZeroUsize) -> QueuePolicy {
     QueuePolicy::Block { depth }
@@ -33,8 +42,10 @@ const ONE: QueuePolicy = block(NonZeroUsize::MIN);
 /// What was found of decoded pictures.
 #[derive(Clone, Debug, Default)]
 struct Found {
-    /// Their numbers.
+    /// Their numbers, as they came with them.
     sequences: Vec<u64>,
+    /// Their numbers, as they are written in what was captured and in what was decoded.
+    written: Vec<[Option<u64>; 2]>,
     /// Of those that were compared: the mean of the squared differences.
     errors: Vec<f64>,
     /// Captured frames of which no picture came.
@@ -72,6 +83,8 @@ impl Compare {
             found.errors.push(error);
         }
         found.sequences.push(sequence);
+        let number = |frame| caption::number_in(frame).map_err(StageError::failed);
+        found.written.push([number(&captured)?, number(decoded)?]);
         Ok(())
     }
 }
@@ -181,6 +194,21 @@ fn codec(role: CodecRole, format: Option<Format>, controls: &[(&str, i64)]) -> A
     AnyStage::transform(V4l2Codec::open(config).unwrap())
 }
 
+/// What vivid draws unless it is told otherwise.
+const BARS: &str = "75% Colorbar";
+
+fn camera(format: Format, pattern: &str) -> AnyStage {
+    let pattern = ControlValue::Text(pattern.to_owned());
+    let config = V4l2SrcConfig {
+        device: Some("vivid".to_owned()),
+        format: Some(format),
+        size: Some(SIZE),
+        controls: vec![("test_pattern".to_owned(), pattern)],
+        ..V4l2SrcConfig::default()
+    };
+    AnyStage::source(V4l2Src::open(config).unwrap())
+}
+
 /// What goes through the codec, and who looks at it.
 struct Trial {
     format: Format,
@@ -205,16 +233,6 @@ enum Screen {
 
 impl Trial {
     fn run(&self) -> (Found, Report) {
-        let camera = V4l2SrcConfig {
-            device: Some("vivid".to_owned()),
-            format: Some(self.format),
-            size: Some(SIZE),
-            controls: vec![(
-                "test_pattern".to_owned(),
-                ControlValue::Text(self.pattern.to_owned()),
-            )],
-            ..V4l2SrcConfig::default()
-        };
         let found = Arc::new(Mutex::new(Found::default()));
         let compare = Compare {
             every: self.every,
@@ -222,8 +240,7 @@ impl Trial {
             found: Arc::clone(&found),
         };
         let mut graph = Builder::new();
-        let camera = V4l2Src::open(camera).unwrap();
-        let camera = graph.add("camera", AnyStage::source(camera));
+        let camera = graph.add("camera", camera(self.format, self.pattern));
         let encoder = graph.add("encoder", codec(CodecRole::Encoder, None, self.controls));
         let decoder = graph.add("decoder", codec(CodecRole::Decoder, Some(self.format), &[]));
         let compare = graph.add("compare", AnyStage::mixer(compare));
@@ -276,6 +293,10 @@ fn assert_all_there(found: &Found, report: &Report, frames: u64) {
     assert!(found.missing.is_empty(), "{:?}", found.missing);
     let in_order = found.sequences.windows(2).all(|pair| pair[0] < pair[1]);
     assert!(in_order, "{:?}", found.sequences);
+    // A camera that is late may write a number twice.
+    let same = |[captured, decoded]: &[Option<u64>; 2]| decoded.is_some() && captured == decoded;
+    assert!(found.written.iter().all(same), "{found:?}");
+    assert!(found.written.is_sorted(), "{found:?}");
     for stage in ["encoder", "decoder"] {
         let of_stage = report.counters.iter().filter(|(name, _)| name == stage);
         for (_, counter) in of_stage {
@@ -300,7 +321,7 @@ fn a_cameras_frames_come_out_of_a_codec_as_they_went_in_but_for_its_loss() {
     let (buffers, files) = (DmaBufs::now(), open_files());
     let trial = Trial {
         format: Format::XRGB8888,
-        pattern: "75% Colorbar",
+        pattern: BARS,
         frames: frames(),
         every: 25,
         controls: &[],
@@ -330,7 +351,7 @@ fn a_display_shows_what_was_decoded() {
     };
     let trial = Trial {
         format: Format::XRGB8888,
-        pattern: "75% Colorbar",
+        pattern: BARS,
         frames: 12,
         every: 12,
         controls: &[],
@@ -344,6 +365,66 @@ fn a_display_shows_what_was_decoded() {
     drop(codecs);
 }
 
+/// How often a kernel that was told to talk said that it imports a buffer.
+#[derive(Debug, Default)]
+struct Imports {
+    /// `[q->name] __prepare_dmabuf: buffer for plane 0 changed`, by the names of queues.
+    queues: BTreeMap<String, usize>,
+    /// `DRM_IOCTL_PRIME_FD_TO_HANDLE`.
+    handles: usize,
+}
+
+impl Imports {
+    fn count(&mut self, record: &str) {
+        if record.contains("buffer for plane") {
+            let name = record.split(['[', ']']).nth(1).unwrap_or("?");
+            *self.queues.entry(name.to_owned()).or_default() += 1;
+        }
+        self.handles += usize::from(record.contains("PRIME_FD_TO_HANDLE"));
+    }
+}
+
+#[test]
+fn no_buffer_is_imported_again() {
+    let Some(codecs) = codecs("no_buffer_is_imported_again") else {
+        return;
+    };
+    let trial = Trial {
+        format: Format::XRGB8888,
+        pattern: BARS,
+        frames: 60,
+        every: 60,
+        controls: &[],
+        screen: Screen::Shows,
+    };
+    let talking = [("videobuf2_common", 3), ("drm", 1)];
+    let talking = talking.map(|(module, level)| Verbose::module(module, level));
+    let mut log = KernelLog::from_now();
+    let (mut imports, ended) = (Imports::default(), AtomicBool::new(false));
+    let (found, report) = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                log.drain(|record| imports.count(record));
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let ran = trial.run();
+        ended.store(true, Ordering::Relaxed);
+        ran
+    });
+    drop(talking);
+    log.drain(|record| imports.count(record));
+    assert_all_there(&found, &report, trial.frames);
+    println!("{imports:?} in {} frames", trial.frames);
+    // The camera's, and both of the encoder and the decoder.
+    assert_eq!(imports.queues.len(), 5, "{imports:?}");
+    // No pool has more, and of the decoder's pictures the driver learns twice.
+    let most = imports.queues.values().max();
+    assert!(most <= Some(&MOST_IMPORTS), "{imports:?}");
+    assert!((1..=MOST_IMPORTS).contains(&imports.handles), "{imports:?}");
+    drop(codecs);
+}
+
 #[test]
 fn of_a_short_stream_every_frame_comes_out() {
     let Some(codecs) = codecs("of_a_short_stream_every_frame_comes_out") else {
@@ -353,7 +434,7 @@ fn of_a_short_stream_every_frame_comes_out() {
     for frames in 1..=4 {
         let trial = Trial {
             format: Format::NV12,
-            pattern: "75% Colorbar",
+            pattern: BARS,
             frames,
             every: 10,
             controls: &[],
@@ -381,16 +462,6 @@ fn failure(graph: Builder, codecs: Modules) -> String {
     error.cause.to_string()
 }
 
-fn camera(format: Format) -> AnyStage {
-    let config = V4l2SrcConfig {
-        device: Some("vivid".to_owned()),
-        format: Some(format),
-        size: Some(SIZE),
-        ..V4l2SrcConfig::default()
-    };
-    AnyStage::source(V4l2Src::open(config).unwrap())
-}
-
 #[test]
 fn a_format_that_the_stream_does_not_have_is_told() {
     let Some(codecs) = codecs("a_format_that_the_stream_does_not_have_is_told") else {
@@ -398,7 +469,7 @@ fn a_format_that_the_stream_does_not_have_is_told() {
     };
     let (buffers, files) = (DmaBufs::now(), open_files());
     let mut graph = Builder::new();
-    let camera = graph.add("camera", camera(Format::NV12));
+    let camera = graph.add("camera", camera(Format::NV12, BARS));
     let encoder = graph.add("encoder", codec(CodecRole::Encoder, None, &[]));
     let decoder = codec(CodecRole::Decoder, Some(Format::XRGB8888), &[]);
     let decoder = graph.add("decoder", decoder);
@@ -494,6 +565,50 @@ fn a_stream_without_a_header_is_told() {
     assert!(error.contains("no beginning of a stream"), "{error}");
     assert_eq!(open_files(), files);
     buffers.assert_none_since();
+}
+
+/// What writes to `/sys/bus/platform/drivers/vicodec/{unbind,bind}`.
+fn vicodec(what: &str) {
+    let driver = "/sys/bus/platform/drivers/vicodec";
+    fs::write(format!("{driver}/{what}"), "vicodec.0").unwrap();
+}
+
+#[test]
+fn a_codec_that_goes_ends_the_run() {
+    let Some(codecs) = codecs("a_codec_that_goes_ends_the_run") else {
+        return;
+    };
+    let (buffers, files) = (DmaBufs::now(), open_files());
+    // Between frames and in the midst of them.
+    for after in [0, 40, 300, 600, 777] {
+        let mut graph = Builder::new();
+        let camera = graph.add("camera", camera(Format::NV12, BARS));
+        let encoder = graph.add("encoder", codec(CodecRole::Encoder, None, &[]));
+        let decoder = graph.add(
+            "decoder",
+            codec(CodecRole::Decoder, Some(Format::NV12), &[]),
+        );
+        let sink = graph.add("sink", AnyStage::sink(NullSink::default()));
+        graph.connect(camera, encoder, ONE);
+        graph.connect(encoder, decoder, ONE);
+        graph.connect(decoder, sink, ONE);
+        let mut pipeline = graph.prepare(&dmaflow_heaps::registry()).unwrap();
+        let error = thread::scope(|scope| {
+            scope.spawn(move || {
+                thread::sleep(Duration::from_millis(after));
+                vicodec("unbind");
+            });
+            pipeline.run(Limits::default()).unwrap_err()
+        });
+        assert_eq!(error.report.unaccounted(), 0, "{error:?}");
+        let cause = error.cause.to_string();
+        assert!(cause.contains("is gone"), "{cause}");
+        drop(pipeline);
+        vicodec("bind");
+    }
+    assert_eq!(open_files(), files);
+    buffers.assert_none_since();
+    drop(codecs);
 }
 
 #[test]

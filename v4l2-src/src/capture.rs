@@ -67,11 +67,6 @@ impl Counts {
     }
 }
 
-#[cold]
-fn in_use(slot: usize) {
-    tracing::error!(slot, "the driver filled a frame that is in use");
-}
-
 /// A camera as a source of frames.
 ///
 /// Frames that the driver marks as damaged, or fills in part, are queued again and counted.
@@ -301,9 +296,8 @@ impl Source for V4l2Src {
             let dequeued = Clock::Monotonic.now();
             let step = self.sequence.advance(frame.sequence);
             self.counts.lost += step.lost;
-            let Some(mut picture) = feed.pool().acquire_slot(frame.slot) else {
+            let Some(mut picture) = feed.frame(frame.slot) else {
                 // Its last user will have it queued again.
-                in_use(frame.slot);
                 continue;
             };
             if frame.damaged || is_short(&frame.bytes_used, &setup.needed, frame.flags) {

@@ -16,6 +16,17 @@ impl VideoDevice {
             .map_err(self.failed("VIDIOC_DECODER_CMD", "have it finish"))
     }
 
+    /// Has a stateless decoder give back the frame that it keeps for more of a picture
+    /// (`V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF`).
+    ///
+    /// # Errors
+    /// As [`VideoDevice::drain_decoder`].
+    #[doc(alias = "V4L2_DEC_CMD_FLUSH")]
+    pub fn flush_decoder(&self) -> Result<(), V4l2Error> {
+        sys::decoder_command(self.fd(), raw::V4L2_DEC_CMD_FLUSH)
+            .map_err(self.failed("VIDIOC_DECODER_CMD", "have it give a frame back"))
+    }
+
     /// The same of an encoder.
     ///
     /// # Errors

@@ -66,6 +66,26 @@ impl VideoDevice {
         self.handle().set_control(name, value)
     }
 
+    /// Sets a menu, or another control of 32 bits, by its id.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]: EINVAL when there is no such control or entry, EBUSY while the stream
+    /// holds it, ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_S_EXT_CTRLS")]
+    pub fn set_menu(&self, id: u32, entry: i32) -> Result<(), V4l2Error> {
+        let doing = format!("set control {id:#x} to {entry}");
+        sys::set_ext_ctrl(self.fd(), id, RawValue::Short(entry))
+            .map_err(self.failed("VIDIOC_S_EXT_CTRLS", doing))
+    }
+
+    /// The value of a menu, or of another control of 32 bits, by its id; `None` where there is
+    /// none.
+    #[must_use]
+    #[doc(alias = "VIDIOC_G_CTRL")]
+    pub fn menu(&self, id: u32) -> Option<i32> {
+        sys::get_ctrl(self.fd(), id).ok()
+    }
+
     /// How many buffers the driver wants queued to run, where it says.
     #[must_use]
     #[doc(alias = "V4L2_CID_MIN_BUFFERS_FOR_CAPTURE")]

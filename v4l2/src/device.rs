@@ -8,6 +8,7 @@ pub use nodes::{Function, VideoNode, video_nodes};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dmaflow_core::Errno;
 use dmaflow_core::stage::DeviceKey;
@@ -97,8 +98,10 @@ pub enum Direction {
     Output,
 }
 
-/// An open node of a V4L2 driver, in blocking mode. Dropping it closes the node, which stops
-/// whatever it was doing.
+/// An open node of a V4L2 driver. Dropping it closes the node, which stops whatever it was doing.
+///
+/// Cameras are in blocking mode: a source waits inside DQBUF, one system call a frame. Devices
+/// that make pictures of pictures are not, see `wait.rs`.
 ///
 /// # Invariants
 /// A driver behind `fd` has answered `VIDIOC_QUERYCAP`.
@@ -107,6 +110,21 @@ pub struct VideoDevice {
     fd: OwnedFd,
     path: PathBuf,
     capabilities: Capabilities,
+    pub(crate) source_changed: Noted,
+}
+
+/// That something happened, until somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Noted(AtomicBool);
+
+impl Noted {
+    pub(crate) fn note(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
 }
 
 impl VideoDevice {
@@ -119,7 +137,6 @@ impl VideoDevice {
     #[doc(alias = "VIDIOC_QUERYCAP")]
     pub fn open(path: &Path) -> Result<Self, V4l2Error> {
         let owned = || path.to_owned();
-        // Blocking: a source waits inside DQBUF, one system call a frame.
         let fd = open(path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).map_err(|source| {
             V4l2Error::Open {
                 path: owned(),
@@ -136,11 +153,21 @@ impl VideoDevice {
                 source,
             },
         })?;
-        Ok(Self {
+        let device = Self {
             fd,
             path: owned(),
             capabilities: Capabilities::parse(&kernel),
-        })
+            source_changed: Noted::default(),
+        };
+        if device.capabilities.converts() {
+            device
+                .set_non_blocking()
+                .map_err(|source| V4l2Error::Open {
+                    path: owned(),
+                    source,
+                })?;
+        }
+        Ok(device)
     }
 
     /// Who the driver is and what the node can do.
@@ -168,7 +195,7 @@ impl VideoDevice {
     pub fn imports(&self, direction: Direction) -> Option<bool> {
         // A request for no buffers changes nothing, and fails where the kind is not known.
         match sys::request_buffers(self.fd(), self.queue_type(direction), 0) {
-            Ok(_none) => Some(true),
+            Ok(_granted) => Some(true),
             Err(Errno::EINVAL) => Some(false),
             Err(_busy) => None,
         }

@@ -5,7 +5,7 @@ mod slots;
 use std::sync::{Arc, Weak};
 
 use dmaflow_core::Errno;
-use dmaflow_core::frame::{FramePool, ReleaseHook};
+use dmaflow_core::frame::{Frame, FramePool, ReleaseHook};
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::Stopper;
 
@@ -115,6 +115,16 @@ impl Feed {
         self.queue.renew(set)
     }
 
+    /// Ends the flow for good and has the driver forget the frames, so that others can take their
+    /// place in its queue ([`Feed::attach`]).
+    ///
+    /// # Errors
+    /// As [`Queue::forget`] and [`Queue::stream_off`].
+    pub fn retire(&self) -> Result<(), V4l2Error> {
+        self.settle()?;
+        self.queue.forget()
+    }
+
     /// Whether frames are queued as soon as they are free: until the flow is ended.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -142,6 +152,24 @@ impl Feed {
         self.queue
             .dequeue()
             .inspect(|frame| self.slots.taken(frame.slot))
+    }
+
+    /// The frame of a slot that the driver is done with; letting go of it queues it again. `None`
+    /// where somebody has it already: the driver filled what it was not given, which is logged.
+    #[inline]
+    #[must_use]
+    pub fn frame(&self, slot: usize) -> Option<Frame> {
+        let frame = self.pool.acquire_slot(slot);
+        if frame.is_none() {
+            self.filled_unasked(slot);
+        }
+        frame
+    }
+
+    #[cold]
+    fn filled_unasked(&self, slot: usize) {
+        let device = self.queue.device();
+        tracing::error!(%device, slot, "the driver filled a frame that is in use");
     }
 
     /// What it means that [`Feed::take`] gave no frame: an end, which is no error, or why.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use dmaflow_core::Errno;
 use dmaflow_core::frame::{Frame, FramePool, PoolId};
 use dmaflow_core::layout::Layout;
 
@@ -53,12 +54,18 @@ impl Intake {
         let needed = reads.buffer_lens().first().copied();
         for (pool, (_id, start)) in pools.iter().zip(&starts.0) {
             for slot in 0..pool.len() {
-                queue
-                    .submit(start + slot, needed, 0)
-                    .map_err(|errno| not_queued(device, pool, slot, errno))?;
+                let taken = match queue.supports_requests() {
+                    // They are handed over in no other way, and that would decode them.
+                    true => match queue.import(start + slot, needed) {
+                        Err(Errno::ENOTTY) => Ok(()),
+                        tried => tried,
+                    },
+                    false => queue.submit(start + slot, needed, 0),
+                };
+                taken.map_err(|errno| not_queued(device, pool, slot, errno))?;
             }
         }
-        // They were queued to see whether they can be, and stay imported.
+        // They were handed over to see whether they can be, and stay imported.
         queue.stream_off()?;
         Ok(Self {
             queue,

@@ -23,6 +23,9 @@ pub struct FormatRequest {
     pub height: u32,
     /// The strides that are wished for, in bytes, one a buffer; drivers may choose others.
     pub strides: Vec<u32>,
+    /// How many bytes a compressed frame is to have room for; as the driver likes best for 0. It
+    /// may choose another.
+    pub room: u32,
     /// How the numbers that go in become colours; drivers say themselves of what comes out.
     pub colour: Colour,
 }
@@ -44,6 +47,7 @@ impl FormatRequest {
             width,
             height,
             strides,
+            room: 0,
             colour: Colour::default(),
         }
     }
@@ -64,6 +68,10 @@ impl FormatRequest {
             width: layout.width(),
             height: layout.height(),
             strides: planes.take(buffers).map(|plane| plane.stride).collect(),
+            room: match (layout.planes(), layout.buffer_lens()) {
+                ([], [room]) => *room,
+                _ => 0,
+            },
             colour: layout.colour(),
         })
     }
@@ -77,9 +85,13 @@ impl VideoDevice {
     /// Otherwise what is wrong with the driver's answer.
     #[doc(alias = "VIDIOC_G_FMT")]
     pub fn layout(&self, direction: Direction) -> Result<Layout, V4l2Error> {
+        self.checked(&self.picture(direction)?)
+    }
+
+    fn picture(&self, direction: Direction) -> Result<RawPicture, V4l2Error> {
         let format = sys::get_fmt(self.fd(), self.queue_type(direction))
             .map_err(self.failed("VIDIOC_G_FMT", "ask for its format"))?;
-        self.checked(&format.picture)
+        Ok(format.picture)
     }
 
     /// V4L2's code of the format that a queue has, which need not be one that dmaflow knows.
@@ -88,9 +100,7 @@ impl VideoDevice {
     /// [`V4l2Error::Call`], as [`VideoDevice::layout`].
     #[doc(alias = "VIDIOC_G_FMT")]
     pub fn code(&self, direction: Direction) -> Result<FourCc, V4l2Error> {
-        let format = sys::get_fmt(self.fd(), self.queue_type(direction))
-            .map_err(self.failed("VIDIOC_G_FMT", "ask for its format"))?;
-        Ok(FourCc::from_u32(format.picture.code))
+        Ok(FourCc::from_u32(self.picture(direction)?.code))
     }
 
     /// The size of the pictures that a queue has, whatever their format is.
@@ -99,9 +109,23 @@ impl VideoDevice {
     /// [`V4l2Error::Call`], as [`VideoDevice::layout`].
     #[doc(alias = "VIDIOC_G_FMT")]
     pub fn size(&self, direction: Direction) -> Result<(u32, u32), V4l2Error> {
-        let format = sys::get_fmt(self.fd(), self.queue_type(direction))
-            .map_err(self.failed("VIDIOC_G_FMT", "ask for its format"))?;
-        Ok((format.picture.width, format.picture.height))
+        let picture = self.picture(direction)?;
+        Ok((picture.width, picture.height))
+    }
+
+    /// What is to be seen of a decoder's pictures: width and height. All of them where the driver
+    /// knows no part.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`], as [`VideoDevice::layout`].
+    #[doc(alias = "VIDIOC_G_SELECTION")]
+    pub fn visible_size(&self) -> Result<(u32, u32), V4l2Error> {
+        let queue = self.queue_type(Direction::Capture);
+        let target = raw::V4L2_SEL_TGT_COMPOSE;
+        match sys::get_selection(self.fd(), queue, target) {
+            Ok((0, 0, width, height)) if width > 0 && height > 0 => Ok((width, height)),
+            _ => self.size(Direction::Capture),
+        }
     }
 
     /// Asks for a format and returns the one that the driver chose, which may be another.
@@ -127,6 +151,7 @@ impl VideoDevice {
             code: code.to_u32(),
             field: raw::v4l2_field_V4L2_FIELD_NONE,
             planes: request.strides.len().max(1),
+            room: request.room,
             ..RawPicture::default()
         };
         if direction == Direction::Output {

@@ -13,6 +13,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::{FrameFlags, FramePool, StampPoint};
@@ -22,6 +23,7 @@ use dmaflow_core::time::Timestamp;
 
 use crate::device::{Direction, VideoDevice};
 use crate::error::V4l2Error;
+use crate::request::MediaRequest;
 use crate::sys::{self, RawDequeued, Said, raw};
 
 /// Where a driver says that a timestamp is from.
@@ -106,9 +108,28 @@ struct Import {
 #[derive(Debug)]
 pub struct Queue {
     device: Arc<VideoDevice>,
+    direction: Direction,
     queue: u32,
     multiplanar: bool,
+    /// `V4L2_BUF_CAP_…`.
+    capabilities: u32,
     frames: Vec<Vec<Import>>,
+    /// The driver's queue is another's.
+    forgotten: AtomicBool,
+}
+
+/// How a frame goes into a queue with a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'r> {
+    /// The request.
+    pub request: &'r MediaRequest,
+    /// How many bytes of its first buffer mean something.
+    pub bytes_used: u32,
+    /// What the driver copies to what it makes of it, in microseconds.
+    pub stamp: u64,
+    /// More of the same picture follows in another frame: what is made of them is kept until
+    /// then (`V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF`).
+    pub more: bool,
 }
 
 impl Queue {
@@ -149,30 +170,33 @@ impl Queue {
             .map_err(device.failed("fcntl(F_DUPFD_CLOEXEC)", "keep the frames' descriptors"))?;
         let queue = device.queue_type(direction);
         // From here on dropping it gives the driver's buffers back.
-        let this = Self {
+        let mut this = Self {
             device: Arc::clone(device),
+            direction,
             queue,
             multiplanar: device.capabilities().is_multiplanar(),
+            capabilities: 0,
             frames,
+            forgotten: AtomicBool::new(false),
         };
-        this.prepare()?;
+        this.capabilities = this.prepare()?;
         Ok(this)
     }
 
-    /// Has the driver make as many buffers as there are frames.
-    fn prepare(&self) -> Result<(), V4l2Error> {
+    /// Has the driver make as many buffers as there are frames; says what the queue can do.
+    fn prepare(&self) -> Result<u32, V4l2Error> {
         let doing = format!("prepare its queue for {} frames", self.frames.len());
         let count = u32::try_from(self.frames.len()).unwrap_or(u32::MAX);
-        let made = sys::request_buffers(self.device.fd(), self.queue, count)
+        let granted = sys::request_buffers(self.device.fd(), self.queue, count)
             .map_err(self.device.failed("VIDIOC_REQBUFS", doing))?;
-        if made < count {
+        if granted.count < count {
             return Err(V4l2Error::TooManyFrames {
                 device: self.device.to_string(),
                 asked: self.frames.len(),
-                most: usize::try_from(made).unwrap_or_default(),
+                most: usize::try_from(granted.count).unwrap_or_default(),
             });
         }
-        Ok(())
+        Ok(granted.capabilities)
     }
 
     /// Has the driver forget the frames, and then know them anew: between the two `set` may
@@ -181,14 +205,73 @@ impl Queue {
     ///
     /// # Errors
     /// As [`Queue::request`]; the driver may then know no frames.
-    pub(crate) fn renew(
-        &self,
-        set: impl FnOnce() -> Result<(), V4l2Error>,
-    ) -> Result<(), V4l2Error> {
+    pub fn renew(&self, set: impl FnOnce() -> Result<(), V4l2Error>) -> Result<(), V4l2Error> {
         sys::request_buffers(self.device.fd(), self.queue, 0)
             .map_err(self.device.failed("VIDIOC_REQBUFS", "forget the frames"))?;
         set()?;
-        self.prepare()
+        self.prepare().map(drop)
+    }
+
+    /// Has the driver forget the frames of a queue that does not stream, for good: dropping it does
+    /// nothing any more, since the driver's queue may be another's by then.
+    ///
+    /// # Errors
+    /// [`V4l2Error::Call`]; EBUSY while it streams, ENODEV when the device is gone.
+    #[doc(alias = "VIDIOC_REQBUFS")]
+    pub fn forget(&self) -> Result<(), V4l2Error> {
+        sys::request_buffers(self.device.fd(), self.queue, 0)
+            .map_err(self.device.failed("VIDIOC_REQBUFS", "forget the frames"))?;
+        self.forgotten.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether frames can go in with requests; the queue of a stateless decoder takes them no
+    /// other way.
+    #[doc(alias = "V4L2_BUF_CAP_SUPPORTS_REQUESTS")]
+    #[must_use]
+    pub const fn supports_requests(&self) -> bool {
+        self.capabilities & raw::V4L2_BUF_CAP_SUPPORTS_REQUESTS != 0
+    }
+
+    /// Whether one picture can go in in several frames.
+    #[doc(alias = "V4L2_BUF_CAP_SUPPORTS_M2M_HOLD_CAPTURE_BUF")]
+    #[must_use]
+    pub const fn can_hold(&self) -> bool {
+        self.capabilities & raw::V4L2_BUF_CAP_SUPPORTS_M2M_HOLD_CAPTURE_BUF != 0
+    }
+
+    /// Has the driver import a frame without handing it over; `bytes_used` as in
+    /// [`Queue::submit`].
+    ///
+    /// # Errors
+    /// As [`Queue::enqueue`]; ENOTTY where the driver imports frames only as they are handed
+    /// over.
+    #[doc(alias = "VIDIOC_PREPARE_BUF")]
+    pub fn import(&self, slot: usize, bytes_used: Option<u32>) -> Result<(), Errno> {
+        let frame = self.frames.get(slot).ok_or(Errno::EINVAL)?;
+        let index = u32::try_from(slot).map_err(|_no_frame| Errno::EINVAL)?;
+        let buffers = frame
+            .iter()
+            .map(|import| (import.dma_buf.as_fd(), import.len));
+        let (fd, queue) = (self.device.fd(), self.queue);
+        sys::prepare_buffer(fd, queue, self.multiplanar, index, bytes_used, buffers)
+    }
+
+    /// Puts a frame that goes in into a request, which is still to be handed over.
+    ///
+    /// # Errors
+    /// As [`Queue::enqueue`], when the request is handed over as well; EBADR where the queue
+    /// takes no requests.
+    #[doc(alias = "VIDIOC_QBUF")]
+    #[inline]
+    pub fn put(&self, slot: usize, entry: Entry<'_>) -> Result<(), Errno> {
+        let said = Said {
+            bytes_used: Some(entry.bytes_used),
+            timestamp: timestamp(entry.stamp),
+            request: Some(entry.request.fd()),
+            more: entry.more,
+        };
+        self.enqueue_said(slot, said)
     }
 
     /// The device whose queue it is.
@@ -230,16 +313,16 @@ impl Queue {
     #[doc(alias = "VIDIOC_QBUF")]
     #[inline]
     pub fn submit(&self, slot: usize, bytes_used: Option<u32>, stamp: u64) -> Result<(), Errno> {
-        let signed = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
         let said = Said {
             bytes_used,
-            timestamp: (signed(stamp / 1_000_000), signed(stamp % 1_000_000)),
+            timestamp: timestamp(stamp),
+            ..Said::default()
         };
         self.enqueue_said(slot, said)
     }
 
     #[inline]
-    fn enqueue_said(&self, slot: usize, said: Said) -> Result<(), Errno> {
+    fn enqueue_said(&self, slot: usize, said: Said<'_>) -> Result<(), Errno> {
         let frame = self.frames.get(slot).ok_or(Errno::EINVAL)?;
         let index = u32::try_from(slot).map_err(|_no_frame| Errno::EINVAL)?;
         let buffers = frame
@@ -264,6 +347,22 @@ impl Queue {
     #[doc(alias = "VIDIOC_DQBUF")]
     #[inline]
     pub fn dequeue(&self) -> Result<Dequeued, Errno> {
+        loop {
+            match self.try_dequeue() {
+                // Of a device in non-blocking mode.
+                Err(Errno::EAGAIN) => self.device.wait_for(self.direction)?,
+                dequeued => return dequeued,
+            }
+        }
+    }
+
+    /// The same of a device that is no camera, without waiting.
+    ///
+    /// # Errors
+    /// As [`Queue::dequeue`]; EAGAIN while the driver is done with none.
+    #[doc(alias = "VIDIOC_DQBUF")]
+    #[inline]
+    pub fn try_dequeue(&self) -> Result<Dequeued, Errno> {
         sys::dequeue_buffer(self.device.fd(), self.queue, self.multiplanar)
             .map(|kernel| Dequeued::parse(&kernel))
     }
@@ -305,6 +404,12 @@ impl Queue {
     }
 }
 
+/// Microseconds as seconds and microseconds.
+fn timestamp(stamp: u64) -> (i64, i64) {
+    let signed = |part: u64| i64::try_from(part).unwrap_or(i64::MAX);
+    (signed(stamp / 1_000_000), signed(stamp % 1_000_000))
+}
+
 /// A frame's buffers, with descriptors of our own.
 fn imports(buffers: &[HeapBuffer], lens: &[u32]) -> std::io::Result<Vec<Import>> {
     let import = |(buffer, &len): (&HeapBuffer, &u32)| {
@@ -316,6 +421,9 @@ fn imports(buffers: &[HeapBuffer], lens: &[u32]) -> std::io::Result<Vec<Import>>
 
 impl Drop for Queue {
     fn drop(&mut self) {
+        if *self.forgotten.get_mut() {
+            return;
+        }
         let fd = self.device.fd();
         let undone = sys::stream_off(fd, self.queue)
             .and_then(|()| sys::request_buffers(fd, self.queue, 0).map(drop));

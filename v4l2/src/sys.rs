@@ -15,20 +15,23 @@ mod expbuf;
 mod format;
 mod input;
 pub(crate) mod media;
+pub(crate) mod media_request;
 mod request;
 pub(crate) mod subdev;
 
 pub(crate) use buffer::{
-    RawDequeued, Said, dequeue_buffer, query_data_offsets, queue_buffer, request_buffers,
-    stream_off, stream_on,
+    RawDequeued, Said, dequeue_buffer, prepare_buffer, query_data_offsets, queue_buffer,
+    request_buffers, stream_off, stream_on,
 };
 pub(crate) use command::{decoder_command, encoder_command};
-pub(crate) use control::{RawValue, get_ctrl, query_ext_ctrl, query_menu, set_ext_ctrl};
+pub(crate) use control::{
+    MOST_VALUES, RawValue, Value, get_ctrl, query_ext_ctrl, query_menu, set_ext_ctrl, set_values,
+};
 pub(crate) use event::{dequeue_event, forget_events, subscribe_event};
 pub(crate) use expbuf::{create_buffer, export_buffer, forget_buffers};
 pub(crate) use format::{
     RawFormat, RawInterval, RawPicture, RawSize, enum_fmt, enum_fmt_of_code, enum_frame_intervals,
-    enum_frame_sizes, get_fmt, get_parm, set_fmt, set_parm, try_fmt,
+    enum_frame_sizes, get_fmt, get_parm, get_selection, set_fmt, set_parm, try_fmt,
 };
 pub(crate) use input::{
     bt_timings, enum_input, get_input, query_dv_timings, set_dv_timings, set_input,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Access, DmaBuf, DmaBufError, Flags};
 use crate::sys::{self, Mapping, Readable, Writable};
 
-/// What the CPU wants with the pixels. Only [`CpuUse::Copy`] is a copy.
+/// What the CPU wants with what a buffer holds. Only [`CpuUse::Copy`] is a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CpuUse {
     /// Clears what another left, before there are pixels; its bytes are not counted.
@@ -21,6 +21,8 @@ pub enum CpuUse {
     Inspect,
     /// Carries pixels elsewhere.
     Copy,
+    /// Reads a compressed stream, or carries its bytes where a device wants them: no pixels.
+    Stream,
 }
 
 /// How many bytes the CPU was shown, by use, and how often.
@@ -32,6 +34,8 @@ pub struct CpuCounts {
     pub inspected: u64,
     /// Bytes opened for [`CpuUse::Copy`].
     pub copied: u64,
+    /// Bytes opened for [`CpuUse::Stream`].
+    pub streamed: u64,
     /// Times that a buffer was opened, for whatever use: on a dma-buf each is a bracket of
     /// `DMA_BUF_IOCTL_SYNC`.
     pub opened: u64,
@@ -44,6 +48,7 @@ impl CpuCounts {
         drawn: 0,
         inspected: 0,
         copied: 0,
+        streamed: 0,
         opened: 0,
         mapped: 0,
     };
@@ -55,6 +60,7 @@ impl CpuCounts {
             drawn: self.drawn.saturating_sub(earlier.drawn),
             inspected: self.inspected.saturating_sub(earlier.inspected),
             copied: self.copied.saturating_sub(earlier.copied),
+            streamed: self.streamed.saturating_sub(earlier.streamed),
             opened: self.opened.saturating_sub(earlier.opened),
             mapped: self.mapped.saturating_sub(earlier.mapped),
         }
@@ -83,6 +89,7 @@ impl std::iter::Sum for CpuCounts {
             drawn: sum.drawn + one.drawn,
             inspected: sum.inspected + one.inspected,
             copied: sum.copied + one.copied,
+            streamed: sum.streamed + one.streamed,
             opened: sum.opened + one.opened,
             mapped: sum.mapped + one.mapped,
         })
@@ -95,6 +102,7 @@ pub(super) struct CpuCounters {
     drawn: AtomicU64,
     inspected: AtomicU64,
     copied: AtomicU64,
+    streamed: AtomicU64,
     opened: AtomicU64,
 }
 
@@ -118,6 +126,7 @@ impl CpuCounters {
             CpuUse::Draw => Some((&self.drawn, &mut seen.drawn)),
             CpuUse::Inspect => Some((&self.inspected, &mut seen.inspected)),
             CpuUse::Copy => Some((&self.copied, &mut seen.copied)),
+            CpuUse::Stream => Some((&self.streamed, &mut seen.streamed)),
         };
         if let Some((counter, by_thread)) = counted {
             counter.fetch_add(len, Ordering::Relaxed);
@@ -140,6 +149,7 @@ impl CpuCounters {
             drawn: self.drawn.load(Ordering::Relaxed),
             inspected: self.inspected.load(Ordering::Relaxed),
             copied: self.copied.load(Ordering::Relaxed),
+            streamed: self.streamed.load(Ordering::Relaxed),
             opened: self.opened.load(Ordering::Relaxed),
             // Counters stand beside a mapping.
             mapped: 1,

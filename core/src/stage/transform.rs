@@ -15,6 +15,24 @@ pub trait Outlet: Send {
     /// [`StageError::Gone`] when the device vanished, [`StageError::Changed`] when pictures of
     /// another size or format are to come, otherwise [`StageError::Failed`].
     fn next_frame(&mut self) -> Result<Option<Frame>, StageError>;
+
+    /// After [`Outlet::next_frame`] gave none: how frames are to lie from here on, where that has
+    /// changed and more are to come. It waits for such frames then ([`Outlet::attach`]).
+    ///
+    /// # Errors
+    /// [`StageError::Changed`] where it cannot go on so, otherwise as [`Outlet::next_frame`].
+    fn changed(&mut self) -> Result<Option<Layout>, StageError> {
+        Ok(None)
+    }
+
+    /// Goes on with the frames of a pool that lie as [`Outlet::changed`] said, and with no others.
+    ///
+    /// # Errors
+    /// [`StageError::Refused`] when the device cannot use the pool's memory, otherwise as
+    /// [`Outlet::next_frame`].
+    fn attach(&mut self, _pool: &FramePool) -> Result<(), StageError> {
+        Ok(())
+    }
 }
 
 /// A stage that takes the frames of one pool and fills those of another.
@@ -46,6 +64,12 @@ pub trait Transform: Send {
     /// those that it takes, as a chart of what was measured, says so by `None`.
     fn copies(&self) -> Option<String> {
         (!self.imports()).then(|| "the CPU makes its frames out of those that it takes".to_owned())
+    }
+
+    /// Whether the CPU reads the compressed frames that it takes, and carries their bytes where
+    /// the device wants them; never pixels.
+    fn reads_stream(&self) -> bool {
+        false
     }
 
     /// What may be changed of it while it runs, where there is something.

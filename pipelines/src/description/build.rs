@@ -2,6 +2,7 @@
 
 use dmaflow_codecs::{CodecRole, V4l2Codec, V4l2CodecConfig, V4l2Converter, V4l2ConverterConfig};
 use dmaflow_core::stage::StageError;
+use dmaflow_files::{FileSink, FileSrc};
 use dmaflow_kms_sink::{KmsInputConfig, KmsMixer, KmsMixerConfig, KmsSink, KmsSinkConfig};
 use dmaflow_kms_sink::{NullSink, PictureSink};
 use dmaflow_v4l2_src::{TestSrc, V4l2Src};
@@ -41,14 +42,6 @@ impl Description {
     }
 }
 
-/// A kind of stage that is described and does not run yet.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "files are not read yet: `dmaflow check --fixture` and `dmaflow graph` understand this \
-     stage, and nothing runs it"
-)]
-struct NotBuilt;
-
 /// Opens a stage.
 pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
     let name = &stage.name;
@@ -59,7 +52,9 @@ pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
         StageKind::Source(SourceKind::Test(config), _) => {
             AnyStage::source(TestSrc::new(config.clone()))
         }
-        StageKind::Source(SourceKind::File(_), _) => return Err(failed(name)(NotBuilt)),
+        StageKind::Source(SourceKind::File(config), _) => {
+            AnyStage::source(FileSrc::open(config.clone()).map_err(failed(name))?)
+        }
         StageKind::Filter(FilterKind::Decimate { every }) => {
             AnyStage::filter(Decimate::new(*every))
         }
@@ -74,6 +69,9 @@ pub(crate) fn open(stage: &Stage) -> Result<AnyStage, PipelineError> {
         }
         StageKind::Sink(SinkKind::Picture(config)) => {
             AnyStage::sink(PictureSink::new(config.clone()))
+        }
+        StageKind::Sink(SinkKind::File(config)) => {
+            AnyStage::sink(FileSink::new(config.clone()).map_err(failed(name))?)
         }
         StageKind::Sink(SinkKind::Null) => AnyStage::sink(NullSink::default()),
         StageKind::Transform(TransformKind::V4l2Convert(asked), _) => {

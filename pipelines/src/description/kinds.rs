@@ -98,7 +98,7 @@ const fn kind(
 }
 
 /// Every kind there is.
-pub(super) static KINDS: [Kind; 12] = [
+pub(super) static KINDS: [Kind; 13] = [
     kind(
         "v4l2-src",
         Role::Source,
@@ -115,7 +115,7 @@ pub(super) static KINDS: [Kind; 12] = [
         "file-src",
         Role::Source,
         streams::file_src,
-        "A compressed stream in a file. It is checked against boards and drawn; it does not run yet.",
+        "A stream or pictures in a file, which the CPU reads into frames.",
     ),
     kind(
         "decimate",
@@ -167,6 +167,12 @@ pub(super) static KINDS: [Kind; 12] = [
         Role::Sink,
         read::picture_sink,
         "Writes frames as PNG files; the CPU reads them.",
+    ),
+    kind(
+        "file-sink",
+        Role::Sink,
+        streams::file_sink,
+        "Writes a stream or pictures into a file; the CPU reads the frames.",
     ),
     kind(
         "null-sink",

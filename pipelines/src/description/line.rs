@@ -21,7 +21,7 @@ use words::{Word, words};
 const EXAMPLE: &str = "as in `v4l2-src device=/dev/video0 ! kms-sink`";
 
 /// What people who come from GStreamer may look for, and what it is here.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     (
         "tee",
         "no stage is needed: name the one before, `name=t`, and begin each branch with `t.`",
@@ -33,7 +33,11 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("videotestsrc", "here it is `test-src`"),
     ("fakesink", "here it is `null-sink`"),
     ("autovideosink", "here it is `kms-sink`"),
-    ("filesink", "for pictures there is `picture-sink`"),
+    (
+        "filesink",
+        "here it is `file-sink`, for pictures `picture-sink`",
+    ),
+    ("filesrc", "here it is `file-src`"),
     ("pngenc", "for pictures there is `picture-sink`"),
     ("videorate", "here it is `rate-limit` or `decimate`"),
     ("input-selector", "here it is `selector`"),

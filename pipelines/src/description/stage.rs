@@ -1,11 +1,11 @@
 //! Stages and links as a description asks for them.
 
 use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::time::Rate;
+use dmaflow_files::{FileSinkConfig, FileSrcConfig};
 use dmaflow_kms_sink::{KmsSinkConfig, PictureSinkConfig, PlaneRequest};
 use dmaflow_v4l2_src::{ControlValue, TestSrcConfig, V4l2SrcConfig};
 
@@ -47,19 +47,8 @@ pub enum SourceKind {
     V4l2(V4l2SrcConfig),
     /// The built-in camera.
     Test(TestSrcConfig),
-    /// A compressed stream in a file.
-    File(FileSrcRequest),
-}
-
-/// A compressed stream in a file, as its user wants it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSrcRequest {
-    /// The file.
-    pub path: PathBuf,
-    /// How it is compressed.
-    pub codec: Format,
-    /// Width and height of its pictures; the file tells them when `None`.
-    pub size: Option<(u32, u32)>,
+    /// A stream or pictures in a file.
+    File(FileSrcConfig),
 }
 
 /// The kinds of filters.
@@ -145,6 +134,8 @@ pub enum SinkKind {
     Kms(KmsSinkConfig),
     /// Pictures in files.
     Picture(PictureSinkConfig),
+    /// A stream or pictures in a file.
+    File(FileSinkConfig),
     /// Nothing: every frame is let go.
     Null,
 }

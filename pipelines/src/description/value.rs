@@ -2,7 +2,7 @@
 
 mod devices;
 
-pub(super) use devices::{Codec, Input};
+pub(super) use devices::{Codec, Container, Input};
 
 use std::borrow::Cow;
 use std::fmt::Display;

@@ -104,7 +104,10 @@ fn source(kind: &SourceKind) -> Vec<String> {
             with_kind("test-src", [picture])
         }
         SourceKind::File(request) => {
-            let picture = words([request.size.map(size), Some(request.codec.to_string())]);
+            let picture = words([
+                request.size.map(size),
+                request.likely_codec().map(|codec| codec.to_string()),
+            ]);
             with_kind(
                 "file-src",
                 [Some(request.path.display().to_string()), picture],
@@ -162,6 +165,7 @@ fn sink(kind: &SinkKind) -> Vec<String> {
                 [Some(config.path.display().to_string()), every],
             )
         }
+        SinkKind::File(config) => with_kind("file-sink", [Some(config.path.display().to_string())]),
         SinkKind::Null => with_kind("null-sink", []),
     }
 }

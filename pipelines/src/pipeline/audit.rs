@@ -79,6 +79,7 @@ impl Audit {
             PoolAudit {
                 stage: agreed.stage.clone(),
                 heap: agreed.heap.clone(),
+                compressed: pool.layout().format().planes().is_empty(),
                 filled: inodes(pool, |slot| {
                     sent.iter().any(|marks| marks.has(pool.id(), slot))
                 }),

@@ -184,12 +184,15 @@ impl Stage {
     }
 
     /// What it does with pixels by its nature and not on their way: draws what did not exist
-    /// before, or makes a file of them.
+    /// before, or makes a file of them; or that it reads a compressed stream.
     pub(super) fn cpu_use(&self) -> Option<CpuUse> {
         let (imports, used) = match self {
             Self::Source(source) => (source.imports(), CpuUse::Draw),
             Self::Sink(sink) => (sink.imports(), CpuUse::Copy),
             Self::Mixer(mixer) => (mixer.imports(), CpuUse::Copy),
+            Self::Transform(transform) if transform.reads_stream() => {
+                return Some(CpuUse::Stream);
+            }
             // A chart of what was measured; what carries pixels over is a copy, and no nature.
             Self::Transform(transform) if transform.copies().is_none() => {
                 (transform.imports(), CpuUse::Draw)

@@ -11,6 +11,7 @@ mod live;
 mod meters;
 mod outcome;
 mod outlet;
+mod renewal;
 mod roster;
 pub(super) mod stages;
 mod threads;
@@ -35,6 +36,7 @@ use crate::link::Noted;
 use crate::report::{Progress, Report};
 use events::Events;
 use live::Live;
+use outlet::Renewal;
 use roster::Roster;
 use threads::{StopAtEnd, Threads, Work};
 use watch::{Look, Watch, Watched, Works};
@@ -108,6 +110,12 @@ impl Pipeline {
         let outcome = self.run_threads(limits, &mut roster, wiring, (look, witnesses));
         let elapsed = started.elapsed();
         let stopped = self.stop_stages();
+        // The next run begins with what this one ended with.
+        for pool in &mut self.pools {
+            if let Some(latest) = roster.renewals.latest(pool) {
+                *pool = latest;
+            }
+        }
         let mut report = self.report(&roster, elapsed);
         report.cpu = report.cpu.since(cpu_before);
         report.audit = audit.map(|audit| Box::new(audit.end(self, &roster.audited_links())));
@@ -180,6 +188,7 @@ impl Pipeline {
                 let name = node.name.as_str();
                 let entry = &live.roster.stages[stage];
                 let (meter, aside) = (Arc::clone(&entry.meter), entry.aside.clone());
+                let renewals = live.roster.renewals.clone();
                 let failed = |source| RunFailure::Stage {
                     stage: name.to_owned(),
                     source,
@@ -210,21 +219,26 @@ impl Pipeline {
                         let stopper = transform.start().map_err(failed)?;
                         let beside = (Arc::clone(&stopper), live.threads.witness(name, &aside));
                         watched.push(watch(Works::OnFrames, StopAtEnd(stopper)));
+                        let own = pools.iter().find(|(agreed, _pool)| agreed.stage == name);
+                        let renewal = Renewal {
+                            pool: own.map(|(_agreed, pool)| (*pool).clone()),
+                            renewals,
+                        };
                         let output = ends.output();
                         Box::new(move || {
-                            let run = transform.run(input, output, &meter, beside);
+                            let run = transform.run(input, output, &meter, beside, renewal);
                             run.and(after.stop(|| transform.stop()))
                         })
                     }
                     (Stage::Sink(sink), Some(input)) => Box::new(move || {
-                        let run = sink.run(input, &meter);
+                        let run = sink.run(input, &meter, renewals);
                         run.and(after.stop(|| sink.stop()))
                     }),
                     (Stage::Router(router), _) => {
                         Box::new(move || router.run(ends.inputs, ends.outputs, &meter))
                     }
                     (Stage::Mixer(mixer), _) => Box::new(move || {
-                        let run = mixer.run(ends.inputs, &meter);
+                        let run = mixer.run(ends.inputs, &meter, renewals);
                         run.and(after.stop(|| mixer.stop()))
                     }),
                     (Stage::Filter(_) | Stage::Transform(_) | Stage::Sink(_), None) => {

@@ -128,7 +128,7 @@ impl Placement {
     /// The same as a layout.
     ///
     /// # Errors
-    /// [`LayoutError`], as for a compressed format.
+    /// [`LayoutError`], where somebody made the terms by hand.
     pub fn layout(&self) -> Result<Layout, LayoutError> {
         let Terms {
             format,

@@ -37,7 +37,9 @@ pub enum Function {
 }
 
 impl Function {
-    const fn name(self) -> &'static str {
+    /// What a person calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Camera => "camera",
             Self::Converter => "converter",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
@@ -144,6 +144,10 @@ impl MediaDevice {
         })
     }
 
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
     /// Who it is.
     #[must_use]
     pub const fn info(&self) -> &MediaInfo {
@@ -199,7 +203,7 @@ impl MediaDevice {
         Ok(())
     }
 
-    fn handle(&self) -> Handle<'_> {
+    pub(crate) fn handle(&self) -> Handle<'_> {
         Handle {
             fd: self.fd.as_fd(),
             name: self.to_string(),

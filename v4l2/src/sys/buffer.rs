@@ -44,16 +44,31 @@ fn describe(queue: u32, planes: Option<&mut Planes>, used: usize) -> raw::v4l2_b
     buffer
 }
 
-/// Has the queue forget its buffers and prepare `count` for dma-bufs; returns how many it made.
+/// What a queue made room for.
+pub(crate) struct Granted {
+    /// How many buffers it made.
+    pub(crate) count: u32,
+    /// `V4L2_BUF_CAP_…`.
+    pub(crate) capabilities: u32,
+}
+
+/// Has the queue forget its buffers and prepare `count` for dma-bufs.
 #[doc(alias = "VIDIOC_REQBUFS")]
-pub(crate) fn request_buffers(fd: BorrowedFd<'_>, queue: u32, count: u32) -> Result<u32, Errno> {
+pub(crate) fn request_buffers(
+    fd: BorrowedFd<'_>,
+    queue: u32,
+    count: u32,
+) -> Result<Granted, Errno> {
     let mut arg = request::zeroed::<raw::v4l2_requestbuffers>();
     arg.type_ = queue;
     arg.memory = DMABUF;
     arg.count = count;
     // SAFETY: the structure holds no pointers.
     unsafe { call(fd, request::REQBUFS, &mut arg) }?;
-    Ok(arg.count)
+    Ok(Granted {
+        count: arg.count,
+        capabilities: arg.capabilities,
+    })
 }
 
 /// Bytes that the driver puts before the picture in each buffer of a frame.
@@ -77,11 +92,16 @@ pub(crate) fn query_data_offsets(
 
 /// What is said of a frame that goes in.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct Said<'r> {
     /// How many bytes of the first buffer mean something; all of them when `None`.
     pub(crate) bytes_used: Option<u32>,
     /// Seconds and microseconds.
     pub(crate) timestamp: (i64, i64),
+    /// The request that it goes in with.
+    pub(crate) request: Option<BorrowedFd<'r>>,
+    /// More of the same picture follows in another buffer
+    /// (`V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF`).
+    pub(crate) more: bool,
 }
 
 /// Hands a frame's buffers to the driver, each a dma-buf and how many bytes of it to use.
@@ -92,7 +112,7 @@ pub(crate) fn queue_buffer<'a>(
     queue: u32,
     multiplanar: bool,
     index: u32,
-    said: Said,
+    said: Said<'_>,
     mut buffers: impl ExactSizeIterator<Item = (BorrowedFd<'a>, u32)>,
 ) -> Result<(), Errno> {
     let mut planes = planes(multiplanar);
@@ -102,23 +122,63 @@ pub(crate) fn queue_buffer<'a>(
     // the kernel warns of pictures without bytes.
     arg.field = raw::v4l2_field_V4L2_FIELD_NONE;
     (arg.timestamp.tv_sec, arg.timestamp.tv_usec) = said.timestamp;
-    if let Some(planes) = &mut planes {
+    if let Some(request) = said.request {
+        arg.flags |= raw::V4L2_BUF_FLAG_REQUEST_FD;
+        arg.__bindgen_anon_1.request_fd = request.as_raw_fd();
+    }
+    if said.more {
+        arg.flags |= raw::V4L2_BUF_FLAG_M2M_HOLD_CAPTURE_BUF;
+    }
+    fill(&mut arg, planes.as_mut(), said.bytes_used, &mut buffers);
+    // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
+    // on others it is a descriptor.
+    unsafe { call(fd, request::QBUF, &mut arg) }
+}
+
+/// Has the driver import a frame's buffers without handing them over, saying how many bytes of
+/// the first buffer mean something.
+#[doc(alias = "VIDIOC_PREPARE_BUF")]
+pub(crate) fn prepare_buffer<'a>(
+    fd: BorrowedFd<'_>,
+    queue: u32,
+    multiplanar: bool,
+    index: u32,
+    bytes_used: Option<u32>,
+    mut buffers: impl ExactSizeIterator<Item = (BorrowedFd<'a>, u32)>,
+) -> Result<(), Errno> {
+    let mut planes = planes(multiplanar);
+    let mut arg = describe(queue, planes.as_mut(), buffers.len());
+    arg.index = index;
+    arg.field = raw::v4l2_field_V4L2_FIELD_NONE;
+    fill(&mut arg, planes.as_mut(), bytes_used, &mut buffers);
+    // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
+    // on others it is a descriptor.
+    unsafe { call(fd, request::PREPARE_BUF, &mut arg) }
+}
+
+/// Says where a frame's buffers are, and that all of each means something, but for the first one
+/// where so many bytes do.
+#[inline]
+fn fill<'a>(
+    arg: &mut raw::v4l2_buffer,
+    planes: Option<&mut Planes>,
+    bytes_used: Option<u32>,
+    buffers: &mut impl Iterator<Item = (BorrowedFd<'a>, u32)>,
+) {
+    if let Some(planes) = planes {
         for (plane, (dma_buf, len)) in planes.iter_mut().zip(buffers) {
             plane.m.fd = dma_buf.as_raw_fd();
             plane.length = len;
             plane.bytesused = len;
         }
-        if let (Some(first), Some(bytes)) = (planes.first_mut(), said.bytes_used) {
+        if let (Some(first), Some(bytes)) = (planes.first_mut(), bytes_used) {
             first.bytesused = bytes;
         }
     } else if let Some((dma_buf, len)) = buffers.next() {
         arg.m.fd = dma_buf.as_raw_fd();
         arg.length = len;
-        arg.bytesused = said.bytes_used.unwrap_or(len);
+        arg.bytesused = bytes_used.unwrap_or(len);
     }
-    // SAFETY: on a multi-planar queue `m` points to `planes`, and `length` is their number;
-    // on others it is a descriptor.
-    unsafe { call(fd, request::QBUF, &mut arg) }
 }
 
 /// Waits for the driver to be done with a buffer, and takes it.

@@ -28,6 +28,9 @@ pub(crate) struct RawPicture {
     pub(crate) planes: usize,
     pub(crate) strides: [u32; MAX],
     pub(crate) lens: [u32; MAX],
+    /// Bytes that are asked for in a compressed frame's buffer; 0 leaves them to the driver, who
+    /// alone says how long others are.
+    pub(crate) room: u32,
 }
 
 const MAX: usize = dmaflow_core::layout::MAX_PLANES;
@@ -80,7 +83,7 @@ impl RawPicture {
         picture
     }
 
-    /// What is asked of the driver: sizes of buffers are its own to say.
+    /// What is asked of the driver.
     fn to_single(self) -> raw::v4l2_pix_format {
         let mut pix = request::zeroed::<raw::v4l2_pix_format>();
         pix.width = self.width;
@@ -88,6 +91,7 @@ impl RawPicture {
         pix.pixelformat = self.code;
         pix.field = self.field;
         pix.bytesperline = self.strides[0];
+        pix.sizeimage = self.room;
         pix.colorspace = self.colorspace;
         pix.__bindgen_anon_1.ycbcr_enc = self.encoding;
         pix.quantization = self.quantization;
@@ -108,6 +112,9 @@ impl RawPicture {
         let mut planes = pix.plane_fmt;
         for (plane, stride) in planes.iter_mut().zip(self.strides) {
             plane.bytesperline = stride;
+        }
+        if let Some(first) = planes.first_mut() {
+            first.sizeimage = self.room;
         }
         pix.plane_fmt = planes;
         pix
@@ -182,6 +189,35 @@ pub(crate) fn get_fmt(fd: BorrowedFd<'_>, queue: u32) -> Result<RawFormat, Errno
     // SAFETY: pictures' formats hold no pointers.
     unsafe { call(fd, request::G_FMT, &mut arg) }?;
     Ok(RawFormat::from_kernel(&arg))
+}
+
+/// A rectangle of a queue's pictures (`V4L2_SEL_TGT_…`): left, top, width, height. EINVAL and
+/// ENOTTY where the driver knows none.
+#[doc(alias = "VIDIOC_G_SELECTION")]
+pub(crate) fn get_selection(
+    fd: BorrowedFd<'_>,
+    queue: u32,
+    target: u32,
+) -> Result<(i32, i32, u32, u32), Errno> {
+    let mut arg = request::zeroed::<raw::v4l2_selection>();
+    // The multi-planar types are not used here (`dev-selection`, "Configuration").
+    (arg.type_, arg.target) = (single(queue), target);
+    // SAFETY: the structure holds no pointers.
+    unsafe { call(fd, request::G_SELECTION, &mut arg) }?;
+    Ok((arg.r.left, arg.r.top, arg.r.width, arg.r.height))
+}
+
+/// The single-planar kind of a queue.
+const fn single(queue: u32) -> u32 {
+    match queue {
+        raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE => {
+            raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE
+        }
+        raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE => {
+            raw::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_OUTPUT
+        }
+        other => other,
+    }
 }
 
 /// Asks for a format and returns the one the driver chose.
@@ -324,15 +360,12 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_buffers_are_read_and_never_asked() {
+    fn sizes_of_buffers_are_read_and_room_is_asked() {
         let mut asked = picture();
         asked.lens = [1000, 500, 0, 0];
+        asked.room = 700;
         let back = RawPicture::from_multi(&asked.to_multi());
-        assert_eq!(back.lens, [0; MAX]);
-        let mut kernel = asked.to_multi();
-        let mut planes = kernel.plane_fmt;
-        planes[1].sizeimage = 500;
-        kernel.plane_fmt = planes;
-        assert_eq!(RawPicture::from_multi(&kernel).lens, [0, 500, 0, 0]);
+        assert_eq!(back.lens, [700, 0, 0, 0]);
+        assert_eq!(RawPicture::from_single(&asked.to_single()).lens[0], 700);
     }
 }

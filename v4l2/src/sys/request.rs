@@ -60,6 +60,7 @@ macro_rules! structures {
 }
 
 structures!(
+    (),
     c_int,
     raw::v4l2_buffer,
     raw::v4l2_capability,
@@ -84,6 +85,7 @@ structures!(
     raw::v4l2_query_ext_ctrl,
     raw::v4l2_querymenu,
     raw::v4l2_requestbuffers,
+    raw::v4l2_selection,
     raw::v4l2_streamparm,
 );
 
@@ -125,6 +127,11 @@ pub(super) const QUERY_EXT_CTRL: Request<raw::v4l2_query_ext_ctrl> =
     request(vidioc::VIDIOC_QUERY_EXT_CTRL, 0xc0e8_5667);
 
 // Not among the `v4l` crate's numbers; their structures are.
+pub(super) const PREPARE_BUF: Request<raw::v4l2_buffer> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_buffer>(b'V', 93) as Number,
+    0xc058_565d,
+);
+
 pub(super) const CREATE_BUFS: Request<raw::v4l2_create_buffers> = request(
     rustix::ioctl::opcode::read_write::<raw::v4l2_create_buffers>(b'V', 92) as Number,
     0xc100_565c,
@@ -145,6 +152,10 @@ pub(super) const ENCODER_CMD: Request<raw::v4l2_encoder_cmd> = request(
 pub(super) const DECODER_CMD: Request<raw::v4l2_decoder_cmd> = request(
     rustix::ioctl::opcode::read_write::<raw::v4l2_decoder_cmd>(b'V', 96) as Number,
     0xc048_5660,
+);
+pub(super) const G_SELECTION: Request<raw::v4l2_selection> = request(
+    rustix::ioctl::opcode::read_write::<raw::v4l2_selection>(b'V', 94) as Number,
+    0xc040_565e,
 );
 pub(super) const DQEVENT: Request<raw::v4l2_event> = request(
     rustix::ioctl::opcode::read::<raw::v4l2_event>(b'V', 89) as Number,

@@ -52,20 +52,28 @@ pub(super) fn findings(audit: &AuditReport) -> [Finding; 4] {
 /// The pools' counters know all that their own guards did, and not who did it. The threads'
 /// know who, and of other guards on the same memory too, but not of other threads. So either
 /// may tell of what the other does not.
+///
+/// Who reads a stream by its nature may do that with compressed frames and buffers of its own:
+/// frames of pixels that were opened are still held against somebody.
 fn by_cpu(audit: &AuditReport, counted: &Counted, unseen: Option<u64>) -> Finding {
     let (of, may) = (counted.of, counted.may);
-    let all: u64 = audit.pools.iter().map(|pool| of(&pool.cpu)).sum();
+    let reads = |stage: &StageAudit| stage.by_cpu == Some(CpuUse::Stream);
+    let is_seen = audit.stages.iter().any(reads);
+    let pools = audit.pools.iter();
+    let pools = pools.filter(|pool| !(is_seen && pool.compressed));
+    let all: u64 = pools.map(|pool| of(&pool.cpu)).sum();
     let sum = |which: &dyn Fn(&StageAudit) -> bool| -> u64 {
         let stages = audit.stages.iter().filter(|stage| which(stage));
         stages.map(|stage| of(&stage.cpu)).sum()
     };
-    let allowed = sum(&|stage| !stage.added && may(stage));
+    let allowed = sum(&|stage| !stage.added && may(stage) && !reads(stage));
+    let streams = sum(&|stage| !stage.added && may(stage) && reads(stage));
     let others = sum(&|stage| !stage.added && !may(stage));
     let added = sum(&|stage| stage.added);
     let counted_unseen = unseen.unwrap_or_default();
     let wrong = all.saturating_sub(allowed + added).max(others) + counted_unseen;
 
-    let found = (all + counted_unseen).max(allowed + others + added);
+    let found = (all + streams + counted_unseen).max(allowed + streams + others + added);
     let mut found = found.to_string();
     let told = |stage: &StageAudit| {
         let came = if stage.added { ", which was added" } else { "" };
@@ -190,8 +198,15 @@ mod tests {
         drawn: 0,
         inspected: 0,
         copied: 0,
+        streamed: 0,
         opened: 0,
         mapped: 0,
+    };
+    const STREAMED: CpuCounts = CpuCounts {
+        streamed: 4096,
+        opened: 1,
+        mapped: 1,
+        ..NONE
     };
     const COPIED: CpuCounts = CpuCounts {
         copied: 4096,
@@ -226,6 +241,30 @@ mod tests {
             stages[one] = (None, COPIED);
             assert_eq!(verdicts(&audit(stages)), COPY, "{one}");
         }
+    }
+
+    #[test]
+    fn who_reads_a_stream_may_not_see_pixels() {
+        let reads = (Some(CpuUse::Stream), STREAMED);
+        let mut audit = audit([(None, NONE), reads, (None, NONE)]);
+        // The pool of what it reads, and of what it makes.
+        audit.pools[0].compressed = true;
+        audit.pools.push(PoolAudit::default());
+        assert_eq!(verdicts(&audit), KEPT);
+        assert_eq!(findings(&audit)[0].found, "1: 1 by `between`");
+        audit.pools[1].cpu = STREAMED;
+        let broken = Verdict::Broken;
+        assert_eq!(
+            verdicts(&audit),
+            [broken, broken, Verdict::Kept, Verdict::Kept]
+        );
+        audit.pools[1].cpu = NONE;
+        audit.stages[1].cpu = COPIED;
+        assert_eq!(verdicts(&audit)[2], broken);
+        // Nor may others read streams.
+        audit.stages[1].cpu = NONE;
+        audit.stages[2].cpu = STREAMED;
+        assert_eq!(verdicts(&audit)[0], broken);
     }
 
     #[test]

@@ -1,30 +1,59 @@
 //! Reading the keys of the kinds that have to do with compressed streams.
 
+use dmaflow_files::{FileSinkConfig, FileSrcConfig};
 use dmaflow_v4l2_src::ControlValue;
 
 use super::read::{pool, size, source};
 use super::{Setup, StageKind};
 use crate::description::reader::Reader;
-use crate::description::value::{Codec, Input};
+use crate::description::value::{Codec, Container, Input};
 use crate::description::{
-    FileSrcRequest, SourceKind, TransformKind, V4l2DecodeRequest, V4l2EncodeRequest,
+    SinkKind, SourceKind, TransformKind, V4l2DecodeRequest, V4l2EncodeRequest,
 };
 
 pub(super) fn file_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
     let path = read
         .doc("the file")
-        .required("path", "add `path = \"clip.h264\"`");
+        .required("path", "add `path = \"clip.mp4\"`");
     let codec = read
-        .doc("how it is compressed")
-        .required("codec", "add `codec = \"H264\"`, or what it is");
+        .doc("how it is compressed; what the file says without it")
+        .optional("codec")
+        .map(|Codec(codec)| codec);
     let size = size(
         read,
         None,
         "pixels a row, goes with `height`; what the file says without them",
     );
-    let (Input(path), Codec(codec)) = (path?, codec?);
-    let request = FileSrcRequest { path, codec, size };
-    Some(source(SourceKind::File(request), read))
+    let rate = read
+        .doc("frames a second, where the file says nothing of times; 25 without it")
+        .optional("rate");
+    let paced = read
+        .doc("whether each frame comes at its time, or as soon as the next stage takes it; at its time without it")
+        .optional("paced");
+    let Input(path) = path?;
+    let config = FileSrcConfig {
+        codec,
+        size,
+        rate,
+        paced: paced.unwrap_or(true),
+        ..FileSrcConfig::new(path)
+    };
+    Some(source(SourceKind::File(config), read))
+}
+
+pub(super) fn file_sink(read: &mut Reader<'_, '_>) -> Option<Setup> {
+    let path = read
+        .doc("the file, written anew")
+        .required("path", "add `path = \"clip.mp4\"`");
+    let format = read
+        .doc("what the file is to be; what its name says without it")
+        .optional("format")
+        .map(|Container(format)| format);
+    let config = FileSinkConfig {
+        format,
+        ..FileSinkConfig::new(path?)
+    };
+    Some(Setup::Done(StageKind::Sink(SinkKind::File(config))))
 }
 
 pub(super) fn v4l2_decode(read: &mut Reader<'_, '_>) -> Option<Setup> {

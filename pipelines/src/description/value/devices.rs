@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use dmaflow_core::format::{Family, Format};
+use dmaflow_files::FileFormat;
 use dmaflow_kms_sink::{ModeRequest, PlaneRequest};
 use dmaflow_v4l2_src::{ControlValue, LinkConfig, PadConfig};
 use toml::de::DeValue;
@@ -57,6 +58,36 @@ impl FromToml for Codec {
 
     fn shape() -> Shape {
         Shape::Text("name or code of a compressed format, as `\"H264\"`")
+    }
+}
+
+/// What a file is to be.
+pub(in crate::description) struct Container(pub(in crate::description) FileFormat);
+
+impl Container {
+    fn names() -> impl Iterator<Item = &'static str> {
+        let usual = |format: FileFormat| format.extensions().first().copied();
+        FileFormat::ALL.into_iter().filter_map(usual)
+    }
+}
+
+impl FromToml for Container {
+    fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
+        let name = text(key, value, "a string, as in `\"mp4\"`")?;
+        FileFormat::of_extension(name).map(Self).ok_or_else(|| {
+            let known = || {
+                format!(
+                    "there are: {}",
+                    Self::names().collect::<Vec<_>>().join(", ")
+                )
+            };
+            Finding::at(value.span(), format!("`{name}` is no format of files"))
+                .label(did_you_mean(name, Self::names(), known))
+        })
+    }
+
+    fn shape() -> Shape {
+        Shape::Words(Self::names().collect())
     }
 }
 

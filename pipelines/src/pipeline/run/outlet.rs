@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use dmaflow_core::frame::FramePool;
+use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Outlet, StageError, Stopper, Transform};
 
 use super::super::audit::Witness;
 use super::meters::Meter;
+use super::renewal::Renewals;
 use super::stages::{Unseen, next};
 use crate::link::{Input, Outputs};
 
@@ -24,6 +27,7 @@ pub(super) fn run(
     (mut input, outputs): (Input, Outputs),
     meter: &Meter,
     (stopper, witness): (Arc<dyn Stopper>, Option<Witness>),
+    renewal: Renewal,
 ) -> Result<(), StageError> {
     let _unseen = Lost {
         unseen: Unseen::new(meter),
@@ -39,7 +43,7 @@ pub(super) fn run(
         let give = move || {
             let _closing = closing;
             let _seen = witness.map(Witness::begin);
-            give(outlet, outputs, meter)
+            give(outlet, outputs, meter, renewal)
         };
         let giver = thread::Builder::new().name(name).spawn_scoped(scope, give);
         let mut unfinished = StopUnless {
@@ -134,15 +138,38 @@ fn give(
     mut outlet: Box<dyn Outlet>,
     mut outputs: Outputs,
     meter: &Meter,
+    mut renewal: Renewal,
 ) -> Result<(), StageError> {
-    while let Some(frame) = outlet.next_frame()? {
-        Meter::add(&meter.made);
-        let wanted = outputs.send(frame).is_ok();
-        Meter::add(&meter.sent);
-        if !wanted {
-            // The stages behind have ended and say why themselves.
-            break;
+    loop {
+        while let Some(frame) = outlet.next_frame()? {
+            Meter::add(&meter.made);
+            let wanted = outputs.send(frame).is_ok();
+            Meter::add(&meter.sent);
+            if !wanted {
+                // The stages behind have ended and say why themselves.
+                return Ok(());
+            }
         }
+        let Some(layout) = outlet.changed()? else {
+            return Ok(());
+        };
+        outlet.attach(renewal.renew(&layout)?)?;
     }
-    Ok(())
+}
+
+/// The pool of an outlet's frames, and how another is made.
+pub(in crate::pipeline) struct Renewal {
+    pub(super) pool: Option<FramePool>,
+    pub(super) renewals: Renewals,
+}
+
+impl Renewal {
+    fn renew(&mut self, layout: &Layout) -> Result<&FramePool, StageError> {
+        let before = self.pool.as_ref().ok_or_else(|| StageError::Changed {
+            device: "a codec".to_owned(),
+            what: format!("to {layout}, and it has no pool to make one like it"),
+        })?;
+        let pool = self.renewals.make(before, layout);
+        Ok(self.pool.insert(pool.map_err(StageError::failed)?))
+    }
 }

@@ -11,6 +11,7 @@ use super::super::Pipeline;
 use super::super::audit::AuditedLink;
 use super::super::graph::{InputId, OutputId, Stage};
 use super::meters::{Meter, Totals};
+use super::renewal::Renewals;
 use super::threads::Aside;
 use super::wiring::Wiring;
 use crate::QueuePolicy;
@@ -170,6 +171,7 @@ pub(super) struct Roster {
     pub(super) order: Vec<usize>,
     /// What the next link is called by its output.
     pub(super) next_number: usize,
+    pub(super) renewals: Renewals,
 }
 
 impl Roster {
@@ -209,6 +211,7 @@ impl Roster {
             links,
             pools: pools(pipeline),
             order: pipeline.order.clone(),
+            renewals: Renewals::default(),
         }
     }
 

@@ -13,7 +13,8 @@ use dmaflow_core::time::{Clock, Timestamp};
 
 use super::super::audit::Witness;
 use super::meters::Meter;
-use super::outlet;
+use super::outlet::{self, Renewal};
+use super::renewal::{Adoption, Renewals};
 use crate::latency::Recorder;
 use crate::link::{Empty, Input, Inputs, Outputs};
 
@@ -153,6 +154,7 @@ pub(in crate::pipeline) trait RunTransform: Transform {
         outputs: Outputs,
         meter: &Meter,
         beside: (Arc<dyn Stopper>, Option<Witness>),
+        renewal: Renewal,
     ) -> Result<(), StageError>;
 }
 
@@ -163,15 +165,20 @@ impl<T: Transform> RunTransform for T {
         mut outputs: Outputs,
         meter: &Meter,
         beside: (Arc<dyn Stopper>, Option<Witness>),
+        renewal: Renewal,
     ) -> Result<(), StageError> {
         if let Some(outlet) = self.outlet() {
-            return outlet::run(self, outlet, (input, outputs), meter, beside);
+            return outlet::run(self, outlet, (input, outputs), meter, beside, renewal);
         }
+        let mut adoption = Adoption::new(renewal.renewals);
         let mut unseen = Unseen::new(meter);
         let mut wanted = true;
         while wanted && let Some(frame) = next(&mut input) {
             Meter::add(&meter.taken);
             unseen.frames = 1;
+            if let Some(pool) = adoption.needed(&frame) {
+                return Err(Adoption::refused(self.device(), &pool));
+            }
             self.transform(frame, &mut |frame| {
                 Meter::add(&meter.made);
                 wanted &= outputs.send(frame).is_ok();
@@ -187,12 +194,18 @@ impl<T: Transform> RunTransform for T {
 /// The same for a sink.
 pub(in crate::pipeline) trait RunSink: Sink {
     /// Shows frames until no more come.
-    fn run(&mut self, input: Input, meter: &Meter) -> Result<(), StageError>;
+    fn run(&mut self, input: Input, meter: &Meter, renewals: Renewals) -> Result<(), StageError>;
 }
 
 impl<S: Sink> RunSink for S {
-    fn run(&mut self, mut input: Input, meter: &Meter) -> Result<(), StageError> {
-        let settles_within = self.settles_within().unwrap_or(Duration::MAX);
+    fn run(
+        &mut self,
+        mut input: Input,
+        meter: &Meter,
+        renewals: Renewals,
+    ) -> Result<(), StageError> {
+        let mut adoption = Adoption::new(renewals);
+        let mut settles_within = self.settles_within().unwrap_or(Duration::MAX);
         let mut recorder = Recorder::new(&meter.latencies);
         let mut unseen = Unseen::new(meter);
         // One that was added may go on for another of its name.
@@ -213,6 +226,13 @@ impl<S: Sink> RunSink for S {
             };
             Meter::add(&meter.taken);
             unseen.frames += 1;
+            if let Some(pool) = adoption.needed(&frame) {
+                self.ready()?;
+                recorder.count(|flipped| self.flips(flipped))?;
+                self.detach();
+                self.attach(&pool)?;
+                settles_within = self.settles_within().unwrap_or(Duration::MAX);
+            }
             let meta = frame.meta();
             let committed = self.show(frame)?;
             settled = committed + settles_within;
@@ -237,11 +257,17 @@ impl<S: Sink> RunSink for S {
 /// The same for a mixer.
 pub(in crate::pipeline) trait RunMixer: Mixer {
     /// Shows frames until no more come.
-    fn run(&mut self, inputs: Inputs, meter: &Meter) -> Result<(), StageError>;
+    fn run(&mut self, inputs: Inputs, meter: &Meter, renewals: Renewals) -> Result<(), StageError>;
 }
 
 impl<M: Mixer> RunMixer for M {
-    fn run(&mut self, mut inputs: Inputs, meter: &Meter) -> Result<(), StageError> {
+    fn run(
+        &mut self,
+        mut inputs: Inputs,
+        meter: &Meter,
+        renewals: Renewals,
+    ) -> Result<(), StageError> {
+        let mut adoption = Adoption::new(renewals);
         let settles_within = self.settles_within().unwrap_or(Duration::MAX);
         let mut recorder = Recorder::new(&meter.latencies);
         let mut unseen = Unseen::new(meter);
@@ -261,6 +287,12 @@ impl<M: Mixer> RunMixer for M {
                 *place = inputs.take(input);
                 if let Some(frame) = place {
                     Meter::add(&meter.taken);
+                    if let Some(pool) = adoption.needed(frame) {
+                        self.ready()?;
+                        self.detach(input);
+                        self.attach(input, &pool)?;
+                        self.arrange()?;
+                    }
                     recorder.given(frame.meta(), now);
                     given += 1;
                 }

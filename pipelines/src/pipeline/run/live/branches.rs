@@ -108,8 +108,9 @@ impl Live<'_, '_, '_> {
         let input = self.join(output, stage, queue)?;
         let entry = &self.roster.stages[stage];
         let (meter, counters) = (Arc::clone(&entry.meter), Arc::clone(&entry.counters));
+        let renewals = self.roster.renewals.clone();
         self.begin(stage, move || {
-            let run = sink.run(input, &meter);
+            let run = sink.run(input, &meter, renewals);
             let stopped = sink.stop();
             // Whoever looks later finds what was counted.
             let mut counted = counters.lock().unwrap_or_else(PoisonError::into_inner);
