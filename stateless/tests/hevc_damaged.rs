@@ -10,7 +10,7 @@
 
 #[path = "hevc/books.rs"]
 mod books;
-#[path = "hevc/craft.rs"]
+#[path = "hevc/craft/mod.rs"]
 mod craft;
 
 use books::Books;

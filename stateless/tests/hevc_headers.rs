@@ -14,7 +14,7 @@
     reason = "a test fails by panicking, and says what it skipped; traced values are small"
 )]
 
-#[path = "hevc/craft.rs"]
+#[path = "hevc/craft/mod.rs"]
 mod craft;
 mod hevc;
 mod trace;

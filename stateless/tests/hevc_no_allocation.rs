@@ -8,7 +8,7 @@
     reason = "a test fails by panicking; values by lot are small"
 )]
 
-#[path = "hevc/craft.rs"]
+#[path = "hevc/craft/mod.rs"]
 mod craft;
 
 use std::alloc::System;
