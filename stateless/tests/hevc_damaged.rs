@@ -17,7 +17,7 @@ use books::Books;
 use craft::Lot;
 use dmaflow_bitstream::annex_b::NalUnits;
 use dmaflow_stateless::uapi::hevc as uapi;
-use dmaflow_stateless::{Ability, HevcSequencer, Sequencer, Steps};
+use dmaflow_stateless::{Ability, HevcSequencer, Sequencer, Step, Steps};
 
 fn sequencer(lot: &mut Lot) -> HevcSequencer {
     let optional = [
@@ -200,4 +200,29 @@ fn decoding_begins_with_any_irap_picture_and_leaves_out_what_leads_it() {
     let error = sequencer.read(unit, &mut steps).unwrap_err();
     assert!(steps.steps().is_empty());
     assert_eq!(error.what, "nal_unit_type of the first picture");
+}
+
+#[test]
+fn all_of_a_sequence_goes_out_when_it_ends() {
+    let stream = &OPEN_GROUPS[1..];
+    let ends = NalUnits::new(stream).map(|nal| nal.offset + nal.data.len());
+    let mut out = 0;
+    for end in ends {
+        let mut sequencer = sequencer(&mut Lot::new(1));
+        let mut books = Books::default();
+        let mut steps = Steps::new();
+        sequencer.read(&stream[..end], &mut steps).unwrap();
+        books.keep(&steps, end);
+        steps.clear();
+        sequencer.read(&[0, 0, 1, 0x48, 0x01], &mut steps).unwrap();
+        books.keep(&steps, 5);
+        let is_out = |step: &&Step| matches!(step, Step::Output { .. });
+        out += steps.steps().iter().filter(is_out).count();
+        steps.clear();
+        sequencer.finish(&mut steps);
+        books.keep(&steps, 0);
+        books.close();
+        assert_eq!(steps.steps().iter().find(is_out), None);
+    }
+    assert!(out > 0);
 }

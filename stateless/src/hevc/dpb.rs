@@ -73,6 +73,12 @@ impl Dpb {
         }
     }
 
+    /// Lets every picture out that waits: none of its sequence can come any more.
+    pub(super) fn let_out(&mut self, steps: &mut Steps) {
+        while self.bump(steps) {}
+        self.forget(steps);
+    }
+
     /// Makes room for a picture that is about to be decoded (C.5.2.2).
     pub(super) fn make_room(&mut self, steps: &mut Steps) {
         self.forget(steps);
