@@ -14,6 +14,8 @@ mod steps;
 pub mod uapi;
 mod vp8;
 mod vp9;
+#[cfg(test)]
+mod written;
 
 pub use ability::Ability;
 pub use mpeg2::Mpeg2;
