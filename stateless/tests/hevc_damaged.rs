@@ -17,9 +17,9 @@ use books::Books;
 use craft::Lot;
 use dmaflow_bitstream::annex_b::NalUnits;
 use dmaflow_stateless::uapi::hevc as uapi;
-use dmaflow_stateless::{Ability, HevcSequencer, Sequencer, Step, Steps};
+use dmaflow_stateless::{Ability, Hevc, Sequencer, Step, Steps};
 
-fn sequencer(lot: &mut Lot) -> HevcSequencer {
+fn sequencer(lot: &mut Lot) -> Hevc {
     let optional = [
         uapi::STATELESS_HEVC_SLICE_PARAMS,
         uapi::STATELESS_HEVC_SCALING_MATRIX,
@@ -27,7 +27,7 @@ fn sequencer(lot: &mut Lot) -> HevcSequencer {
         uapi::STATELESS_HEVC_EXT_SPS_ST_RPS,
         uapi::STATELESS_HEVC_EXT_SPS_LT_RPS,
     ];
-    HevcSequencer::new(Ability {
+    Hevc::new(Ability {
         slices: lot.below(2) == 1,
         start_codes: lot.below(2) == 1,
         controls: optional.to_vec(),

@@ -14,7 +14,7 @@ mod craft;
 use std::alloc::System;
 
 use dmaflow_stateless::uapi::hevc as uapi;
-use dmaflow_stateless::{Ability, HevcSequencer, Sequencer, Steps};
+use dmaflow_stateless::{Ability, Hevc, Sequencer, Steps};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -24,7 +24,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn pictures_allocate_nothing() {
     for (slices, seed) in [(false, 1), (true, 2), (false, 3), (true, 4)] {
         let stream = craft::stream(seed, 30);
-        let mut sequencer = HevcSequencer::new(Ability {
+        let mut sequencer = Hevc::new(Ability {
             slices,
             start_codes: slices,
             controls: (uapi::STATELESS_HEVC_SPS..=uapi::STATELESS_HEVC_EXT_SPS_LT_RPS).collect(),
