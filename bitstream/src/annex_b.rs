@@ -15,14 +15,8 @@ pub const START_CODE: [u8; 3] = [0, 0, 1];
 /// ones: a start code may lie across.
 #[must_use]
 pub fn find_start_code(data: &[u8], from: usize) -> Option<usize> {
-    let mut one = from.checked_add(2)?;
-    loop {
-        one += memchr::memchr(1, data.get(one..)?)?;
-        if data.get(one - 2..one) == Some(&[0, 0]) {
-            return Some(one - 2);
-        }
-        one += 1;
-    }
+    let at = memchr::memmem::find(data.get(from..)?, &START_CODE)?;
+    Some(from + at)
 }
 
 /// One NAL unit in data.

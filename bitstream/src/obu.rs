@@ -259,8 +259,10 @@ pub fn is_key_unit(beginning: &[u8]) -> bool {
             ObuType::SequenceHeader => reduced = payload.first().map(|first| first & 0x08 != 0),
             ObuType::Frame | ObuType::FrameHeader => {
                 // show_existing_frame, frame_type (0 is KEY_FRAME), show_frame.
-                let first = payload.first().copied().unwrap_or(0xff);
-                return reduced.is_some_and(|reduced| reduced || first & 0xf0 == 0x10);
+                let first = payload.first().copied();
+                return first
+                    .zip(reduced)
+                    .is_some_and(|(first, reduced)| reduced || first & 0xf0 == 0x10);
             }
             _ => {}
         }
@@ -331,6 +333,8 @@ mod tests {
         assert!(!shows_frame(&unit[..7]));
         assert!(!is_key_unit(&unit[..8]), "the frame is not in view");
         assert!(!is_key_unit(&unit[7..]), "there is no sequence header");
+        let reduced = [0x0a, 0x01, 0x18, 0x32, 0x01, 0x00];
+        assert!(is_key_unit(&reduced) && !is_key_unit(&reduced[..5]));
     }
 
     #[test]

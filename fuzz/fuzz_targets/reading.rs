@@ -65,6 +65,12 @@ pub fn try_file(format: Format, bytes: &[u8]) {
     if failed {
         return;
     }
+    if format == Format::H264 {
+        // Parameter sets that change between keys and are not repeated there are those of the
+        // place that was left: pictures may be told apart differently, and be keys or not.
+        let _there = file.seek(3).is_ok_and(|()| file.next_packet().is_ok());
+        return;
+    }
     let Some((first, _)) = keys.first() else {
         assert!(file.seek(0).is_err());
         return;
@@ -73,14 +79,6 @@ pub fn try_file(format: Format, bytes: &[u8]) {
         .windows(2)
         .all(|pair| pair[0].0.presented <= pair[1].0.presented);
     for (packet, _) in packets.iter().step_by(1 + packets.len() / 8) {
-        if format == Format::H264 {
-            // Parameter sets that change between keys and are not repeated there are those of the
-            // place that was left: pictures may be told apart differently.
-            let _there = file
-                .seek(packet.presented)
-                .is_ok_and(|()| file.next_packet().is_ok());
-            continue;
-        }
         file.seek(packet.presented).expect("there is a key");
         let found = file.next_packet().expect("it was there before");
         let found = found.expect("there is a key");

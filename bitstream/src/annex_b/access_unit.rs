@@ -187,3 +187,39 @@ fn take_hevc(nal: &[u8], whole: bool, coded: bool) -> Option<Step> {
     };
     Some(Step::other(place))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_that_may_be_those_of_a_start_code_tell_nothing() {
+        let mut units = AccessUnits::new(NalCodec::Hevc);
+        // Of one byte and two zeros the second byte of a header cannot be known.
+        assert_eq!(units.take(&[3, 0, 0], false), None);
+        let whole = units.take(&[3, 0, 0], true).unwrap();
+        assert_eq!(whole, units.take(&[3], true).unwrap());
+        assert_eq!(units.take(&[], false), None);
+    }
+
+    #[test]
+    fn hevc_pictures_begin_with_their_first_slice_segment() {
+        let mut units = AccessUnits::new(NalCodec::Hevc);
+        let mut take = |nal: &[u8]| {
+            let step = units.take(nal, true).unwrap();
+            (step.place, step.picture, step.key)
+        };
+        let other = |place| (place, false, false);
+        assert_eq!(take(&[0x40, 1, 0x0c]), other(Place::Same));
+        assert_eq!(take(&[0x26, 1, 0xaf]), (Place::Same, true, true));
+        // Another segment of it, one of another layer, a suffix SEI.
+        assert_eq!(take(&[0x26, 1, 0x2f]), other(Place::Same));
+        assert_eq!(take(&[0x26, 9, 0xaf]), other(Place::Along));
+        assert_eq!(take(&[0x50, 1, 0x01]), other(Place::Along));
+        // A prefix SEI may be of the next picture, and then is.
+        assert_eq!(take(&[0x4e, 1, 0x01]), other(Place::Open));
+        assert_eq!(take(&[0x02, 1, 0xd0]), (Place::New, true, false));
+        assert_eq!(take(&[0x46, 1, 0x10]), other(Place::New));
+        assert_eq!(take(&[0x2a, 1, 0xd0]), (Place::Same, true, true));
+    }
+}

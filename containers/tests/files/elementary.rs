@@ -96,6 +96,30 @@ fn fields_of_an_mpeg_2_frame_are_one_packet() {
 }
 
 #[test]
+fn an_mpeg_2_picture_is_the_same_from_wherever_its_stream_is_read() {
+    let header = vec![0, 0, 1, 0xb3, 1, 2, 3, 4];
+    let group = vec![0, 0, 1, 0xb8, 1, 2, 3, 4];
+    // Pictures without slices, without what says that they are fields, and headers between fields.
+    let stream = [
+        [header.clone(), picture(1), structure(1), slices()].concat(),
+        [picture(1), group.clone(), picture(2), slices()].concat(),
+        [picture(1), structure(2), slices()].concat(),
+        [picture(1), picture(3), structure(1), slices()].concat(),
+        [picture(1), slices(), header, picture(1), structure(2)].concat(),
+        [slices(), structure(1), group, picture(1), slices()].concat(),
+    ]
+    .concat();
+    let (packets, _) = all(&mut *from_file(Format::Mpeg2, &stream).unwrap());
+    assert!(packets.len() > 5);
+    for (packet, data) in &packets {
+        let from_here = &stream[usize::try_from(packet.offset).unwrap()..];
+        let mut demuxer = from_file(Format::Mpeg2, from_here).unwrap();
+        let first = demuxer.next_packet().unwrap().unwrap();
+        assert_eq!((first.len, first.key), (data.len(), packet.key));
+    }
+}
+
+#[test]
 fn what_is_no_stream_is_told_where_it_is_none() {
     for (format, offset) in [
         (Format::H264, 2),
