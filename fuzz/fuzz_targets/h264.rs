@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use dmaflow_bitstream::annex_b::nal_units;
+use dmaflow_bitstream::annex_b::NalUnits;
 use dmaflow_stateless::uapi::h264 as uapi;
 use dmaflow_stateless::{Ability, H264, PictureId, Sequencer, Step, Steps};
 use libfuzzer_sys::fuzz_target;
@@ -46,11 +46,11 @@ fuzz_target!(|input: &[u8]| {
 /// Units that end before parameter sets and first slices, or one for each NAL unit.
 fn units(stream: &[u8], single: bool) -> Vec<&[u8]> {
     let mut borders = vec![0];
-    for nal in nal_units(stream) {
-        let kind = stream[nal.start] & 0x1f;
-        let first_slice = matches!(kind, 1 | 5) && stream.get(nal.start + 1) >= Some(&0x80);
-        if nal.start > 3 && (single || first_slice || kind == 7) {
-            borders.push(nal.start - 3);
+    for nal in NalUnits::new(stream) {
+        let kind = nal.h264_type();
+        let first_slice = matches!(kind, 1 | 5) && nal.data.get(1) >= Some(&0x80);
+        if nal.offset > 3 && (single || first_slice || kind == 7) {
+            borders.push(nal.offset - 3);
         }
     }
     borders.push(stream.len());

@@ -25,14 +25,22 @@ fuzz_target!(|input: &[u8]| {
     let mut sequencer = HevcSequencer::new(Ability {
         slices: how & 1 != 0,
         start_codes: how & 2 != 0,
-        controls: if how & 4 == 0 { optional.to_vec() } else { Vec::new() },
+        controls: if how & 4 == 0 {
+            optional.to_vec()
+        } else {
+            Vec::new()
+        },
     });
     let mut steps = Steps::new();
     let mut books = Books::default();
     let mut read = |unit: &[u8]| {
         steps.clear();
         if let Err(error) = sequencer.read(unit, &mut steps) {
-            assert!(error.bit <= unit.len() as u64 * 8, "{error} of {} bytes", unit.len());
+            assert!(
+                error.bit <= unit.len() as u64 * 8,
+                "{error} of {} bytes",
+                unit.len()
+            );
         }
         books.keep(&steps, unit.len());
     };

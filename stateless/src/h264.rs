@@ -161,11 +161,9 @@ impl H264 {
 impl Sequencer for H264 {
     fn read(&mut self, unit: &[u8], steps: &mut Steps) -> Result<(), StreamError> {
         let mut done = Ok(());
-        for bytes in NalUnits::new(unit).map(|nal| nal.range()) {
-            let Some(nal) = unit.get(bytes.clone()) else {
-                continue;
-            };
-            done = done.and(self.read_nal(nal, bytes, steps));
+        for nal in NalUnits::new(unit) {
+            let bytes = nal.offset..nal.offset + nal.data.len();
+            done = done.and(self.read_nal(nal.data, bytes, steps));
         }
         let ended = self.end_picture(steps);
         done.and(ended)

@@ -124,6 +124,7 @@ impl Hevc {
             NalType::VPS | NalType::AUD => self.end_picture(steps),
             NalType::EOS | NalType::EOB => {
                 self.end_picture(steps);
+                self.dpb.let_out(steps);
                 self.begins = true;
             }
             _ => {}

@@ -19,6 +19,8 @@ mod steps;
 pub mod uapi;
 mod vp8;
 mod vp9;
+#[cfg(test)]
+mod written;
 
 pub use ability::Ability;
 pub use av1::Av1;

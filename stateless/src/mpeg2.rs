@@ -81,6 +81,13 @@ impl Mpeg2 {
         }
     }
 
+    /// What extensions loaded holds from picture to picture, and not elsewhere in the stream.
+    fn forget_matrices(&mut self) {
+        if let Some(sequence) = &self.sequence {
+            self.matrices = sequence.matrices;
+        }
+    }
+
     /// Adds what an extension says to what it follows.
     fn extension(
         &mut self,
@@ -247,11 +254,13 @@ impl Sequencer for Mpeg2 {
 
     fn finish(&mut self, steps: &mut Steps) {
         self.order.end(steps);
+        self.forget_matrices();
         self.shape = None;
     }
 
     fn seek(&mut self, steps: &mut Steps) {
         self.order.forget(steps);
+        self.forget_matrices();
     }
 }
 

@@ -34,11 +34,12 @@ struct Shape {
 ///
 /// - `dev-stateless-decoder.rst` asks for a stop of both queues and for new CAPTURE buffers at
 ///   each change of size ("Dynamic resolution change"), so that earlier pictures are gone;
-///   `rkvdec` refuses (EINVAL) a frame whose size, rounded up to 64, is not the format's, and
-///   refuses (EBUSY) another format while there are CAPTURE buffers. There nothing can be decoded
-///   up to the next key frame: whoever drives the device calls [`Sequencer::seek`] and goes on.
-/// - `hantro` (G2) keeps with each CAPTURE buffer the size of the frame in it, and scales: frames
-///   that fit into the format can be decoded without changing it.
+///   `rkvdec` refuses (EINVAL) a frame whose size, rounded up to 64, is not the format's. There
+///   nothing can be decoded up to the next key frame: whoever drives the device calls
+///   [`Sequencer::seek`] and goes on.
+/// - `hantro` (G2) remembers of each CAPTURE buffer the size of the frame in it, and scales. Newer
+///   ones take another format of the same layout while they stream, so that buffers for it can be
+///   added (CREATE_BUFS) to those that are referred to.
 /// - `visl` takes any.
 ///
 /// Samples of another depth or subsampling are never predicted from: that is an error.

@@ -8,11 +8,14 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     reason = "a test fails by panicking, and says what it skipped; traced values are small"
 )]
 
+#[path = "hevc/craft/mod.rs"]
+mod craft;
 mod hevc;
 mod trace;
 
@@ -57,6 +60,20 @@ fn controls_are_what_the_trace_says() {
         }
         let order = compare_order(&path);
         println!("{}: {decoded} pictures, {order}", path.display());
+    }
+}
+
+/// Writes streams with long-term references, tiles, dependent slices and whatever else encoders do
+/// not make, to be traced, into the directory that `DMAFLOW_CRAFT` names.
+#[test]
+fn streams_are_crafted() {
+    let Some(directory) = std::env::var_os("DMAFLOW_CRAFT") else {
+        println!("skipped: DMAFLOW_CRAFT names no directory to write streams to");
+        return;
+    };
+    for seed in 0..60 {
+        let path = Path::new(&directory).join(format!("hevc_crafted_{seed}.h265"));
+        fs::write(path, craft::stream(seed, 24)).unwrap();
     }
 }
 

@@ -1,7 +1,5 @@
 //! Files on the board: what is recorded is played as it went in.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 
 use dmaflow_testbed::{Board, DmaBufs, Modules, Run, dmaflow};

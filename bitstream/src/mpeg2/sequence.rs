@@ -134,3 +134,47 @@ fn marker(bits: &mut BitReader<'_>) -> Result<(), StreamError> {
     let trouble = Trouble::NotAllowed { found: 0 };
     Err(BitReader::wrong(at, "marker_bit", trouble))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 720x576, a buffer of 112.
+    const HEADER: [u8; 8] = [0x2d, 0x02, 0x40, 0x23, 0x00, 0x00, 0x23, 0x80];
+
+    #[test]
+    fn an_extension_adds_upper_bits() {
+        let mut sequence = SequenceHeader::read(&HEADER).unwrap();
+        assert_eq!(
+            (sequence.horizontal_size, sequence.vertical_size),
+            (720, 576)
+        );
+        assert_eq!(sequence.vbv_buffer_size, 112);
+        // Main profile, interlaced, 4:2:2, widths of 8192 more, a buffer of 1024 more.
+        let extension = [0x48, 0b0101_0000, 0x00, 0x10, 0x10];
+        sequence.extend(&mut BitReader::new(&extension)).unwrap();
+        assert_eq!(
+            (sequence.horizontal_size, sequence.vertical_size),
+            (720 + 8192, 576)
+        );
+        assert_eq!(sequence.vbv_buffer_size, 112 + 1024);
+        assert_eq!(sequence.chroma_format, ChromaFormat::Yuv422);
+        assert!(!sequence.progressive_sequence && !sequence.low_delay);
+    }
+
+    #[test]
+    fn wrong_values_are_found_where_they_stand() {
+        let mut marker = HEADER;
+        marker[6] &= !0x20;
+        let error = SequenceHeader::read(&marker).unwrap_err();
+        assert_eq!((error.bit, error.what), (50, "marker_bit"));
+        let mut none = SequenceHeader::read(&HEADER).unwrap();
+        none.vertical_size = 0;
+        let extension = [0x48, 0b0010_0000, 0x00, 0x01, 0x00, 0x00];
+        let error = none.extend(&mut BitReader::new(&extension)).unwrap_err();
+        assert_eq!((error.bit, error.what), (13, "vertical_size_extension"));
+        let reserved = [0x48, 0x00, 0x00, 0x01, 0x00, 0x00];
+        let error = none.extend(&mut BitReader::new(&reserved)).unwrap_err();
+        assert_eq!((error.bit, error.what), (9, "chroma_format"));
+    }
+}

@@ -147,3 +147,65 @@ impl Memory {
         self.size = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame that changes one probability of each kind.
+    fn changed(memory: &Memory, key_frame: bool, refresh_entropy_probs: bool) -> FrameHeader {
+        let mut header = FrameHeader {
+            key_frame,
+            refresh_entropy_probs,
+            width: 16,
+            height: 16,
+            entropy: if key_frame {
+                Entropy::of_key_frame()
+            } else {
+                memory.entropy.clone()
+            },
+            ..FrameHeader::default()
+        };
+        header.entropy.coeff_probs[0][0][0][0] += 1;
+        if !key_frame {
+            header.entropy.y_mode_probs[0] += 1;
+            header.entropy.mv_probs[1][0] += 1;
+        }
+        header
+    }
+
+    #[test]
+    fn probabilities_are_kept_where_a_frame_says_so() {
+        let mut memory = Memory::new();
+        let default = Entropy::default();
+        memory.keep(&changed(&memory, true, true));
+        // Modes of a key frame are its own.
+        assert_eq!(memory.entropy.y_mode_probs, default.y_mode_probs);
+        assert_eq!(memory.entropy.coeff_probs[0][0][0][0], 129);
+
+        memory.keep(&changed(&memory, false, false));
+        assert_eq!(memory.entropy.coeff_probs[0][0][0][0], 129);
+        memory.keep(&changed(&memory, false, true));
+        assert_eq!(memory.entropy.coeff_probs[0][0][0][0], 130);
+        assert_eq!(memory.entropy.y_mode_probs[0], default.y_mode_probs[0] + 1);
+        assert_eq!(memory.entropy.mv_probs[1][0], default.mv_probs[1][0] + 1);
+
+        memory.keep(&changed(&memory, true, false));
+        assert_eq!(memory.entropy, default);
+    }
+
+    #[test]
+    fn tables_are_whole() {
+        let Entropy {
+            coeff_probs,
+            mv_probs,
+            ..
+        } = Entropy::default();
+        // Sums of what RFC 6386 prints, so that no row was lost.
+        let sum = |values: &[u8]| values.iter().map(|value| u32::from(*value)).sum::<u32>();
+        let coefficients = coeff_probs.as_flattened().as_flattened().as_flattened();
+        assert_eq!(coefficients.len(), 1056);
+        assert_eq!(sum(coefficients), 174_918);
+        assert_eq!(sum(mv_probs.as_flattened()), 6484);
+    }
+}

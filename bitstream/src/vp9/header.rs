@@ -152,3 +152,62 @@ impl FrameHeader {
         slot < 8 && self.refresh_frame_flags >> slot & 1 == 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Trouble;
+    use crate::vp9::Memory;
+
+    /// A key frame of 4:2:0 and 8 bits, one pixel; its tile is one byte.
+    const KEY: [u8; 17] = [
+        0x82, 0x49, 0x83, 0x42, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0x80, 0x00, 0x02, 0x00,
+        0x00, 0x00,
+    ];
+
+    fn read(data: &[u8]) -> Result<FrameHeader, (u64, &'static str, Trouble)> {
+        match Frame::read(data, &Memory::new()) {
+            Ok(Frame::Coded(header)) => Ok(header),
+            Ok(Frame::Existing { .. }) => Err((0, "a frame that is there", Trouble::Ends)),
+            Err(error) => Err((error.bit, error.what, error.trouble)),
+        }
+    }
+
+    #[test]
+    fn a_key_frame_refreshes_all_and_begins_with_defaults() {
+        let header = read(&KEY).unwrap();
+        assert!(header.key_frame && header.show_frame && header.is_intra());
+        assert_eq!((header.width, header.height), (1, 1));
+        assert!((0..8).all(|slot| header.refreshes(slot)) && !header.refreshes(8));
+        assert_eq!(header.loop_filter.ref_deltas, [1, 0, -1, -1]);
+        assert_eq!(
+            header.color,
+            ColorConfig {
+                color_space: 1,
+                ..ColorConfig::default()
+            }
+        );
+        let sizes = (
+            header.uncompressed_header_size,
+            header.compressed_header_size,
+        );
+        assert_eq!((sizes, header.quantization.base_q_idx), ((14, 2), 60));
+    }
+
+    #[test]
+    fn headers_and_tiles_have_to_be_there() {
+        assert_eq!(read(&KEY[..16]), Err((128, "decode_tiles", Trouble::Ends)));
+        assert_eq!(
+            read(&KEY[..9]),
+            Err((71, "frame_context_idx", Trouble::Ends))
+        );
+        let mut sync = KEY;
+        sync[2] = 0x84;
+        let found = Trouble::NotAllowed { found: 0x84 };
+        assert_eq!(read(&sync), Err((16, "frame_sync_byte_1", found)));
+        let mut reserved = KEY;
+        reserved[0] = 0b1011_1000;
+        let found = Trouble::NotAllowed { found: 1 };
+        assert_eq!(read(&reserved), Err((4, "reserved_zero", found)));
+    }
+}

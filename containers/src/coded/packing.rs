@@ -41,7 +41,7 @@ impl Packing {
         self.sets = sets;
     }
 
-    /// Looks at a packet; says whether it is one of the codec.
+    /// Looks at a packet; says whether it is one of the codec, and not empty.
     pub(crate) fn plan(&mut self, pieces: &[&[u8]]) -> bool {
         let len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
         self.skip = 0;
@@ -63,10 +63,16 @@ impl Packing {
                 true
             }
             Codec::Av1 => {
-                let first = pieces.iter().find(|piece| !piece.is_empty());
-                self.skip = first.map_or(0, |piece| av1::temporal_delimiter(piece));
+                // A delimiter has at most three bytes, which may lie in several pieces.
+                let mut beginning = [0; 4];
+                let bytes = pieces.iter().flat_map(|piece| piece.iter());
+                for (to, from) in beginning.iter_mut().zip(bytes) {
+                    *to = *from;
+                }
+                let beginning = beginning.get(..len.min(4)).unwrap_or_default();
+                self.skip = av1::temporal_delimiter(beginning);
                 self.len = len - self.skip;
-                len > 0
+                self.len > 0
             }
             _ => {
                 self.len = len;
@@ -121,5 +127,29 @@ impl Packing {
 
     const fn nals_are_packed(&self) -> bool {
         matches!(self.codec, Codec::H264 | Codec::Hevc)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delimiters_are_left_out_wherever_pieces_end() {
+        let mut packing = Packing::new(Codec::Av1);
+        for pieces in [
+            &[&[0x12, 0, 0x32, 1, 7][..]][..],
+            &[&[0x12], &[], &[0], &[0x32, 1, 7]],
+            &[&[0x16, 0, 0], &[0x32, 1, 7]],
+            &[&[0x32, 1, 7]],
+        ] {
+            assert!(packing.plan(pieces));
+            let mut packed = Vec::new();
+            packing.pack(pieces, &mut packed);
+            assert_eq!((packing.len(), &*packed), (3, &[0x32, 1, 7][..]));
+        }
+        // Nothing but a delimiter would be a packet of no bytes.
+        assert!(!packing.plan(&[&[0x12, 0]]));
+        assert!(!packing.plan(&[]));
     }
 }

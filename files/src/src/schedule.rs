@@ -62,6 +62,9 @@ mod tests {
         // What cannot be is the beginning, or the end of time.
         assert_eq!(schedule.decoded(&packet(i64::MIN, 0)), start);
         let never = Schedule::new(start, packet(i64::MIN, 0), 0);
-        assert_eq!(never.decoded(&packet(i64::MAX, 0)).as_nanos(), u64::MAX);
+        assert_eq!(
+            never.decoded(&packet(i64::MAX, 0)),
+            Timestamp::from_nanos(u64::MAX)
+        );
     }
 }

@@ -177,6 +177,11 @@ fn check(sps: &Sps, pps: &Pps) -> Result<(), (&'static str, Trouble)> {
         let what = "pps_seq_parameter_set_id within a sequence";
         return Err((what, Trouble::NotAllowed { found }));
     }
+    let depth = pps.diff_cu_qp_delta_depth;
+    if depth > sps.log2_diff_max_min_luma_coding_block_size {
+        let found = depth.into();
+        return Err(("diff_cu_qp_delta_depth", Trouble::NotAllowed { found }));
+    }
     let no_words = controls::without_words(sps, pps);
     no_words.map_or(Ok(()), |(what, found)| {
         Err((what, Trouble::Unsupported { found }))

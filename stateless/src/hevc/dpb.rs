@@ -73,6 +73,12 @@ impl Dpb {
         }
     }
 
+    /// Lets every picture out that waits: none of its sequence can come any more.
+    pub(super) fn let_out(&mut self, steps: &mut Steps) {
+        while self.bump(steps) {}
+        self.forget(steps);
+    }
+
     /// Makes room for a picture that is about to be decoded (C.5.2.2).
     pub(super) fn make_room(&mut self, steps: &mut Steps) {
         self.forget(steps);
@@ -156,5 +162,101 @@ impl Dpb {
             }
             needed
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(reorder: u8, latency_plus1: u32, kept: usize) -> Dpb {
+        let order = Order {
+            max_dec_pic_buffering_minus1: 15,
+            max_num_reorder_pics: reorder,
+            max_latency_increase_plus1: latency_plus1,
+        };
+        let mut dpb = Dpb::default();
+        dpb.begin(order, kept);
+        dpb
+    }
+
+    /// Decodes pictures that refer to none, each told by its order count; numbers are given from 1
+    /// on. Tells what goes out and what is forgotten (negative) after each.
+    fn decode(dpb: &mut Dpb, pocs: &[(i32, Option<i32>)]) -> Vec<Vec<i64>> {
+        let mut told = Vec::new();
+        for ((poc, sure), number) in pocs.iter().zip(1..) {
+            let mut steps = Steps::new();
+            for picture in &mut dpb.pictures {
+                picture.reference = None;
+            }
+            dpb.make_room(&mut steps);
+            assert!(dpb.pictures.len() <= dpb.kept, "more than are kept");
+            let picture = Picture::new(PictureId(number), *poc, 0, true);
+            dpb.add(picture, *sure, &mut steps);
+            told.push(listed(&steps));
+        }
+        told
+    }
+
+    fn listed(steps: &Steps) -> Vec<i64> {
+        let number = |id: &PictureId| i64::try_from(id.0).unwrap_or(i64::MAX);
+        let told = steps.steps().iter().map(|step| match step {
+            Step::Output { picture, .. } => number(picture),
+            Step::Forget(picture) => -number(picture),
+            Step::Decode(_) | Step::Sequence(_) => 0,
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn pictures_go_out_when_too_many_wait() {
+        let mut dpb = buffer(1, 0, 4);
+        let pocs = [(0, None), (8, None), (4, None), (16, None), (12, None)];
+        let told = decode(&mut dpb, &pocs);
+        // The last is a reference until the next one says that it is none.
+        let expected: [&[i64]; 5] = [&[], &[1, -1], &[3], &[-3, 2, -2], &[5]];
+        assert_eq!(told, expected);
+        let mut steps = Steps::new();
+        dpb.clear(true, &mut steps);
+        assert_eq!(listed(&steps), [4, -4, -5]);
+    }
+
+    #[test]
+    fn pictures_go_out_when_one_waits_too_long() {
+        // Two may come before it, no third.
+        let mut dpb = buffer(2, 1, 8);
+        let told = decode(&mut dpb, &[(20, None), (4, None), (8, None)]);
+        let expected: [&[i64]; 3] = [&[], &[], &[2, 3, 1, -1, -2]];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn pictures_go_out_when_there_is_no_room() {
+        let mut dpb = buffer(8, 0, 2);
+        let told = decode(&mut dpb, &[(30, None), (20, None), (10, None), (40, None)]);
+        // Both that are kept wait, until the fourth needs room.
+        let expected: [&[i64]; 4] = [&[], &[], &[], &[3, -3]];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_nothing_can_precede_goes_out_at_once() {
+        let mut dpb = buffer(4, 0, 8);
+        // Nothing leads the first; the next has the next order count; then one is missing.
+        let told = decode(&mut dpb, &[(0, Some(0)), (1, None), (3, None), (2, None)]);
+        assert_eq!(told, [vec![1], vec![-1, 2], vec![-2], vec![4, 3, -3]]);
+        // A trailing picture says that all that lead the IRAP picture have been.
+        let mut dpb = buffer(4, 0, 8);
+        let told = decode(&mut dpb, &[(10, None), (8, None), (12, Some(10))]);
+        assert_eq!(told, [vec![], vec![], vec![2, 1, -1, -2]]);
+    }
+
+    #[test]
+    fn pictures_of_a_sequence_that_is_left_do_not_go_out() {
+        let mut dpb = buffer(4, 0, 8);
+        decode(&mut dpb, &[(4, None), (2, None)]);
+        let mut steps = Steps::new();
+        dpb.clear(false, &mut steps);
+        assert_eq!(listed(&steps), [-1, -2]);
     }
 }

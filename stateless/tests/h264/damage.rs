@@ -83,11 +83,11 @@ fn noise_is_refused_or_passed_over() {
 /// Units that each have one first slice.
 fn units(stream: &[u8]) -> Vec<&[u8]> {
     let mut borders = vec![0];
-    for nal in NalUnits::new(stream).map(|nal| nal.range()) {
-        let is_slice = matches!(stream[nal.start] & 0x1f, 1 | 5);
-        let is_first = stream.get(nal.start + 1) >= Some(&0x80);
-        if nal.start > 3 && is_slice && is_first {
-            borders.push(nal.start - 3);
+    for nal in NalUnits::new(stream) {
+        let is_slice = matches!(nal.h264_type(), 1 | 5);
+        let is_first = nal.data.get(1) >= Some(&0x80);
+        if nal.offset > 3 && is_slice && is_first {
+            borders.push(nal.offset - 3);
         }
     }
     borders.push(stream.len());

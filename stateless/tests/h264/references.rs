@@ -181,6 +181,20 @@ fn frames_that_are_left_out_take_their_place() {
 }
 
 #[test]
+fn what_stands_in_for_another_stays() {
+    let mut player = Player::new(Sequence {
+        refs: 1,
+        restriction: Some((0, 1)),
+        ..Sequence::default()
+    });
+    player.one(Picture::idr());
+    // 1 is lost; there is room for one reference, and 0 stands in for it.
+    let told = player.one(p(2, 4));
+    assert_eq!(told.buffer(), [0]);
+    assert_eq!(player.said, "d1 f0 o1");
+}
+
+#[test]
 fn a_lost_reference_has_a_neighbour_in_its_place() {
     let mut player = four();
     // 2 is forgotten, and named all the same.

@@ -9,13 +9,13 @@ use zerocopy::FromBytes;
 
 /// Pictures of a stream.
 #[derive(Debug, Default)]
-pub struct Books {
+pub(crate) struct Books {
     kept: Option<usize>,
     alive: BTreeMap<PictureId, State>,
     last: Option<PictureId>,
     more: bool,
     /// Pictures that were decoded.
-    pub decoded: usize,
+    pub(crate) decoded: usize,
 }
 
 #[derive(Debug, Default)]
@@ -25,11 +25,14 @@ struct State {
 
 impl Books {
     /// Checks what is to be done with a unit of so many bytes.
-    pub fn keep(&mut self, steps: &Steps, len: usize) {
+    pub(crate) fn keep(&mut self, steps: &Steps, len: usize) {
         for step in steps.steps() {
             match step {
                 Step::Sequence(sequence) => {
-                    assert!(self.alive.is_empty(), "pictures of another sequence are kept");
+                    assert!(
+                        self.alive.is_empty(),
+                        "pictures of another sequence are kept"
+                    );
                     assert!(sequence.kept <= uapi::DPB_ENTRIES_NUM_MAX);
                     let visible = sequence.visible;
                     assert!(visible.width > 0 && visible.left + visible.width <= sequence.coded.0);
@@ -52,7 +55,7 @@ impl Books {
     }
 
     /// Checks that nothing is kept.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         assert!(self.alive.is_empty(), "{:?}", self.alive);
     }
 
@@ -62,7 +65,11 @@ impl Books {
             assert_eq!(self.last, Some(decode.picture), "slices follow one another");
         } else {
             assert!(self.last < Some(decode.picture), "numbers grow");
-            assert!(self.alive.len() <= kept, "{} kept, not {kept}", self.alive.len());
+            assert!(
+                self.alive.len() <= kept,
+                "{} kept, not {kept}",
+                self.alive.len()
+            );
             self.decoded += 1;
         }
         self.last = Some(decode.picture);
@@ -70,11 +77,16 @@ impl Books {
         let pieces = steps.pieces(&decode.pieces);
         assert!(!pieces.is_empty());
         for piece in pieces {
-            assert!(piece.start < piece.end && piece.end <= len, "{piece:?} of {len}");
+            assert!(
+                piece.start < piece.end && piece.end <= len,
+                "{piece:?} of {len}"
+            );
         }
         let told = |id| {
             let mut controls = steps.controls(&decode.controls).iter();
-            controls.find(|control| control.id == id).map(|control| steps.bytes_of(control))
+            controls
+                .find(|control| control.id == id)
+                .map(|control| steps.bytes_of(control))
         };
         let params = told(uapi::STATELESS_HEVC_DECODE_PARAMS).expect("it is told");
         let params = HevcDecodeParams::read_from_bytes(params).expect("it is whole");
@@ -82,7 +94,10 @@ impl Books {
         assert!(active <= kept);
         for entry in &params.dpb[..active] {
             let id = PictureId(entry.timestamp / 1000);
-            assert!(id < decode.picture && self.alive.contains_key(&id), "a reference is gone");
+            assert!(
+                id < decode.picture && self.alive.contains_key(&id),
+                "a reference is gone"
+            );
         }
         for (list, count) in [
             (&params.poc_st_curr_before, params.num_poc_st_curr_before),

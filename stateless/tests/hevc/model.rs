@@ -439,29 +439,29 @@ fn weights(slice: &Unit, sps: &Unit, active: [u8; 2]) -> HevcPredWeightTable {
     table.luma_log2_weight_denom = denom as u8;
     table.delta_chroma_log2_weight_denom = delta as i8;
     let chroma = sps.value("chroma_format_idc") != 0;
-    for list in 0..if slice.value("slice_type") == 0 { 2 } else { 1 } {
-        for at in 0..=usize::from(active[list]) {
+    let lists = if slice.value("slice_type") == 0 { 2 } else { 1 };
+    for (list, active) in active.into_iter().take(lists).enumerate() {
+        for at in 0..=usize::from(active) {
             let of = |name: &str| slice.at(&format!("{name}_l{list}"), at);
             let weight = of("delta_luma_weight") as i8;
             let offset = slice.at(&format!("luma_offset_l{list}"), at) as i8;
-            let mut chromas = [[0; 2]; 2];
+            let (mut weights, mut offsets) = ([0; 2], [0; 2]);
             if chroma && slice.at(&format!("chroma_weight_l{list}_flag"), at) == 1 {
-                for both in 0..2 {
-                    let name = format!("delta_chroma_weight_l{list}[{at}][{both}]");
+                let both = weights.iter_mut().zip(&mut offsets).enumerate();
+                for (of, (weight_to, offset_to)) in both {
+                    let name = format!("delta_chroma_weight_l{list}[{at}][{of}]");
                     let weight = slice.value(&name);
                     // Of the second list the trace has another name.
-                    let offset = format!("chroma_offset_l{list}[{at}][{both}]");
+                    let offset = format!("chroma_offset_l{list}[{at}][{of}]");
                     let told = slice.coded(&format!("delta_{offset}"));
                     let told = told.unwrap_or_else(|| slice.value(&offset));
                     // 7-56, of offsets of eight bits.
                     let denom = 2_f64.powi((denom + delta) as i32);
                     let scaled = (128.0 * (denom + weight as f64) / denom).floor() as i64;
-                    let offset = 128 + told - scaled;
-                    chromas[0][both] = weight as i8;
-                    chromas[1][both] = offset.clamp(-128, 127) as i8;
+                    *weight_to = weight as i8;
+                    *offset_to = (128 + told - scaled).clamp(-128, 127) as i8;
                 }
             }
-            let [weights, offsets] = chromas;
             if list == 0 {
                 table.delta_luma_weight_l0[at] = weight;
                 table.luma_offset_l0[at] = offset;

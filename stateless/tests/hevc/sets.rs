@@ -302,8 +302,9 @@ pub(crate) fn pps(pps: &Unit, sps: &Unit) -> HevcPps {
     }
 }
 
-/// Lists in the order in which they are coded, or none for the default, and their first factors.
-type Lists = Vec<(Option<Vec<u8>>, u8)>;
+/// Lists in the order in which they are coded, or which default (whether for blocks that are not
+/// predicted within the picture), and their first factors.
+type Lists = Vec<(Result<Vec<u8>, bool>, u8)>;
 
 /// Table 7-6 by rows, for blocks predicted within the picture.
 const INTRA: [u8; 64] = [
@@ -339,7 +340,7 @@ fn coded_lists(unit: &Unit, size: usize) -> Lists {
         if coded != Some(1) {
             let delta = unit.value(&name("scaling_list_pred_matrix_id_delta")) as usize;
             let from = lists.len().checked_sub(delta).filter(|_| delta > 0);
-            lists.push(from.map_or((None, 16), |from| lists[from].clone()));
+            lists.push(from.map_or((Err(matrix >= 3), 16), |from| lists[from].clone()));
             continue;
         }
         let mut next = 8;
@@ -355,20 +356,19 @@ fn coded_lists(unit: &Unit, size: usize) -> Lists {
             next = next.rem_euclid(256);
             list.push(next as u8);
         }
-        lists.push((Some(list), first));
+        lists.push((Ok(list), first));
     }
     lists
 }
 
 /// Whether a list by rows is one in the order of the up-right diagonal scan, or the default.
-fn same(raster: &[u8], coded: Option<&Vec<u8>>, inter: bool) -> bool {
+fn same(raster: &[u8], coded: &Result<Vec<u8>, bool>) -> bool {
     let side = if raster.len() == 16 { 4 } else { 8 };
-    let Some(coded) = coded else {
-        return match (side, inter) {
-            (4, _) => raster == [16; 16],
-            (_, false) => raster == INTRA,
-            (_, true) => raster == INTER,
-        };
+    let coded = match (coded, side) {
+        (Ok(coded), _) => coded,
+        (Err(_), 4) => return raster == [16; 16],
+        (Err(false), _) => return raster == INTRA,
+        (Err(true), _) => return raster == INTER,
     };
     let mut places: Vec<(usize, usize)> = (0..side)
         .flat_map(|row| (0..side).map(move |column| (row, column)))
@@ -395,10 +395,8 @@ pub(crate) fn check_scaling(matrix: &HevcScalingMatrix, sps: &Unit, pps: &Unit) 
     let all = |size, lists: &[&[u8]], firsts: &[u8]| {
         let coded = coded_lists(unit, size);
         assert_eq!(coded.len(), lists.len());
-        let half = coded.len() / 2;
-        let mut told = coded.iter().zip(lists).enumerate();
-        let same_lists =
-            told.all(|(at, ((list, _), raster))| same(raster, list.as_ref(), at >= half));
+        let mut told = coded.iter().zip(lists);
+        let same_lists = told.all(|((list, _), raster)| same(raster, list));
         let mut first = coded.iter().zip(firsts);
         same_lists && first.all(|((_, first), told)| first == told)
     };

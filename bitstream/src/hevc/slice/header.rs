@@ -124,7 +124,7 @@ impl SliceReader<'_> {
         if slice.slice_type != SliceType::I {
             read_inter(bits, slice, sps, pps)?;
         }
-        read_quantisation(bits, slice, pps)?;
+        read_quantisation(bits, slice, sps, pps)?;
         read_filters(bits, slice, pps)
     }
 }
@@ -246,10 +246,13 @@ fn read_list_entries(
 fn read_quantisation(
     bits: &mut BitReader<'_>,
     slice: &mut SliceSegment,
+    sps: &Sps,
     pps: &Pps,
 ) -> Result<(), StreamError> {
-    // As far as 16 bits a sample go (7-54).
-    slice.qp_delta = check::se8(bits, (-99, 125), "slice_qp_delta")?;
+    // SliceQpY (7-54) is from -QpBdOffsetY to 51.
+    let offset = 6 * (sps.bit_depth_luma - 8).cast_signed();
+    let init = 26 + pps.init_qp_minus26;
+    slice.qp_delta = check::se8(bits, (-offset - init, 51 - init), "slice_qp_delta")?;
     if pps.slice_chroma_qp_offsets_present {
         slice.cb_qp_offset = check::se8(bits, (-12, 12), "slice_cb_qp_offset")?;
         slice.cr_qp_offset = check::se8(bits, (-12, 12), "slice_cr_qp_offset")?;
