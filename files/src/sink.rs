@@ -3,10 +3,13 @@
 mod clock;
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dmaflow_containers::{Codec, Format as FileFormat, Muxer, Output, Packet, Plane, Track};
+use dmaflow_containers::{
+    Codec, Format as FileFormat, Muxer, Output, Packet, Plane, Track, sidecar_of,
+};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
@@ -121,6 +124,9 @@ impl FileSink {
                 if there.is_ok() {
                     fs::remove_file(path).map_err(failed)?;
                 }
+                if self.format == FileFormat::Raw {
+                    remove_any(&sidecar_of(path)).map_err(failed)?;
+                }
                 dmaflow_containers::create(path, self.format, &track)
             }
         };
@@ -175,6 +181,14 @@ impl FileSink {
         }
         self.written += 1;
         Ok(())
+    }
+}
+
+/// Removes a file that may be there.
+fn remove_any(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _gone => Ok(()),
     }
 }
 
