@@ -122,8 +122,8 @@ pub(crate) fn decode(args: &DecodeArgs, began: Timestamp) -> Result<(), Failure>
         frames: args.frames,
         ..Limits::default()
     };
-    let mut progress =
-        (!args.quiet).then(|| FileProgress::reading(input.bytes, input.position.clone()));
+    let mut progress = (!args.quiet && !args.json)
+        .then(|| FileProgress::reading(input.bytes, input.position.clone()));
     let watch = progress.as_mut().map(|progress| progress as &mut dyn Watch);
     drive(description, limits, &manner, watch)
 }
@@ -171,6 +171,9 @@ fn description(args: &DecodeArgs, input: &Input, target: Target) -> Result<Descr
             "{} holds pictures, which no decoder makes: leave --device and --format out",
             args.file.display()
         )));
+    }
+    if let Target::File(path) | Target::Png(path) = &target {
+        files::writable(path, &description)?;
     }
     next.push((sink(target), queue));
     description.append(0, next);

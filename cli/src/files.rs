@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::num::NonZeroU64;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use dmaflow_core::format::Format;
@@ -10,7 +11,9 @@ use dmaflow_core::time::Rate;
 use dmaflow_files::{FileError, FileFormat, FileSinkConfig, FileSrc, FileSrcConfig, Position};
 use dmaflow_kms_sink::PictureSinkConfig;
 use dmaflow_pipelines::PoolRequest;
-use dmaflow_pipelines::description::{RestartPolicy, SinkKind, SourceKind, Stage, StageKind};
+use dmaflow_pipelines::description::{
+    Description, RestartPolicy, SinkKind, SourceKind, Stage, StageKind,
+};
 
 use crate::failure::{Failure, with_causes};
 
@@ -93,6 +96,38 @@ pub(crate) fn holds_stream(config: &FileSrcConfig) -> Result<bool, Failure> {
         ));
     }
     Ok(!format_of(&config.path).is_some_and(has_pictures))
+}
+
+/// Makes sure that a file can be there, and is none that the pipeline reads.
+pub(crate) fn writable(path: &Path, description: &Description) -> Result<(), Failure> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder
+        && !folder.is_dir()
+    {
+        let (path, folder) = (path.display(), folder.display());
+        return Err(Failure::Usage(format!(
+            "cannot write {path}: there is no folder {folder}"
+        )));
+    }
+    let found = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file);
+    let Some(written) = found(path) else {
+        return Ok(());
+    };
+    let reads = |stage: &Stage| match &stage.kind {
+        StageKind::Source(SourceKind::File(config), _) => found(&config.path)
+            .is_some_and(|read| (read.dev(), read.ino()) == (written.dev(), written.ino())),
+        _ => false,
+    };
+    if let Some(stage) = description.stages.iter().find(|stage| reads(stage)) {
+        return Err(Failure::Usage(format!(
+            "{} is what `{}` reads: write into another file",
+            path.display(),
+            stage.name
+        )));
+    }
+    Ok(())
 }
 
 /// What the user can mend is a wrong command line.

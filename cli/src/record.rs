@@ -126,7 +126,7 @@ pub(crate) fn encode(args: &EncodeArgs, began: Timestamp) -> Result<(), Failure>
         frames: args.output.frames,
         ..read.description.limits
     };
-    if let (Some(input), false) = (&read.input, args.output.quiet) {
+    if let (Some(input), true) = (&read.input, args.output.is_told()) {
         let mut progress = FileProgress::reading(input.bytes, input.position.clone());
         return drive(read.description, limits, &manner, Some(&mut progress));
     }
@@ -184,6 +184,11 @@ fn is_line(text: &str) -> bool {
 }
 
 impl OutputArgs {
+    /// Whether somebody is told how it goes: nobody who reads JSON.
+    const fn is_told(&self) -> bool {
+        !self.quiet && !self.json
+    }
+
     fn manner(&self, began: Timestamp) -> Result<Manner, Failure> {
         Ok(Manner {
             began,
@@ -200,7 +205,7 @@ impl OutputArgs {
         limits: Limits,
         manner: &Manner,
     ) -> Result<(), Failure> {
-        let mut progress = (!self.quiet).then(|| FileProgress::writing(&self.output));
+        let mut progress = self.is_told().then(|| FileProgress::writing(&self.output));
         let watch = progress.as_mut().map(|progress| progress as &mut dyn Watch);
         drive(description, limits, manner, watch)
     }

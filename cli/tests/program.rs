@@ -53,6 +53,9 @@ fn help_teaches() {
     for word in [
         "run",
         "check",
+        "decode",
+        "encode",
+        "record",
         "devices",
         "heaps",
         "doctor",
@@ -94,6 +97,10 @@ fn a_wrong_command_line_ends_with_2() {
         &["heaps", "probe"],
         &["heaps", "probe", "file", "--camera", "vivid"],
         &["heaps", "probe", "--camera", "vivid", "--size", "0x480"],
+        &["decode"],
+        &["decode", "a.mp4", "--to", "b.mp4"],
+        &["record", "test-src"],
+        &["encode", "a.raw", "--codec", "NV12", "-o", "a.mp4"],
     ] {
         let (status, stdout, stderr) = output(arguments);
         assert_eq!(status, 2, "{arguments:?}");

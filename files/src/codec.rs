@@ -64,9 +64,18 @@ pub(crate) fn holds(format: FileFormat, codec: Codec) -> bool {
         FileFormat::Ivf => matches!(codec, Vp8 | Vp9 | Av1 | Fwht),
         FileFormat::Mp4 => matches!(codec, H264 | Hevc | Vp8 | Vp9 | Av1 | Mpeg2 | Mjpeg),
         FileFormat::Matroska => matches!(codec, H264 | Hevc | Vp8 | Vp9 | Av1 | Mpeg2 | Mjpeg),
-        FileFormat::Y4m | FileFormat::Raw => matches!(codec, Raw(_)),
+        FileFormat::Y4m => matches!(codec, Raw(code) if is_in_y4m(code)),
+        FileFormat::Raw => matches!(codec, Raw(_)),
         format => only_codec(format) == Some(codec),
     }
+}
+
+/// Whether Y4M has a name for such pictures: those with a plane a component, and grey ones.
+fn is_in_y4m(code: u32) -> bool {
+    const CODES: [&[u8; 4]; 9] = [
+        b"YU12", b"YU16", b"YU24", b"YU11", b"R8  ", b"S010", b"S210", b"S410", b"R10 ",
+    ];
+    CODES.contains(&&code.to_le_bytes())
 }
 
 /// Whether decoding can begin with a packet, where its driver did not say so.
@@ -111,5 +120,16 @@ mod tests {
         assert_eq!(format_of(raw), Some(Format::NV12));
         assert_eq!(codec_of("JPEG".parse().unwrap()), Some(Codec::Mjpeg));
         assert_eq!(codec_of("H264_SLICE".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn y4m_holds_what_has_a_plane_a_component() {
+        let held = |format: Format| holds(FileFormat::Y4m, codec_of(format).unwrap());
+        let found: Vec<_> = Format::all()
+            .filter(|format| codec_of(*format).is_some_and(|codec| holds(FileFormat::Y4m, codec)))
+            .collect();
+        assert!(!found.is_empty());
+        assert!(held("YUV420".parse().unwrap()), "{found:?}");
+        assert!(!held(Format::NV12) && !held(Format::XRGB8888));
     }
 }

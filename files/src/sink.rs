@@ -7,9 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dmaflow_containers::{
-    Codec, Format as FileFormat, Muxer, Output, Packet, Plane, Track, sidecar_of,
-};
+use dmaflow_containers::raw::sidecar_of;
+use dmaflow_containers::{Codec, Format as FileFormat, Muxer, Output, Packet, Plane, Track};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};

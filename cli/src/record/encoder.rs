@@ -77,6 +77,7 @@ pub(super) fn lead_into(
             path.display()
         ))
     })?;
+    files::writable(path, description)?;
     let name = &description.stages[end].name;
     let encoded = makes_stream(description, end)?;
     let wrong = |message: String| Err(Failure::Usage(message));
@@ -176,11 +177,13 @@ fn makes_stream(description: &Description, place: usize) -> Result<bool, Failure
 mod tests {
     use super::*;
 
-    const PLAIN: EncoderArgs = EncoderArgs {
-        codec: None,
-        device: None,
-        controls: Vec::new(),
-    };
+    fn plain() -> EncoderArgs {
+        EncoderArgs {
+            codec: None,
+            device: None,
+            controls: Vec::new(),
+        }
+    }
 
     fn recorded(line: &str, path: &str, asked: &EncoderArgs) -> Result<String, String> {
         let mut description = Description::unfinished(line, &[]).expect("a description");
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_encoder_stands_where_pictures_become_a_stream() {
-        let stages = |line, path| recorded(line, path, &PLAIN).expect("a pipeline");
+        let stages = |line, path| recorded(line, path, &plain()).expect("a pipeline");
         assert_eq!(stages("test-src", "a.mp4"), "test-src encoder recording");
         assert_eq!(stages("test-src", "a.raw"), "test-src recording");
         assert_eq!(
@@ -209,13 +212,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_told() {
-        let told = |line, path, asked| recorded(line, path, asked).expect_err("nothing");
+        let told = |line: &str, path: &str, asked: &EncoderArgs| {
+            recorded(line, path, asked).expect_err("nothing")
+        };
         let encoded = "test-src ! v4l2-encode";
-        assert!(told(encoded, "a.y4m", &PLAIN).contains("put a `v4l2-decode` behind it"));
-        assert!(told("test-src", "a", &PLAIN).contains("by its name"));
+        assert!(told(encoded, "a.y4m", &plain()).contains("put a `v4l2-decode` behind it"));
+        assert!(told("test-src", "a", &plain()).contains("by its name"));
         let asked = EncoderArgs {
             device: Some("hantro".to_owned()),
-            ..PLAIN
+            ..plain()
         };
         assert!(told(encoded, "a.mp4", &asked).contains("makes a stream already"));
         assert!(told("test-src", "a.y4m", &asked).contains("are not encoded"));
