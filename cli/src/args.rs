@@ -10,6 +10,7 @@ use dmaflow_pipelines::description::duration;
 use crate::ctl::{self, CtlArgs};
 use crate::decode::{self, DecodeArgs};
 use crate::described::DescriptionArgs;
+use crate::devices::{self, DevicesArgs};
 use crate::doctor::{self, DoctorArgs};
 use crate::fmt::{self, FmtArgs};
 use crate::graph::{self, GraphArgs};
@@ -138,11 +139,8 @@ pub(crate) enum Command {
     #[command(after_long_help = record::RECORD_EXAMPLES)]
     Record(RecordArgs),
     /// List heaps, cameras, codecs and displays, with why one cannot be used
-    Devices {
-        /// Write JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(after_long_help = devices::EXAMPLES)]
+    Devices(DevicesArgs),
     /// List heaps with what they can give now; its subcommands watch and measure them
     #[command(after_long_help = heaps::EXAMPLES)]
     Heaps(HeapsArgs),

@@ -1,9 +1,11 @@
 //! `dmaflow devices`: what this machine has, and why something cannot be used.
 
+mod codecs;
 mod conversions;
 mod displays;
 mod video;
 
+use clap::{Args, ValueEnum};
 use dmaflow_v4l2::Function;
 use serde_json::json;
 
@@ -20,6 +22,33 @@ const CODECS: [Function; 3] = [
     Function::StatelessDecoder,
 ];
 
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  dmaflow devices                        heaps, cameras, converters, codecs, displays: a line each
+  dmaflow devices codecs                 each codec with its formats, profiles, levels, sizes, rates
+                                         and controls, as far as its driver lists them
+  dmaflow devices codecs --json
+
+A codec's device is asked for in descriptions (`device=`) and by --device of `dmaflow decode`,
+`encode` and `record`: by its node, card name, driver or bus address.";
+
+#[derive(Args)]
+pub(crate) struct DevicesArgs {
+    /// Tell more of these alone
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is told of alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Each codec with all that its driver lists
+    Codecs,
+}
+
 /// What to say where there is nothing to list.
 struct Section {
     title: &'static str,
@@ -27,7 +56,15 @@ struct Section {
     rows: Vec<Row>,
 }
 
-pub(crate) fn devices(json: bool) -> Result<(), Failure> {
+pub(crate) fn devices(args: &DevicesArgs) -> Result<(), Failure> {
+    let json = args.json;
+    if args.what == Some(What::Codecs) {
+        let found = dmaflow_codecs::codecs();
+        return match json {
+            true => output::json(&codecs::json(&found)),
+            false => output::result(codecs::text(&found).as_bytes()),
+        };
+    }
     let registry = dmaflow_heaps::registry();
     let videos = video::look();
     let cards = dmaflow_kms_sink::displays();

@@ -358,6 +358,13 @@ fn devices_are_listed() {
     }
     assert!(text.contains("memfd"), "{text}");
 
+    let (status, text, _) = output(&["devices", "codecs"]);
+    assert_eq!(status, 0);
+    assert!(!text.is_empty());
+    let (status, text, _) = output(&["devices", "codecs", "--json"]);
+    assert_eq!(status, 0);
+    assert!(json(&text)["codecs"].is_array(), "{text}");
+    assert_eq!(output(&["devices", "codec"]).0, 2);
     let (status, text, _) = output(&["devices", "--json"]);
     assert_eq!(status, 0);
     let value = json(&text);

@@ -5,7 +5,7 @@
 //! machine has and what each can do. A [`V4l2Codec`] is a stateful encoder or decoder, which makes
 //! compressed frames of pictures or pictures of compressed frames. A [`V4l2StatelessDecoder`] reads
 //! the stream itself and tells a stateless device of each picture what it has to know; a
-//! [`V4l2Decoder`] is whichever of the two a stream needs. A `CpuConverter` (feature `cpu-convert`)
+//! [`V4l2Decoder`] is whichever of the two a stream needs; [`codecs`] lists them all. A `CpuConverter` (feature `cpu-convert`)
 //! and a `CpuCodec` (`cpu-mjpeg`, `cpu-h264`) copy, and are for pipelines that allow it. `snapshot`
 //! writes frames as PNG and JPEG files.
 
@@ -18,6 +18,7 @@ mod cpu_convert;
 mod decoder;
 mod error;
 mod info;
+mod list;
 mod m2m;
 mod setup;
 #[cfg(feature = "snapshot")]
@@ -36,4 +37,5 @@ pub use decoder::{V4l2Decoder, V4l2DecoderConfig};
 pub use dmaflow_v4l2::ControlValue;
 pub use error::V4l2ConverterError;
 pub use info::{Conversion, ConverterInfo, PortFormat, converters};
+pub use list::{CodecInfo, CodecNode, CodedFormat, PictureFormat, codecs};
 pub use stateless::{StatelessError, V4l2StatelessConfig, V4l2StatelessDecoder};

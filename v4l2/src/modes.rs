@@ -59,6 +59,19 @@ impl FrameSizes {
         }
     }
 
+    /// The one with the most pixels; `None` where the driver does not list them.
+    #[must_use]
+    pub fn largest(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::Discrete(sizes) => {
+                let pixels = |size: &&(u32, u32)| u64::from(size.0) * u64::from(size.1);
+                sizes.iter().max_by_key(pixels).copied()
+            }
+            Self::Stepwise { max, .. } => Some(*max),
+            Self::Unknown => None,
+        }
+    }
+
     /// Up to `count` sizes that are most like this one, the nearest first.
     #[must_use]
     pub fn nearest(&self, (width, height): (u32, u32), count: usize) -> Vec<(u32, u32)> {
@@ -280,6 +293,7 @@ mod tests {
         assert_eq!(sizes.contain((1290, 720)), Some(false));
         assert_eq!(sizes.contain((16, 720)), Some(false));
         assert_eq!(sizes.nearest((1290, 2000), 3), [(1280, 1080)]);
+        assert_eq!(sizes.largest(), Some((1920, 1080)));
         assert_eq!(sizes.to_string(), "32×32 to 1920×1080 in steps of 16×1");
     }
 
@@ -290,6 +304,7 @@ mod tests {
         assert_eq!(sizes.contain((640, 480)), Some(true));
         assert_eq!(sizes.nearest((1000, 700), 2), [(1280, 720), (640, 480)]);
         assert_eq!(sizes.to_string(), "320×240, 640×480, 1280×720");
+        assert_eq!(sizes.largest(), Some((1280, 720)));
         assert_eq!(parse_sizes(&[]).contain((1, 1)), None);
         assert!(parse_sizes(&[]).nearest((1, 1), 4).is_empty());
     }

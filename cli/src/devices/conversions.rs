@@ -26,7 +26,7 @@ fn port(port: &PortFormat) -> Value {
     json!({ "name": port.format.name(), "codes": codes, "sizes": sizes(&port.sizes) })
 }
 
-fn sizes(sizes: &FrameSizes) -> Value {
+pub(super) fn sizes(sizes: &FrameSizes) -> Value {
     let pair = |(width, height): (u32, u32)| [width, height];
     match sizes {
         FrameSizes::Discrete(sizes) => sizes.iter().copied().map(pair).collect(),

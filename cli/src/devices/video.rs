@@ -113,7 +113,7 @@ fn row(video: &Video) -> Row {
     if let Some(codec) = function.filter(|function| function.is_codec()) {
         notes.push(codec.to_string());
     }
-    if let Some((width, height)) = largest(&details.sizes) {
+    if let Some((width, height)) = details.sizes.largest() {
         notes.push(format!("up to {width}×{height}"));
     }
     match details.imports {
@@ -139,20 +139,9 @@ fn row(video: &Video) -> Row {
 }
 
 /// dmaflow's name of a format, or the driver's code where dmaflow does not know it.
-fn name_of(info: &FormatInfo) -> String {
+pub(super) fn name_of(info: &FormatInfo) -> String {
     info.format
         .map_or_else(|| info.code.to_string(), |format| format.to_string())
-}
-
-fn largest(sizes: &FrameSizes) -> Option<(u32, u32)> {
-    match sizes {
-        FrameSizes::Discrete(sizes) => {
-            let pixels = |size: &&(u32, u32)| u64::from(size.0) * u64::from(size.1);
-            sizes.iter().max_by_key(pixels).copied()
-        }
-        FrameSizes::Stepwise { max, .. } => Some(*max),
-        FrameSizes::Unknown => None,
-    }
 }
 
 pub(super) fn json(videos: &[Video], wanted: &[Function]) -> Value {
@@ -178,12 +167,12 @@ fn video_json(video: &Video) -> Value {
         "needs_media_controller": capabilities.needs_media_controller(),
         "formats": formats(&details.formats),
         "takes": formats(&details.takes),
-        "largest": largest(&details.sizes).map(|(width, height)| [width, height]),
+        "largest": details.sizes.largest().map(|(width, height)| [width, height]),
         "refused": null,
     })
 }
 
-fn format_json(info: &FormatInfo) -> Value {
+pub(super) fn format_json(info: &FormatInfo) -> Value {
     json!({
         "code": info.code.to_string(),
         "name": info.format.map(|format| format.name()),
