@@ -20,6 +20,7 @@ pub(crate) fn text(report: &Report) -> String {
     let parts = [
         summary(report),
         interruptions(&report.interruptions),
+        failures(report),
         links(report),
         cpu(report),
         counters(report),
@@ -79,6 +80,14 @@ fn interruptions(interruptions: &Interruptions) -> String {
         ));
     }
     text
+}
+
+/// A line a stage that ended before the others.
+fn failures(report: &Report) -> String {
+    let stages = report.stages.iter();
+    let lines =
+        stages.filter_map(|stage| Some(format!("Ended before: {}.", stage.failure.as_ref()?)));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A line a link, of pipelines that branch or join.
@@ -231,6 +240,7 @@ fn stage(stage: &StageReport) -> Value {
         "shown": stage.shown,
         "filtered": stage.filtered,
         "at_stop": stage.at_stop,
+        "failure": stage.failure,
         "latency_us": latency(&stage.latencies),
     })
 }

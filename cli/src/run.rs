@@ -8,7 +8,7 @@ use dmaflow_core::time::Timestamp;
 use dmaflow_pipelines::control::server::Server;
 use dmaflow_pipelines::description::Description;
 use dmaflow_pipelines::probe::Answers;
-use dmaflow_pipelines::{AuditReport, Control, Described, Limits, Situation, Supervisor};
+use dmaflow_pipelines::{AuditReport, Control, Described, Limits, Report, Situation, Supervisor};
 
 use crate::args::RunArgs;
 use crate::audit;
@@ -85,7 +85,10 @@ pub(crate) fn drive(
         }
     };
     let (report, failure) = match outcome {
-        Ok(report) => (report, None),
+        Ok(report) => {
+            let failure = ended_before(&report, supervisor.stages());
+            (report, failure)
+        }
         Err(error) => (
             *error.report,
             Some(Failure::Pipeline(with_causes(&error.cause))),
@@ -113,6 +116,17 @@ pub(crate) fn drive(
     drop(supervisor);
     tell_leaks(&registry);
     judged(failure, report.audit.as_deref(), written)
+}
+
+/// That a stage of the description failed and the others went on without it; what was added is
+/// its own affair.
+fn ended_before(report: &Report, stages: &[String]) -> Option<Failure> {
+    let mut described = report.stages.iter();
+    described.find_map(|stage| {
+        let failure = stage.failure.as_ref()?;
+        let is_described = stages.contains(&stage.stage);
+        is_described.then(|| Failure::Pipeline(format!("{failure}; the other stages went on")))
+    })
 }
 
 /// What the run came to. Whether or not anybody reads the report, the run's failure comes first,

@@ -114,6 +114,8 @@ pub struct StageReport {
     pub filtered: u64,
     /// Frames that it took and had not used when the run ended.
     pub at_stop: u64,
+    /// Why it ended before the run did, which went on without it.
+    pub failure: Option<String>,
     /// When the first frame came into view there, on the monotonic clock.
     pub first_flip: Option<Timestamp>,
     /// How long each step took to there, of a stage that uses frames up.

@@ -201,6 +201,87 @@ impl Sink for Pools {
     }
 }
 
+/// Fails after some frames, by itself or with all others.
+struct Fails {
+    after: u64,
+    alone: bool,
+}
+
+impl Sink for Fails {
+    fn device(&self) -> String {
+        "a full disk".to_owned()
+    }
+    fn imports(&self) -> bool {
+        false
+    }
+    fn fails_alone(&self) -> bool {
+        self.alone
+    }
+    fn formats(&mut self) -> Result<Option<Vec<Format>>, StageError> {
+        Ok(None)
+    }
+    fn attach(&mut self, _pool: &FramePool) -> Result<Vec<Choice>, StageError> {
+        Ok(Vec::new())
+    }
+    fn detach(&mut self) {}
+    fn frames_held(&self) -> usize {
+        0
+    }
+    fn ready(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn show(&mut self, _frame: Frame) -> Result<Timestamp, StageError> {
+        self.after = self
+            .after
+            .checked_sub(1)
+            .ok_or_else(|| StageError::failed(std::io::Error::other("no space left")))?;
+        Ok(Clock::Monotonic.now())
+    }
+    fn flips(&mut self, _flipped: &mut Vec<Timestamp>) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn stop(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+    fn counters(&self) -> Vec<Counter> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_sink_that_fails_alone_ends_its_branch_and_no_other() {
+    let wait = QueuePolicy::Block { depth: depth(2) };
+    let run = |alone: bool, beside: bool| {
+        let mut graph = Builder::new();
+        let camera = graph.add("camera", source(None));
+        let thin = graph.add("thin", AnyStage::filter(Slow(Duration::ZERO)));
+        let disk = graph.add("disk", AnyStage::sink(Fails { after: 5, alone }));
+        graph.connect(camera, thin, wait);
+        graph.connect(thin, disk, wait);
+        if beside {
+            let screen = graph.add("screen", AnyStage::sink(NullSink::default()));
+            graph.connect(camera, screen, wait);
+        }
+        let mut pipeline = prepared(graph);
+        let outcome = pipeline.run(frames(100));
+        assert!(all_free(&pipeline));
+        outcome
+    };
+    let report = run(true, true).expect("the screen goes on");
+    assert_eq!((report.captured, shown(&report, "screen")), (100, 100));
+    // Of the last one that it took it is not known.
+    assert_eq!((shown(&report, "disk"), report.unaccounted()), (4, 0));
+    for stage in &report.stages {
+        let told = stage.failure.as_deref();
+        let right = (stage.stage == "disk").then_some("stage `disk`: no space left");
+        assert_eq!(told, right, "{}", stage.stage);
+    }
+    for (alone, beside) in [(true, false), (false, true)] {
+        let error = run(alone, beside).expect_err("the run fails");
+        assert!(error.to_string().contains("no space left"), "{error}");
+    }
+}
+
 #[test]
 fn two_sources_take_turns_at_one_sink() {
     let (chosen, sink) = (Arc::new(AtomicU64::new(0)), Pools::default());

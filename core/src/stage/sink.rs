@@ -1,8 +1,9 @@
 //! Where frames end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Choice, Counter, DeviceKey, StageError, Untold};
+use super::{Choice, Controls, Counter, DeviceKey, StageError, Untold};
 use crate::caps::{Cap, Caps, MemoryNeeds, Set};
 use crate::format::Format;
 use crate::frame::{Frame, FramePool};
@@ -25,6 +26,17 @@ pub trait Sink: Send {
     /// Whether a device imports the frames, so that only importable memory will do.
     fn imports(&self) -> bool {
         true
+    }
+
+    /// Whether its failure ends what leads to it alone, where frames go elsewhere as well; the
+    /// run fails otherwise.
+    fn fails_alone(&self) -> bool {
+        false
+    }
+
+    /// What may be changed of it while it runs, where there is something.
+    fn controls(&self) -> Option<Arc<dyn Controls>> {
+        None
     }
 
     /// The formats it takes, best first; `None` when it takes any.

@@ -171,7 +171,16 @@ impl Stage {
         match self {
             Self::Source(source) => source.controls(),
             Self::Transform(transform) => transform.controls(),
+            Self::Sink(sink) => sink.controls(),
             _ => None,
+        }
+    }
+
+    /// Whether its failure ends no more than what leads to it, where frames go elsewhere too.
+    pub(super) fn fails_alone(&self) -> bool {
+        match self {
+            Self::Sink(sink) => sink.fails_alone(),
+            _ => false,
         }
     }
 

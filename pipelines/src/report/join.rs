@@ -98,6 +98,7 @@ fn join_stage(known: &mut StageReport, part: StageReport) {
     known.shown += part.shown;
     known.filtered += part.filtered;
     known.at_stop += part.at_stop;
+    known.failure = part.failure.or(known.failure.take());
     known.first_flip = known.first_flip.or(part.first_flip);
     join_latencies(&mut known.latencies, part.latencies);
 }

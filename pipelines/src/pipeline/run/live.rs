@@ -6,12 +6,14 @@ mod pictures;
 
 use std::time::Instant;
 
+use dmaflow_core::with_causes;
+
 use super::super::graph::OutputId;
 use super::events::Ended;
 use super::roster::{Origin, Roster, StageEntry};
 use super::threads::{End, Threads};
 use crate::QueuePolicy;
-use crate::control::{Command, ControlError, LinkName, Names};
+use crate::control::{Command, ControlError, LinkName, Names, Role};
 use crate::link::{NotTaken, Order, Orders, noting_link};
 
 /// A run as it may be changed.
@@ -32,6 +34,9 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
 
     /// Takes note that a thread has ended, and tells whether the run has one stage less.
     pub(super) fn ended(&mut self, ended: Ended) -> bool {
+        if ended.failed {
+            self.set_aside(ended.thread);
+        }
         match self.threads.ended(ended.thread) {
             End::OfTheRun { stage } => {
                 self.roster.stages[stage].running = false;
@@ -43,11 +48,28 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
                 // Pictures may be taken several at once.
                 entry.running = false;
                 if let Some(failure) = failure {
+                    let failure = with_causes(&failure);
                     tracing::warn!("{failure}; the other stages go on");
-                    entry.failure = Some(failure.to_string());
+                    entry.failure = Some(failure);
                 }
                 false
             }
+        }
+    }
+
+    /// A stage that fails alone does so aside, where frames are used elsewhere as well.
+    fn set_aside(&self, thread: usize) {
+        let Some(failed) = self.threads.stage(thread) else {
+            return;
+        };
+        let mut others = self.roster.stages.iter().enumerate();
+        let goes_on = others.any(|(stage, other)| {
+            let uses_up = matches!(other.role, Role::Sink | Role::Mixer);
+            stage != failed && uses_up && other.running && !other.aside.is_set()
+        });
+        let failed = &self.roster.stages[failed];
+        if goes_on && failed.fails_alone {
+            failed.aside.set(true);
         }
     }
 

@@ -90,6 +90,7 @@ fn stage_report(stage: &StageEntry) -> StageReport {
         shown: totals.shown,
         filtered: totals.filtered,
         at_stop: totals.unseen,
+        failure: stage.failure.clone(),
         first_flip: latencies.first_flip(),
         latencies: match stage.role {
             Role::Sink | Role::Mixer => Step::ALL.map(|step| (step, latencies.of(step))).to_vec(),

@@ -32,6 +32,8 @@ pub(super) struct StageEntry {
     /// By output.
     pub(super) orders: Vec<Orders>,
     pub(super) aside: Aside,
+    /// Whether its failure is its own affair, where frames are used elsewhere as well.
+    pub(super) fails_alone: bool,
     pub(super) origin: Origin,
     /// Whether its thread has not ended.
     pub(super) running: bool,
@@ -186,6 +188,7 @@ impl Roster {
             bell: Arc::clone(&wiring.bells[stage]),
             orders: wiring.orders[stage].clone(),
             aside: Aside::default(),
+            fails_alone: node.stage.fails_alone(),
             origin: Origin::Made,
             running: true,
             failure: None,

@@ -33,7 +33,7 @@ impl Drop for StopAtEnd {
 }
 
 /// Whether a stage's end, and its failure, is its own affair and none of the run's: its branch
-/// came while the run went on, or was dropped. Clones are the same.
+/// came while the run went on, or was dropped, or it failed and fails alone. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aside(Arc<AtomicBool>);
 
@@ -163,6 +163,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             handle,
         });
         Ok(())
+    }
+
+    /// The stage of a thread, by its place in the roster.
+    pub(super) fn stage(&self, thread: usize) -> Option<usize> {
+        let mut all = self.all.iter();
+        all.find(|known| known.number == thread)
+            .map(|known| known.stage)
     }
 
     /// Takes note that a thread has ended.

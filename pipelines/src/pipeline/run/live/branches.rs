@@ -217,6 +217,7 @@ impl Live<'_, '_, '_> {
             bell: Arc::new(Bell::default()),
             orders: Vec::new(),
             aside,
+            fails_alone: true,
             origin: new.origin,
             running: true,
             failure: None,
