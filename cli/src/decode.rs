@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, value_parser};
 use dmaflow_core::format::Format;
 use dmaflow_core::time::Timestamp;
+use dmaflow_files::FileSinkConfig;
 use dmaflow_kms_sink::{CardInfo, KmsSinkConfig};
 use dmaflow_pipelines::description::{
     Description, SinkKind, Stage, StageKind, TransformKind, V4l2DecodeRequest,
@@ -188,7 +189,7 @@ fn sink(target: Target) -> Stage {
             files::stage("screen", StageKind::Sink(kind))
         }
         Target::Png(path) => files::picture_sink("pictures", path),
-        Target::File(path) => files::sink("pictures", path),
+        Target::File(path) => files::sink("pictures", FileSinkConfig::new(path)),
     }
 }
 

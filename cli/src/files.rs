@@ -168,9 +168,8 @@ pub(crate) fn stage(name: &str, kind: StageKind) -> Stage {
 }
 
 /// The stage that writes a file.
-pub(crate) fn sink(name: &str, path: PathBuf) -> Stage {
-    let sink = SinkKind::File(FileSinkConfig::new(path));
-    stage(name, StageKind::Sink(sink))
+pub(crate) fn sink(name: &str, file: FileSinkConfig) -> Stage {
+    stage(name, StageKind::Sink(SinkKind::File(file)))
 }
 
 /// The stage that writes pictures as PNG files.

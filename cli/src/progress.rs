@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dmaflow_files::Position;
+use dmaflow_files::{FileSinkConfig, Position};
 use dmaflow_pipelines::{Progress, Situation};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -27,8 +27,8 @@ pub(crate) enum FileProgress {
 pub(crate) enum Measure {
     /// How far it has been read.
     Read(Position),
-    /// How large it has become.
-    Written(PathBuf),
+    /// How large it has become, where it is one file.
+    Written { path: PathBuf, is_one: bool },
 }
 
 impl FileProgress {
@@ -38,9 +38,13 @@ impl FileProgress {
         Self::new(total, template, Measure::Read(position))
     }
 
-    /// Of a file that is written.
-    pub(crate) fn writing(path: &Path) -> Self {
-        Self::new(0, OPEN, Measure::Written(path.to_owned()))
+    /// Of a file that is written, or several.
+    pub(crate) fn writing(file: &FileSinkConfig) -> Self {
+        let written = Measure::Written {
+            path: file.path.clone(),
+            is_one: file.rotate.is_none() && file.before.is_none(),
+        };
+        Self::new(0, OPEN, written)
     }
 
     fn new(total: u64, template: &str, measure: Measure) -> Self {
@@ -67,10 +71,12 @@ impl Watch for FileProgress {
                 bar.set_position(position.bytes());
                 bar.set_message(frames(progress));
             }
-            (Self::Bar(bar, Measure::Written(path)), Situation::Running(progress)) => {
-                let path: &Path = path;
-                // It may not be there yet, or be a pipe, which has no length.
-                let length = std::fs::metadata(path).map_or(0, |found| found.len());
+            (Self::Bar(bar, Measure::Written { path, is_one }), Situation::Running(progress)) => {
+                // It may not be there yet.
+                let found = is_one.then(|| std::fs::metadata(&*path).ok()).flatten();
+                let length = found
+                    .filter(std::fs::Metadata::is_file)
+                    .map(|found| found.len());
                 bar.set_message(written(path, length, progress));
             }
         }
@@ -92,14 +98,12 @@ fn frames(progress: &Progress<'_>) -> String {
     )
 }
 
-fn written(path: &Path, length: u64, progress: &Progress<'_>) -> String {
-    let mut text = format!(
-        "{}   {}  {}  {}",
-        path.display(),
-        time(progress.elapsed),
-        bytes(length),
-        frames(progress)
-    );
+fn written(path: &Path, length: Option<u64>, progress: &Progress<'_>) -> String {
+    let mut text = format!("{}   {}", path.display(), time(progress.elapsed));
+    if let Some(length) = length {
+        text.push_str(&format!("  {}", bytes(length)));
+    }
+    text.push_str(&format!("  {}", frames(progress)));
     if progress.dropped > 0 {
         text.push_str(&format!("  dropped {}", grouped(progress.dropped)));
     }
@@ -121,11 +125,16 @@ mod tests {
         progress.elapsed = Duration::from_secs(67);
         progress.shown = 2009;
         progress.frames_per_second = 29.97;
-        let told = |progress: &Progress<'_>| written(Path::new("out.mp4"), 3 << 20, progress);
+        let told = |progress: &Progress<'_>| written(Path::new("out.mp4"), Some(3 << 20), progress);
         let short = "out.mp4   01:07  3 MiB  2,009 frames  30.0 fps";
         assert_eq!(told(&progress), short);
         progress.dropped = 3;
         assert_eq!(told(&progress), format!("{short}  dropped 3"));
+        let unknown = written(Path::new("a.mp4"), None, &progress);
+        assert!(
+            unknown.starts_with("a.mp4   01:07  2,009 frames"),
+            "{unknown}"
+        );
     }
 
     #[test]

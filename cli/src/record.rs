@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 use dmaflow_core::time::Timestamp;
+use dmaflow_files::{FileSinkConfig, KeptBefore, Rotation};
 use dmaflow_pipelines::Limits;
+use dmaflow_pipelines::description::serving::parse_size;
 use dmaflow_pipelines::description::{Description, Override, duration};
 
 use crate::described::DescriptionArgs;
@@ -30,12 +32,18 @@ Examples:
   dmaflow record camera.toml -o out.mkv --for 1m --codec H264 --control video_bitrate=4000000
   dmaflow record 'v4l2-src device=/dev/video0 width=1280 height=720' -o out.mp4
   dmaflow record wall.toml --from left -o left.mp4      of several cameras that one
+  dmaflow record camera.toml -o out.mp4 --rotate-time 10m           out-00001.mp4 and so on
+  dmaflow record camera.toml -o '{time}.mkv' --rotate-size 1GiB     20261124T004500Z.mkv and so on
+  dmaflow record camera.toml -o door.mp4 --before 10s   the ten seconds before as well, from
+                                                        `dmaflow ctl set recording.record=true` on
   dmaflow record 'test-src frames=100' -o pictures.raw
   dmaflow record 'file-src path=in.mp4 paced=false' -o out.mkv       from one file into another
 
 What the file is, its name says: .mp4, .mkv, .ivf, .h264, .h265, .obu, .m2v, .fwht, .mjpeg for
-streams, .y4m and .raw for pictures. One that is there is written anew. Ctrl-C ends the file as it
-is meant to end; what was written before a crash plays as well.
+streams, .y4m and .raw for pictures. One that is there is written anew, but of several none: the
+next number is taken. Ctrl-C ends the file as it is meant to end; what was written before a crash
+plays as well, of MP4 up to the last whole fragment. A disk that is full ends the recording with an
+error, and what is shown goes on.
 
 `dmaflow devices codecs` lists the encoders and their controls.";
 
@@ -59,6 +67,15 @@ struct OutputArgs {
     output: PathBuf,
     #[command(flatten)]
     encoder: EncoderArgs,
+    /// Begin the next file once one is so large, as 1GiB or 500MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    rotate_size: Option<u64>,
+    /// Begin the next file after this time, as 10m or 1h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    rotate_time: Option<Duration>,
+    /// How long a fragment of an MP4 file is, which is what a crash costs; a second without it
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    fragment: Option<Duration>,
     /// Stop after so many frames
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     frames: Option<u64>,
@@ -80,6 +97,13 @@ pub(crate) struct RecordArgs {
     /// Stop after this time, as 500ms, 10s, 1.5m or 2h
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
     time: Option<Duration>,
+    /// Keep so much of the time before, and record from when `dmaflow ctl set
+    /// recording.record=true` comes
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    before: Option<Duration>,
+    /// How much memory that takes at most, as 256MiB; 64MiB without it
+    #[arg(long, value_name = "SIZE", requires = "before", value_parser = parse_size)]
+    before_size: Option<u64>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -100,12 +124,11 @@ pub(crate) fn record(args: &RecordArgs, began: Timestamp) -> Result<(), Failure>
     let description = args.description.unfinished();
     let description = description.and_then(|mut description| {
         let end = ends::of(&description, args.from.as_deref())?;
-        lead_into(
-            &mut description,
-            end,
-            &args.output.output,
-            &args.output.encoder,
-        )?;
+        let file = FileSinkConfig {
+            before: args.before.map(|time| args.kept(time)),
+            ..args.output.file()
+        };
+        lead_into(&mut description, end, file, &args.output.encoder)?;
         Ok(description)
     });
     let description = output::failing(json, description)?;
@@ -152,12 +175,8 @@ impl EncodeArgs {
                 description.append(0, [decoder()]);
                 end = 1;
             }
-            lead_into(
-                &mut description,
-                end,
-                &self.output.output,
-                &self.output.encoder,
-            )?;
+            let file = self.output.file();
+            lead_into(&mut description, end, file, &self.output.encoder)?;
             return Ok(Encoded {
                 description,
                 input: Some(input),
@@ -165,12 +184,8 @@ impl EncodeArgs {
         }
         let mut description = Description::unfinished(path, &none)?;
         let end = ends::of(&description, None)?;
-        lead_into(
-            &mut description,
-            end,
-            &self.output.output,
-            &self.output.encoder,
-        )?;
+        let file = self.output.file();
+        lead_into(&mut description, end, file, &self.output.encoder)?;
         Ok(Encoded {
             description,
             input: None,
@@ -183,7 +198,30 @@ fn is_line(text: &str) -> bool {
     text.contains([' ', '!', '=']) || text.ends_with("-src")
 }
 
+impl RecordArgs {
+    fn kept(&self, time: Duration) -> KeptBefore {
+        let bytes = self.before_size.map(usize::try_from);
+        KeptBefore {
+            time,
+            bytes: bytes.map_or(KeptBefore::USUAL_BYTES, |bytes| bytes.unwrap_or(usize::MAX)),
+        }
+    }
+}
+
 impl OutputArgs {
+    /// The file, or the files.
+    fn file(&self) -> FileSinkConfig {
+        let rotation = Rotation {
+            bytes: self.rotate_size,
+            time: self.rotate_time,
+        };
+        FileSinkConfig {
+            rotate: (rotation != Rotation::default()).then_some(rotation),
+            fragment: self.fragment,
+            ..FileSinkConfig::new(self.output.clone())
+        }
+    }
+
     /// Whether somebody is told how it goes: nobody who reads JSON.
     const fn is_told(&self) -> bool {
         !self.quiet && !self.json
@@ -205,7 +243,8 @@ impl OutputArgs {
         limits: Limits,
         manner: &Manner,
     ) -> Result<(), Failure> {
-        let mut progress = self.is_told().then(|| FileProgress::writing(&self.output));
+        let file = self.file();
+        let mut progress = self.is_told().then(|| FileProgress::writing(&file));
         let watch = progress.as_mut().map(|progress| progress as &mut dyn Watch);
         drive(description, limits, manner, watch)
     }

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -111,6 +111,130 @@ fn a_signal_ends_a_recording_as_a_whole_file() {
         assert_eq!(written, Some(pictures as u64), "{report}");
         fs::remove_file(&path).expect("it is there");
     }
+}
+
+#[test]
+fn a_recording_goes_on_in_the_next_file() {
+    let scratch = Scratch::new("rotated");
+    let path = scratch.path("a.raw");
+    let record = ["record", PATTERN, "-o", &path, "--frames=100", "--json"];
+    let rotated = [&record[..], &["--rotate-time=200ms"]].concat();
+    for files in [3, 6] {
+        let (status, report, stderr) = output(&rotated);
+        assert_eq!((status, stderr.as_str()), (0, ""));
+        let counters = &json(&report)["counters"]["recording"];
+        assert_eq!(counters["written"], 100, "{counters}");
+        // Half a second, by the stamps of the source.
+        assert_eq!(counters["files"], 3, "{counters}");
+        let name = |number| format!("a-{number:05}.raw");
+        let pictures = |number| scratch.read(&name(number)).len() / PICTURE;
+        let all: usize = (files - 2..=files).map(pictures).sum();
+        assert_eq!(all, 100);
+        assert!(!PathBuf::from(scratch.path(&name(files + 1))).exists());
+    }
+    let (status, _, stderr) = output(&[&record[..], &["--fragment=2s"]].concat());
+    assert_eq!(status, 1);
+    assert!(stderr.contains("no fragments"), "{stderr}");
+    assert_eq!(
+        output(&[&record[..], &["--before-size=1MiB"]].concat()).0,
+        2
+    );
+}
+
+#[test]
+fn a_recording_that_waits_begins_when_it_is_told() {
+    let scratch = Scratch::new("waits");
+    let path = scratch.path("a.raw");
+    let child = dmaflow(&[
+        "record",
+        PATTERN,
+        "-o",
+        &path,
+        "--before=100ms",
+        "--for=20s",
+        "--json",
+    ])
+    .env("XDG_RUNTIME_DIR", &scratch.0)
+    .stdout(Stdio::piped())
+    .spawn()
+    .expect("the program");
+    let pid = child.id().to_string();
+    let ctl = |words: &[&str]| {
+        let told = dmaflow(&[&["ctl", &pid][..], words].concat())
+            .env("XDG_RUNTIME_DIR", &scratch.0)
+            .output();
+        told.expect("the program").status.success()
+    };
+    let began = Instant::now();
+    while !ctl(&["set", "recording.record=true"]) {
+        assert!(began.elapsed() < Duration::from_secs(15), "nobody listens");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let first = scratch.path("a-00001.raw");
+    while fs::metadata(&first).map_or(0, |found| found.len()) < 30 * PICTURE as u64 {
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "nothing is written"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(ctl(&["stop"]));
+    let ended = child.wait_with_output().expect("an end");
+    assert!(ended.status.success());
+    let report = json(&String::from_utf8(ended.stdout).expect("UTF-8"));
+    assert_eq!(report["counters"]["recording"]["files"], 1, "{report}");
+    assert!(!PathBuf::from(path).exists());
+}
+
+/// A file that may not become longer stands for a disk that is full.
+#[test]
+fn a_full_disk_ends_the_recording_and_nothing_else() {
+    let scratch = Scratch::new("full");
+    let path = scratch.path("a.raw");
+    let limited = |words: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_dmaflow");
+        // Of 1 KiB each.
+        let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"";
+        let run = Command::new("bash")
+            .args(["-c", script, program])
+            .args(words)
+            .env("DMAFLOW_CACHE", "")
+            .output();
+        let run = run.expect("bash");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (run.status.code(), text(run.stdout), text(run.stderr))
+    };
+    let shown = format!("{PATTERN} ! null-sink");
+    let record = ["record", &shown, "-o", &path, "--frames=60", "--json"];
+    let (status, report, stderr) = limited(&record);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stderr.contains("the other stages went on"), "{stderr}");
+    let report = json(&report);
+    assert_eq!(report["frames"]["unaccounted"], 0, "{report}");
+    let written = &report["counters"]["recording"]["written"];
+    assert_eq!(*written, 100 * 1024 / PICTURE, "{report}");
+    for stage in report["stages"].as_array().expect("stages") {
+        let failure = stage["failure"].as_str();
+        match stage["stage"].as_str() {
+            Some("recording") => {
+                assert!(
+                    failure.is_some_and(|told| told.contains("plays up to")),
+                    "{stage}"
+                );
+            }
+            Some("null-sink") => assert_eq!((&stage["shown"], failure), (&60.into(), None)),
+            _ => assert_eq!(failure, None),
+        }
+    }
+    // What is there plays.
+    let (status, played, stderr) = output(&["decode", &path, "--to", "null", "--json"]);
+    assert_eq!(status, 0);
+    assert!(stderr.contains("not whole"), "{stderr}");
+    assert_eq!(json(&played)["frames"]["shown"], 100 * 1024 / PICTURE);
+    // Alone it is all there is.
+    let (status, _, stderr) = limited(&["record", PATTERN, "-o", &path, "--frames=60", "-q"]);
+    assert_eq!(status, Some(1));
+    assert!(!stderr.contains("went on"), "{stderr}");
 }
 
 #[test]

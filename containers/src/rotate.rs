@@ -4,7 +4,7 @@
 mod name;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use name::{NamePattern, PatternError};
@@ -39,18 +39,28 @@ pub type Open = Box<dyn FnMut(Opening) -> Result<Box<dyn Muxer>, ContainerError>
 /// Numbers that are tried where files are there already.
 const TRIES: u32 = 100_000;
 
-/// Begins files in a directory, by a pattern of names. A file that is there already is left alone:
-/// the next number is taken.
+/// Begins files in a directory, by a pattern of names, with numbers from 1 on. A file that is there
+/// already is left alone: the next number is taken.
 #[must_use]
 pub fn files(directory: PathBuf, names: NamePattern, format: Format, track: Track) -> Open {
-    let mut next = 0;
+    files_by(directory, names, move |path| create(path, format, &track))
+}
+
+/// The same, where `create` makes each file, of which none must be there yet.
+#[must_use]
+pub fn files_by(
+    directory: PathBuf,
+    names: NamePattern,
+    create: impl Fn(&Path) -> Result<Box<dyn Muxer>, ContainerError> + Send + 'static,
+) -> Open {
+    let mut next = 1;
     Box::new(move |opening| {
         let mut tries = 0;
         loop {
             let number = next;
             next += 1;
             let name = names.name(&Opening { number, ..opening });
-            match create(&directory.join(name), format, &track) {
+            match create(&directory.join(name)) {
                 Err(ContainerError::Write { source, .. })
                     if source.kind() == io::ErrorKind::AlreadyExists && tries < TRIES =>
                 {

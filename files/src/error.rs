@@ -3,12 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
-use dmaflow_containers::ContainerError;
+use dmaflow_containers::rotate::PatternError;
+use dmaflow_containers::{ContainerError, Format as FileFormat};
 use dmaflow_core::dma_buf::DmaBufError;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::PoolError;
 use dmaflow_core::layout::LayoutError;
 use dmaflow_core::stage::StageError;
+
+use crate::sink::KeptBefore;
 
 /// Why a file cannot be read into frames or written from them.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,50 @@ pub enum FileError {
     NoFormat {
         /// The file.
         path: PathBuf,
+    },
+    /// Files of this format have no fragments.
+    #[error(
+        "{} is to be {format}, which has no fragments: leave `fragment` out, or end its name in \
+         .mp4",
+        path.display()
+    )]
+    NoFragments {
+        /// The file.
+        path: PathBuf,
+        /// What it is to be.
+        format: FileFormat,
+    },
+    /// Names of files cannot be made of a path.
+    #[error("no names of files can be made of {}", path.display())]
+    Names {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: PatternError,
+    },
+    /// Several files are to be written, where one thing is that is no file.
+    #[error(
+        "{} is no file, and several are to be written: leave `rotate` and `before` out",
+        path.display()
+    )]
+    NoFile {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// More is to be kept than is sensible.
+    #[error(
+        "{bytes} bytes are too many to be kept before a recording: {} are the most",
+        KeptBefore::MOST_BYTES
+    )]
+    TooMuchKept {
+        /// How many.
+        bytes: usize,
+    },
+    /// A file sink has no such control.
+    #[error("a file sink does not know {asked}: it has `record`, which is true or false")]
+    Control {
+        /// What was asked for.
+        asked: String,
     },
     /// The file holds something else than was asked for.
     #[error("{} holds {found}, not {asked}", path.display())]

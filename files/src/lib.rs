@@ -13,5 +13,5 @@ mod src;
 pub use dmaflow_containers::Format as FileFormat;
 pub use error::FileError;
 pub use position::Position;
-pub use sink::{FileSink, FileSinkConfig};
+pub use sink::{FileSink, FileSinkConfig, KeptBefore, Lasting, Rotation};
 pub use src::{FileSrc, FileSrcConfig};

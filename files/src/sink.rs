@@ -1,98 +1,88 @@
 //! A file as a sink of frames.
 
 mod clock;
+mod config;
+mod lasting;
+mod recording;
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use dmaflow_containers::raw::sidecar_of;
-use dmaflow_containers::{Codec, Format as FileFormat, Muxer, Output, Packet, Plane, Track};
+use dmaflow_containers::before::Before;
+use dmaflow_containers::{Codec, Format as FileFormat, Packet, Plane, Track};
 use dmaflow_core::dma_buf::CpuUse;
 use dmaflow_core::format::Format;
 use dmaflow_core::frame::{Frame, FramePool};
 use dmaflow_core::layout::Layout;
-use dmaflow_core::stage::{Choice, Counter, DeviceKey, Sink, StageError};
+use dmaflow_core::stage::{Choice, Controls, Counter, DeviceKey, Sink, StageError};
 use dmaflow_core::time::{Clock, Timestamp};
 
 use crate::codec::{codec_of, holds, is_key};
 use crate::error::FileError;
 use clock::{MediaClock, TIMESCALE};
-
-/// Which file is written, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSinkConfig {
-    /// The file; one that is there is written anew.
-    pub path: PathBuf,
-    /// What it is to be; what its name says, without it.
-    pub format: Option<FileFormat>,
-}
-
-impl FileSinkConfig {
-    /// A file that is what its name says.
-    #[must_use]
-    pub const fn new(path: PathBuf) -> Self {
-        Self { path, format: None }
-    }
-
-    fn format(&self) -> Result<FileFormat, FileError> {
-        let extension = self
-            .path
-            .extension()
-            .and_then(|extension| extension.to_str());
-        let said = self.format.or_else(|| FileFormat::of_extension(extension?));
-        said.ok_or_else(|| FileError::NoFormat {
-            path: self.path.clone(),
-        })
-    }
-}
+pub use config::{FileSinkConfig, KeptBefore, Rotation};
+pub use lasting::Lasting;
+use recording::{Recording, wrong};
 
 /// A sink that writes compressed frames, or pictures, into a file.
 ///
 /// What has been written plays, however the run ends. Frames of a stream that come before the
 /// first from which decoding can begin are not written, and counted.
+///
+/// It has a control, `record`: while that is false nothing is written, the last frames are kept
+/// where [`FileSinkConfig::before`] asks for that, and with true they come first in the next file.
+///
+/// What it cannot write is its own affair ([`Sink::fails_alone`]): a full disk ends the recording,
+/// and no other branch.
 #[derive(Debug)]
 pub struct FileSink {
     config: FileSinkConfig,
     format: FileFormat,
     /// How frames come, once a pool is there.
     layout: Option<Layout>,
-    muxer: Option<Box<dyn Muxer>>,
+    recording: Option<Recording>,
+    before: Option<Before>,
     clock: MediaClock,
     written: u64,
-    bytes: u64,
+    /// Of recordings that have ended.
+    ended: Sizes,
     before_key: u64,
     flipped: Vec<Timestamp>,
+}
+
+/// How much was written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    bytes: u64,
+    files: u64,
 }
 
 impl FileSink {
     /// Writes nothing yet.
     ///
     /// # Errors
-    /// [`FileError::NoFormat`].
+    /// [`FileError::NoFormat`], [`FileError::NoFragments`], [`FileError::Names`] and
+    /// [`FileError::TooMuchKept`].
     pub fn new(config: FileSinkConfig) -> Result<Self, FileError> {
+        if config.is_of_several() {
+            config.names()?;
+        }
         Ok(Self {
             format: config.format()?,
+            before: config.kept()?,
             config,
             layout: None,
-            muxer: None,
+            recording: None,
             clock: MediaClock::default(),
             written: 0,
-            bytes: 0,
+            ended: Sizes::default(),
             before_key: 0,
             flipped: Vec::new(),
         })
     }
 
-    fn wrong(&self) -> impl FnOnce(dmaflow_containers::ContainerError) -> FileError + '_ {
-        |source| FileError::Container {
-            path: self.config.path.clone(),
-            source,
-        }
-    }
-
-    fn track(&self, layout: &Layout) -> Result<Track, FileError> {
+    fn track(&self) -> Result<Track, FileError> {
+        let layout = self.layout.as_ref().ok_or(FileError::NotAttached)?;
         let format = layout.format();
         let codec = codec_of(format).ok_or(FileError::NotInFiles(format))?;
         let planes = layout.planes().iter().map(|plane| Plane {
@@ -104,32 +94,6 @@ impl FileSink {
             planes: planes.collect(),
             ..Track::new(codec, TIMESCALE)
         })
-    }
-
-    fn create(&self, layout: &Layout) -> Result<Box<dyn Muxer>, FileError> {
-        let track = self.track(layout)?;
-        let path = &self.config.path;
-        let failed = |source| FileError::Create {
-            path: path.clone(),
-            source,
-        };
-        let muxer = match fs::symlink_metadata(path) {
-            // A pipe, or whatever a link leads to.
-            Ok(there) if !there.is_file() => {
-                let file = File::options().write(true).open(path).map_err(failed)?;
-                dmaflow_containers::write(self.format, &track, Output::pipe(file))
-            }
-            there => {
-                if there.is_ok() {
-                    fs::remove_file(path).map_err(failed)?;
-                }
-                if self.format == FileFormat::Raw {
-                    remove_any(&sidecar_of(path)).map_err(failed)?;
-                }
-                dmaflow_containers::create(path, self.format, &track)
-            }
-        };
-        muxer.map_err(self.wrong())
     }
 
     fn write(&mut self, frame: &Frame) -> Result<(), FileError> {
@@ -154,13 +118,6 @@ impl FileSink {
             Codec::Raw(_) | Codec::Mjpeg => true,
             codec => meta.flags.key || is_key(codec, data),
         };
-        if self.muxer.is_none() {
-            if !key {
-                self.before_key += 1;
-                return Ok(());
-            }
-            self.muxer = Some(self.create(layout)?);
-        }
         let at = meta.capture.map(|stamp| stamp.at).or(meta.dequeued);
         let times = self
             .clock
@@ -173,21 +130,63 @@ impl FileSink {
             key,
             offset: 0,
         };
-        if let Some(muxer) = &mut self.muxer {
-            let wrote = muxer.write(&packet, &[data]);
-            self.bytes = muxer.written();
-            wrote.map_err(self.wrong())?;
+        self.pass(&packet, data)
+    }
+
+    /// Writes a packet, keeps it for later, or lets it go.
+    fn pass(&mut self, packet: &Packet, data: &[u8]) -> Result<(), FileError> {
+        let waits = self.config.before.is_some();
+        if !self.config.lasting.records(!waits) {
+            match &mut self.recording {
+                Some(one) if one.is_one() => self.end()?,
+                Some(several) => several.end().map_err(wrong(&self.config.path))?,
+                None => {}
+            }
+            if let Some(before) = &mut self.before {
+                before.push(packet, &[data]);
+            }
+            return Ok(());
         }
+        let is_open = self.recording.as_ref().is_some_and(Recording::is_open);
+        let kept = self.before.as_ref().map_or(0, Before::len);
+        if !is_open && !packet.key && kept == 0 {
+            self.before_key += 1;
+            return Ok(());
+        }
+        let recording = match self.recording.take() {
+            Some(recording) => recording,
+            None => Recording::begin(&self.config, self.format, self.track()?)?,
+        };
+        let recording = self.recording.insert(recording);
+        if let Some(before) = self.before.as_mut().filter(|_| kept > 0) {
+            let drained = before.drain(recording.muxer());
+            self.written += (kept - before.len()) as u64;
+            drained.map_err(wrong(&self.config.path))?;
+        }
+        let wrote = recording.muxer().write(packet, &[data]);
+        wrote.map_err(wrong(&self.config.path))?;
         self.written += 1;
         Ok(())
     }
-}
 
-/// Removes a file that may be there.
-fn remove_any(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _gone => Ok(()),
+    /// Ends the recording.
+    fn end(&mut self) -> Result<(), FileError> {
+        let Some(mut recording) = self.recording.take() else {
+            return Ok(());
+        };
+        let ended = recording.end();
+        self.ended.bytes += recording.written();
+        self.ended.files += recording.files();
+        ended.map_err(wrong(&self.config.path))
+    }
+
+    /// How much was written, all in all.
+    fn sizes(&self) -> Sizes {
+        let now = self.recording.as_ref();
+        Sizes {
+            bytes: self.ended.bytes + now.map_or(0, Recording::written),
+            files: self.ended.files + now.map_or(0, Recording::files),
+        }
     }
 }
 
@@ -212,6 +211,14 @@ impl Sink for FileSink {
 
     fn imports(&self) -> bool {
         false
+    }
+
+    fn fails_alone(&self) -> bool {
+        true
+    }
+
+    fn controls(&self) -> Option<Arc<dyn Controls>> {
+        Some(Arc::new(self.config.lasting.clone()))
     }
 
     /// What the file's format can hold, streams before pictures.
@@ -248,7 +255,13 @@ impl Sink for FileSink {
     }
 
     fn show(&mut self, frame: Frame) -> Result<Timestamp, StageError> {
-        self.write(&frame)?;
+        if let Err(error) = self.write(&frame) {
+            // The file plays up to there. That more goes wrong at its end is no news.
+            if let Err(again) = self.end() {
+                tracing::debug!(error = %again, "the file could not be ended");
+            }
+            return Err(error.into());
+        }
         let now = Clock::Monotonic.now();
         self.flipped.push(now);
         Ok(now)
@@ -259,28 +272,29 @@ impl Sink for FileSink {
         Ok(())
     }
 
-    /// Writes what the format wants at the end; the next frame begins the file anew.
+    /// Writes what the format wants at the end; the next frame begins another file.
     fn stop(&mut self) -> Result<(), StageError> {
         self.flipped.clear();
         self.clock = MediaClock::default();
-        let Some(mut muxer) = self.muxer.take() else {
-            return Ok(());
-        };
-        let finished = muxer.finish();
-        self.bytes = muxer.written();
-        finished.map_err(self.wrong())?;
-        Ok(())
+        // Times begin anew, and what was kept is of no use.
+        self.before = self.config.kept()?;
+        Ok(self.end()?)
     }
 
-    /// `written`: frames in the file. `bytes`: of the file. `before_key`: frames that came before
-    /// the first from which decoding can begin, and were not written.
+    /// `written`: frames in files. `bytes`: of files. `files`: how many were begun. `before_key`:
+    /// frames that came before the first from which decoding can begin, and were not written.
     fn counters(&self) -> Vec<Counter> {
+        let sizes = self.sizes();
         [
             ("written", self.written),
-            ("bytes", self.bytes),
+            ("bytes", sizes.bytes),
+            ("files", sizes.files),
             ("before_key", self.before_key),
         ]
         .map(|(name, count)| Counter { name, count })
         .to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,11 @@
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dmaflow_core::format::Format;
 use dmaflow_core::time::Rate;
+use dmaflow_files::{FileSinkConfig, KeptBefore, Rotation};
 use dmaflow_kms_sink::KmsSinkConfig;
 use dmaflow_pipelines::description::{
     Description, FilterKind, MixerKind, Override, SinkKind, SourceKind, StageKind, boards,
@@ -345,4 +347,41 @@ fn no_damage_to_a_line_makes_its_reader_panic() {
             }
         }
     }
+}
+
+#[test]
+fn a_recording_says_how_its_files_follow_each_other() {
+    let sink = |text: &str| {
+        let read = line(&format!("test-src ! {text}"));
+        let found = read.stages.into_iter().find_map(|stage| match stage.kind {
+            StageKind::Sink(SinkKind::File(config)) => Some(config),
+            _ => None,
+        });
+        found.expect("a file")
+    };
+    let plain = sink("file-sink path=a.mp4");
+    assert_eq!(plain, FileSinkConfig::new("a.mp4".into()));
+    let whole = sink(
+        "file-sink path=a.mp4 rotate.size=1GiB rotate.time=10m before.time=10s before.size=8MiB \
+         fragment=500ms",
+    );
+    let expected = FileSinkConfig {
+        rotate: Some(Rotation {
+            bytes: Some(1 << 30),
+            time: Some(Duration::from_secs(600)),
+        }),
+        before: Some(KeptBefore {
+            time: Duration::from_secs(10),
+            bytes: 8 << 20,
+        }),
+        fragment: Some(Duration::from_millis(500)),
+        ..plain
+    };
+    assert_eq!(whole, expected);
+    let short = sink("file-sink path=a.mp4 before=3s rotate=1h");
+    let hour = Some(Duration::from_secs(3600));
+    assert_eq!(short.rotate.and_then(|rotate| rotate.time), hour);
+    let short = short.before.expect("kept");
+    assert_eq!(short.time, Duration::from_secs(3));
+    assert_eq!(short.bytes, KeptBefore::USUAL_BYTES);
 }

@@ -1,11 +1,11 @@
 //! What stands between frames and the file that is to hold them.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 
 use clap::Args;
 use dmaflow_core::format::Format;
 use dmaflow_core::stage::ControlValue;
+use dmaflow_files::FileSinkConfig;
 use dmaflow_pipelines::description::{
     Description, SourceKind, Stage, StageKind, TransformKind, V4l2DecodeRequest, V4l2EncodeRequest,
 };
@@ -67,9 +67,10 @@ fn control(text: &str) -> Result<(String, ControlValue), String> {
 pub(super) fn lead_into(
     description: &mut Description,
     end: usize,
-    path: &Path,
+    file: FileSinkConfig,
     asked: &EncoderArgs,
 ) -> Result<(), Failure> {
+    let path = &file.path;
     let format = format_of(path).ok_or_else(|| {
         Failure::Usage(format!(
             "{} does not say by its name what it is to be: end it in .mp4, .mkv, .ivf, .h264 or \
@@ -112,7 +113,7 @@ pub(super) fn lead_into(
         true => queue,
         false => QueuePolicy::Block { depth: WAITING },
     };
-    stages.push((files::sink("recording", path.to_owned()), last));
+    stages.push((files::sink("recording", file), last));
     description.append(end, stages);
     Ok(())
 }
@@ -189,7 +190,8 @@ mod tests {
         let mut description = Description::unfinished(line, &[]).expect("a description");
         let end = super::super::ends::of(&description, None);
         let end = end.unwrap_or_else(|_unclear| unreachable!("one end"));
-        let led = lead_into(&mut description, end, Path::new(path), asked);
+        let file = FileSinkConfig::new(path.into());
+        let led = lead_into(&mut description, end, file, asked);
         led.map_err(|failure| failure.render(false))?;
         let stages: Vec<_> = description.stages.into_iter().map(|it| it.name).collect();
         Ok(stages.join(" "))

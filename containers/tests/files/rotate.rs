@@ -77,7 +77,7 @@ fn a_file_that_is_long_enough_ends_before_the_next_key() {
         .collect();
     assert_eq!(
         lens,
-        [("a-00000.ivf", 8), ("a-00001.ivf", 8), ("a-00002.ivf", 2)]
+        [("a-00001.ivf", 8), ("a-00002.ivf", 8), ("a-00003.ivf", 2)]
     );
     assert_eq!(found[1].1, (0..8).map(|at| at * 10).collect::<Vec<_>>());
 }

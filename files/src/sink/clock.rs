@@ -1,5 +1,7 @@
 //! When frames are shown, in a file's time.
 
+use std::time::Duration;
+
 use dmaflow_core::time::Timestamp;
 
 /// Units a second of what is written: what video is counted in since MPEG.
@@ -26,8 +28,8 @@ impl MediaClock {
     pub(super) fn times(&mut self, at: Timestamp) -> Times {
         let first = *self.first.get_or_insert(at);
         let presented = match at.since(first) {
-            Some(later) => units(later.as_nanos()),
-            None => -units(first.since(at).unwrap_or_default().as_nanos()),
+            Some(later) => signed(later),
+            None => -signed(first.since(at).unwrap_or_default()),
         };
         let before = self.last.map(|last| last.decoded);
         let decoded = before.map_or(presented, |before| presented.max(before + 1));
@@ -42,10 +44,14 @@ impl MediaClock {
     }
 }
 
-/// To the nearest.
-fn units(nanos: u128) -> i64 {
-    let units = (nanos * u128::from(TIMESCALE) + 500_000_000) / 1_000_000_000;
-    i64::try_from(units).unwrap_or(i64::MAX)
+fn signed(time: Duration) -> i64 {
+    i64::try_from(units(time)).unwrap_or(i64::MAX)
+}
+
+/// A time in units of [`TIMESCALE`], to the nearest.
+pub(super) fn units(time: Duration) -> u64 {
+    let units = (time.as_nanos() * u128::from(TIMESCALE) + 500_000_000) / 1_000_000_000;
+    u64::try_from(units).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

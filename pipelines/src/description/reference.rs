@@ -44,10 +44,26 @@ fn section(text: &mut String, kind: &Kind) {
         let (lead, keys) = match &key.shape {
             Shape::Tables(keys) => ("Each table of", keys),
             Shape::Table(keys) => ("The table", keys),
-            _ => continue,
+            shape => {
+                as_tables(text, key.name, shape);
+                continue;
+            }
         };
         write!(text, "\n{lead} `{}`:\n\n", key.name).unwrap_or_default();
         table(text, keys);
+    }
+}
+
+/// The keys of what may be a table and need not.
+fn as_tables(text: &mut String, name: &str, shape: &Shape) {
+    let Shape::OneOf(shapes) = shape else {
+        return;
+    };
+    for shape in shapes {
+        if let Shape::Table(keys) = shape {
+            write!(text, "\n`{name}` as a table:\n\n").unwrap_or_default();
+            table(text, keys);
+        }
     }
 }
 
@@ -66,14 +82,7 @@ fn shared(text: &mut String) {
     );
     table(text, &keys);
     for key in &keys {
-        if let Shape::OneOf(shapes) = &key.shape {
-            for shape in shapes {
-                if let Shape::Table(keys) = shape {
-                    write!(text, "\n`{}` as a table:\n\n", key.name).unwrap_or_default();
-                    table(text, keys);
-                }
-            }
-        }
+        as_tables(text, key.name, &key.shape);
     }
 }
 

@@ -48,6 +48,7 @@ use super::diagnostic::{Diagnostics, Finding};
 use super::document::syntax;
 use super::file;
 use super::reader::{Reader, Value, in_order};
+use super::shape::Shape;
 use super::source::Sources;
 use super::value::{FromToml, not_understood, wrong_type};
 
@@ -258,7 +259,7 @@ impl FromToml for Mode {
 }
 
 /// A number of bytes.
-struct Size(u64);
+pub(super) struct Size(pub(super) u64);
 
 impl FromToml for Size {
     fn from_toml(key: &str, value: &Value<'_>) -> Result<Self, Finding> {
@@ -272,6 +273,10 @@ impl FromToml for Size {
         };
         let size = size::parse(text).map_err(|error| not_understood(key, value, error))?;
         Ok(Self(size))
+    }
+
+    fn shape() -> Shape {
+        Shape::Text("size, as `\"64MiB\"`")
     }
 }
 

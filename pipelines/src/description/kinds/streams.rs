@@ -1,11 +1,13 @@
 //! Reading the keys of the kinds that have to do with compressed streams.
 
-use dmaflow_files::{FileSinkConfig, FileSrcConfig};
+use dmaflow_files::{FileSinkConfig, FileSrcConfig, KeptBefore, Rotation};
 use dmaflow_v4l2_src::ControlValue;
 
 use super::read::{pool, size, source};
 use super::{Setup, StageKind};
+use crate::description::diagnostic::Finding;
 use crate::description::reader::Reader;
+use crate::description::serving::Size;
 use crate::description::value::{Codec, Container, Input};
 use crate::description::{
     SinkKind, SourceKind, TransformKind, V4l2DecodeRequest, V4l2EncodeRequest,
@@ -43,17 +45,78 @@ pub(super) fn file_src(read: &mut Reader<'_, '_>) -> Option<Setup> {
 
 pub(super) fn file_sink(read: &mut Reader<'_, '_>) -> Option<Setup> {
     let path = read
-        .doc("the file, written anew")
+        .doc("the file, written anew; of several, `{number}` or `{time}` in its name, or `-00001` and so on")
         .required("path", "add `path = \"clip.mp4\"`");
     let format = read
         .doc("what the file is to be; what its name says without it")
         .optional("format")
         .map(|Container(format)| format);
+    let rotate = rotation(read);
+    let before = before(read);
+    let fragment = read
+        .doc("how long a fragment of an MP4 file is, which is what a crash costs; 1s without it")
+        .optional("fragment");
     let config = FileSinkConfig {
         format,
+        rotate,
+        before,
+        fragment,
         ..FileSinkConfig::new(path?)
     };
     Some(Setup::Done(StageKind::Sink(SinkKind::File(config))))
+}
+
+/// When the next file is begun.
+fn rotation(read: &mut Reader<'_, '_>) -> Option<Rotation> {
+    read.doc("when the next file is begun, with a key frame: after a time, at a size; one file without it");
+    let written_out = read.within("rotate", |read| {
+        if !read.has("size") && !read.has("time") {
+            let place = read.named();
+            read.report(
+                Finding::at(place, "`rotate` without a limit")
+                    .label("neither `size` nor `time` is in here")
+                    .help("write `rotate = { time = \"10m\" }`, or leave it out"),
+            );
+        }
+        Rotation {
+            bytes: read
+                .doc("bytes of a file")
+                .optional("size")
+                .map(|Size(bytes)| bytes),
+            time: read.doc("time of a file").optional("time"),
+        }
+    });
+    written_out.or_else(|| {
+        let time = read.optional("rotate")?;
+        Some(Rotation {
+            time: Some(time),
+            bytes: None,
+        })
+    })
+}
+
+/// What is kept until a recording begins.
+fn before(read: &mut Reader<'_, '_>) -> Option<KeptBefore> {
+    read.doc("how much of the time before is kept: it records from when `dmaflow ctl set STAGE.record=true` comes, that first");
+    let written_out = read.within("before", |read| {
+        let time = read
+            .doc("how much time, where the bytes suffice")
+            .required("time", "add `time = \"10s\"`");
+        let bytes = read
+            .doc("how many bytes at most; 64MiB without it")
+            .optional("size")
+            .map(|Size(bytes)| bytes);
+        let bytes = bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        time.map(|time| KeptBefore {
+            time,
+            bytes: bytes.unwrap_or(KeptBefore::USUAL_BYTES),
+        })
+    });
+    written_out.unwrap_or_else(|| {
+        let time = read.optional("before")?;
+        let bytes = KeptBefore::USUAL_BYTES;
+        Some(KeptBefore { time, bytes })
+    })
 }
 
 pub(super) fn v4l2_decode(read: &mut Reader<'_, '_>) -> Option<Setup> {
