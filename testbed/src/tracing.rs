@@ -6,8 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use nix::mount::{MsFlags, mount};
+use std::process::Command;
 
 const TRACING: &str = "/sys/kernel/tracing";
 
@@ -29,14 +28,12 @@ impl ControlTrace {
     /// When the kernel has no tracing, or its files cannot be written.
     pub fn begin() -> io::Result<Self> {
         if !Path::new(TRACING).join("trace").exists() {
-            let nothing = None::<&str>;
-            mount(
-                Some("tracefs"),
-                TRACING,
-                Some("tracefs"),
-                MsFlags::empty(),
-                nothing,
-            )?;
+            let mounted = Command::new("mount")
+                .args(["-t", "tracefs", "tracefs", TRACING])
+                .status()?;
+            if !mounted.success() {
+                return Err(io::Error::other("tracefs cannot be mounted"));
+            }
         }
         put("trace_options", "nocontext-info")?;
         put("buffer_size_kb", BUFFER)?;
