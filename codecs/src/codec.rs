@@ -353,7 +353,8 @@ impl Transform for V4l2Codec {
             }
         }
         // What comes next begins with what this one ended with.
-        self.device.renewed(pictures.feed, pictures.writes);
+        self.device.feed = Some(pictures.feed);
+        self.device.renewed(pictures.writes);
         // The device reads nothing any more.
         self.in_work = InWork::default();
         outcome
