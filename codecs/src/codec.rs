@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A device keeps frames, and may change their order: what is known of them goes past it by their
-//! stamps. Per frame there are four system calls and no allocation. The sequences are those of
+//! stamps. Per frame there are four system calls, two more for each wait (a `VIDIOC_DQBUF` that
+//! finds nothing, and `poll`), and no allocation. The sequences are those of
 //! `Documentation/userspace-api/media/v4l/dev-decoder.rst` and `dev-encoder.rst`.
 
 mod flow;
@@ -352,7 +353,8 @@ impl Transform for V4l2Codec {
             }
         }
         // What comes next begins with what this one ended with.
-        self.device.renewed(pictures.feed, pictures.writes);
+        self.device.feed = Some(pictures.feed);
+        self.device.renewed(pictures.writes);
         // The device reads nothing any more.
         self.in_work = InWork::default();
         outcome

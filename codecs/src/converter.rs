@@ -2,7 +2,8 @@
 //!
 //! Per frame there are four system calls and no allocation: `VIDIOC_QBUF` of what goes in and
 //! `VIDIOC_DQBUF` of what comes out and of what went in, on the converter's thread, and
-//! `VIDIOC_QBUF` of what comes out next, on the thread that lets go of a frame last.
+//! `VIDIOC_QBUF` of what comes out next, on the thread that lets go of a frame last. A wait is two
+//! more: a `VIDIOC_DQBUF` that finds nothing, and `poll`.
 
 use std::sync::{Arc, Weak};
 

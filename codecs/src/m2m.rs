@@ -106,9 +106,8 @@ impl M2mDevice {
         self.setup = None;
     }
 
-    /// Takes note that what comes out comes in other frames.
-    pub(crate) fn renewed(&mut self, feed: Arc<Feed>, writes: Layout) {
-        self.feed = Some(feed);
+    /// Takes note of how what comes out lies by now.
+    pub(crate) fn renewed(&mut self, writes: Layout) {
         if let Some(setup) = &mut self.setup {
             setup.writes = writes;
         }

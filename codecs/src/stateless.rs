@@ -54,7 +54,7 @@ use crate::converter::V4l2ConverterConfig;
 use crate::error::V4l2ConverterError;
 use crate::info::ConverterInfo;
 use crate::m2m::M2mDevice;
-use flow::{Counts, Flow, Halt};
+use flow::{Came, Counts, Flow, Halt};
 use reading::Reading;
 use setup::Agreed;
 
@@ -166,7 +166,7 @@ impl V4l2StatelessDecoder {
             &self.requests,
             (&self.bed, &self.counts),
         ));
-        self.reading = Some(Reading::new(&flow, agreed, sequencer, own));
+        self.reading = Some(Reading::new((&flow, fill), agreed, sequencer, own));
         Ok(flow)
     }
 
@@ -235,15 +235,9 @@ impl Transform for V4l2StatelessDecoder {
     fn attach_output(&mut self, pool: &FramePool) -> Result<Vec<Choice>, StageError> {
         self.end();
         self.fill = None;
-        let setup = self.device.setup()?;
-        let video = &self.device.video;
-        let fill = Fill::attach(video, &setup.writes, setup.min_buffers, pool)?;
-        let wake = WakeOnRelease(Arc::downgrade(&self.bed));
-        pool.on_release(wake).map_err(|source| V4l2Error::Pool {
-            device: video.to_string(),
-            source,
-        })?;
-        self.fill = Some(Arc::new(fill));
+        let (setup, video) = (self.device.setup()?, &self.device.video);
+        let fill = fill(video, &setup.writes, setup.min_buffers, pool, &self.bed)?;
+        self.fill = Some(fill);
         Ok(Vec::new())
     }
 
@@ -282,7 +276,12 @@ impl Transform for V4l2StatelessDecoder {
 
     fn outlet(&mut self) -> Option<Box<dyn Outlet>> {
         let flow = Arc::clone(self.flow.as_ref()?);
-        Some(Box::new(StatelessOutlet(flow)))
+        let fill = flow.fill()?;
+        Some(Box::new(StatelessOutlet {
+            flow,
+            fill,
+            told: None,
+        }))
     }
 
     fn finish(&mut self) -> Result<(), StageError> {
@@ -294,13 +293,16 @@ impl Transform for V4l2StatelessDecoder {
 
     fn stop(&mut self) -> Result<(), StageError> {
         if let Some(reading) = self.reading.take() {
-            // The device may have been set to other blocks.
-            self.agreed = Some(reading.into_agreed());
+            // What comes next begins with what this one ended with.
+            let agreed = reading.into_agreed();
+            self.device.renewed(agreed.writes.clone());
+            self.agreed = Some(agreed);
         }
         let Some(flow) = self.flow.take() else {
             return Ok(());
         };
         flow.stop();
+        self.fill = flow.fill();
         flow.settle()
     }
 
@@ -333,10 +335,54 @@ impl Drop for V4l2StatelessDecoder {
 }
 
 /// Where pictures come out.
-struct StatelessOutlet(Arc<Flow>);
+struct StatelessOutlet {
+    flow: Arc<Flow>,
+    /// The frames that are filled.
+    fill: Arc<Fill>,
+    /// How those are to lie that come next.
+    told: Option<Box<Layout>>,
+}
 
 impl Outlet for StatelessOutlet {
     fn next_frame(&mut self) -> Result<Option<Frame>, StageError> {
-        self.0.next_picture()
+        match self.flow.next(&self.fill)? {
+            Came::Picture(frame) => Ok(Some(frame)),
+            Came::Change(writes) => {
+                self.told = Some(writes);
+                Ok(None)
+            }
+            Came::End => Ok(None),
+        }
     }
+
+    fn changed(&mut self) -> Result<Option<Layout>, StageError> {
+        Ok(self.told.as_deref().cloned())
+    }
+
+    fn attach(&mut self, pool: &FramePool) -> Result<(), StageError> {
+        let Some(writes) = self.told.take() else {
+            return Ok(());
+        };
+        let fill = fill(&self.flow.device, &writes, 1, pool, &self.flow.bed)?;
+        self.fill = Arc::clone(&fill);
+        self.flow.attached(fill);
+        Ok(())
+    }
+}
+
+/// Has a device import a pool's frames, and who waits for a free one woken.
+fn fill(
+    video: &Arc<VideoDevice>,
+    writes: &Layout,
+    least: usize,
+    pool: &FramePool,
+    bed: &Arc<Bed>,
+) -> Result<Arc<Fill>, StageError> {
+    let fill = Fill::attach(video, writes, least, pool)?;
+    let wake = WakeOnRelease(Arc::downgrade(bed));
+    pool.on_release(wake).map_err(|source| V4l2Error::Pool {
+        device: video.to_string(),
+        source,
+    })?;
+    Ok(Arc::new(fill))
 }

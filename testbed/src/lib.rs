@@ -24,6 +24,7 @@ pub mod rgb;
 mod serving;
 mod sys;
 mod timeline;
+mod tracing;
 
 pub use board::Board;
 pub use buffers::{DmaBufs, open_files};
@@ -40,3 +41,4 @@ pub use program::{
 };
 pub use serving::{Serving, eventually, within};
 pub use timeline::Timeline;
+pub use tracing::{ControlTrace, TracedControl};

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use dmaflow_core::Errno;
 use dmaflow_core::frame::{Frame, FrameMeta};
+use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{Bed, StageError, Stopper};
 use dmaflow_stateless::PictureId;
 use dmaflow_v4l2::{Completion, Dequeued, Fill, Intake, MediaRequest, Queue, RequestPool};
@@ -111,11 +112,25 @@ pub(super) enum Deed {
     Forget(PictureId),
     /// A part of the stream could not be read.
     Lost,
+    /// To go on in frames of another pool, which lie so.
+    Change(Box<Layout>),
+}
+
+/// What comes out.
+#[derive(Debug)]
+pub(super) enum Came {
+    Picture(Frame),
+    /// Those that follow lie so, in frames that are still to come.
+    Change(Box<Layout>),
+    /// Nothing any more.
+    End,
 }
 
 /// What both threads share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// The frames that are filled; `None` from when a stream changes until there are others.
+    fill: Option<Arc<Fill>>,
     pub(super) deeds: VecDeque<Deed>,
     pub(super) pictures: Vec<Picture>,
     /// Requests that nobody has.
@@ -144,7 +159,6 @@ impl Shared {
 pub(super) struct Flow {
     pub(super) device: Arc<VideoDevice>,
     pub(super) intake: Arc<Intake>,
-    pub(super) fill: Arc<Fill>,
     pub(super) requests: Arc<RequestPool>,
     completion: Completion,
     /// Where who reads waits for a free frame; stopped as all is.
@@ -164,12 +178,12 @@ impl Flow {
         Self {
             device: Arc::clone(device),
             intake: Arc::clone(intake),
-            fill: Arc::clone(fill),
             requests: Arc::clone(requests),
             completion,
             bed: Arc::clone(bed),
             counts: Arc::clone(counts),
             shared: Mutex::new(Shared {
+                fill: Some(Arc::clone(fill)),
                 deeds: VecDeque::with_capacity(2 * MOST_DEEDS),
                 pictures: Vec::with_capacity(fill.pool().len()),
                 free: (0..requests.len()).collect(),
@@ -226,6 +240,30 @@ impl Flow {
         self.wait(|shared| (shared.in_work == 0).then_some(()))
     }
 
+    /// The frames that are filled, for who keeps them while nothing changes.
+    pub(super) fn fill(&self) -> Option<Arc<Fill>> {
+        self.lock().fill.clone()
+    }
+
+    /// Has what comes out wait for other frames, which lie so. Nothing that was decoded before is
+    /// referred to from here on.
+    pub(super) fn change_frames(&self, writes: Layout) {
+        self.change(|shared| {
+            shared.fill = None;
+            shared.deeds.push_back(Deed::Change(Box::new(writes)));
+        });
+    }
+
+    /// The other frames are there.
+    pub(super) fn attached(&self, fill: Arc<Fill>) {
+        self.change(|shared| shared.fill = Some(fill));
+    }
+
+    /// Waits for the other frames.
+    pub(super) fn other_frames(&self) -> Option<Arc<Fill>> {
+        self.wait(|shared| shared.fill.clone())
+    }
+
     /// Gives a request back that the driver was not given.
     pub(super) fn give_back(&self, number: usize) {
         if let Some(request) = self.requests.get(number)
@@ -254,9 +292,8 @@ impl Flow {
         self.change(|shared| shared.ended = true);
     }
 
-    /// Does what there is to be done until a picture goes out; `None` at the end, and once all is
-    /// stopped.
-    pub(super) fn next_picture(&self) -> Result<Option<Frame>, StageError> {
+    /// Does what there is to be done until a picture goes out, or cannot in these frames.
+    pub(super) fn next(&self, fill: &Fill) -> Result<Came, StageError> {
         loop {
             let deed = self.wait(|shared| match shared.deeds.pop_front() {
                 None if shared.ended => Some(None),
@@ -266,22 +303,35 @@ impl Flow {
             // Who reads may wait for room.
             self.changed.notify_all();
             match deed.flatten() {
-                None => return Ok(None),
+                None => return Ok(Came::End),
                 Some(Deed::Decode(job)) => {
-                    if !self.collect(job)? {
-                        return Ok(None);
+                    if !self.collect(job, fill)? {
+                        return Ok(Came::End);
                     }
                 }
                 Some(Deed::Output(id, shown)) => {
                     if let Some(frame) = self.output(id, shown) {
-                        return Ok(Some(frame));
+                        return Ok(Came::Picture(frame));
                     }
+                }
+                Some(Deed::Change(writes)) => {
+                    self.forget_all();
+                    return Ok(Came::Change(writes));
                 }
                 // Let go of without the lock: that may wake who reads.
                 Some(Deed::Forget(id)) => drop(self.lock().forget(id)),
                 Some(Deed::Lost) => self.lock().broken = true,
             }
         }
+    }
+
+    /// Lets go of what is kept; what would build on that, builds on nothing.
+    fn forget_all(&self) {
+        let mut shared = self.lock();
+        shared.broken |= !shared.pictures.is_empty();
+        let pictures = std::mem::take(&mut shared.pictures);
+        drop(shared);
+        drop(pictures);
     }
 
     fn output(&self, id: PictureId, shown: Option<FrameMeta>) -> Option<Frame> {
@@ -305,7 +355,7 @@ impl Flow {
     }
 
     /// Waits for a request and takes its frames back; whether it is done, and nobody stopped it.
-    fn collect(&self, job: Job) -> Result<bool, StageError> {
+    fn collect(&self, job: Job, fill: &Fill) -> Result<bool, StageError> {
         let device = || self.device.to_string();
         let unit = job.unit;
         let Some(request) = self.requests.get(job.request) else {
@@ -329,7 +379,7 @@ impl Flow {
         };
         let made = match job.more {
             true => Some(false),
-            false => self.made(&job)?,
+            false => self.made(&job, fill)?,
         };
         let Some(damaged) = made else {
             return Ok(false);
@@ -339,9 +389,9 @@ impl Flow {
     }
 
     /// Takes the frame that was filled; whether the driver marks it as damaged.
-    fn made(&self, job: &Job) -> Result<Option<bool>, StageError> {
+    fn made(&self, job: &Job, fill: &Fill) -> Result<Option<bool>, StageError> {
         loop {
-            let made = self.take(self.fill.queue(), job.unit)?;
+            let made = self.take(fill.queue(), job.unit)?;
             match made {
                 Some(made) if made.slot != job.slot => self.left_open(job, made.slot)?,
                 made => return Ok(made.map(|made| made.damaged)),
@@ -445,7 +495,8 @@ impl Flow {
             self.completion.settle(request, until);
         }
         let mut outcome = Ok(());
-        for ended in [self.intake.halt(), self.fill.queue().stream_off()] {
+        let fill = self.fill().map(|fill| fill.queue().stream_off());
+        for ended in [self.intake.halt(), fill.unwrap_or(Ok(()))] {
             match ended {
                 // What is gone has stopped.
                 Err(error) if !error.is_gone() => outcome = outcome.and(Err(error.into())),

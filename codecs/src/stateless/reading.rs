@@ -7,19 +7,22 @@ use dmaflow_bitstream::StreamError;
 use dmaflow_core::Errno;
 use dmaflow_core::dma_buf::{CpuRead, CpuUse, DmaBufError};
 use dmaflow_core::frame::{Frame, FrameFlags, FrameMeta, FramePool};
+use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::StageError;
 use dmaflow_stateless::{Control, Decode, PictureId, Sequence, Sequencer, Step, Steps};
-use dmaflow_v4l2::{ControlValues, ControlsRefused, Entry, MediaRequest};
+use dmaflow_v4l2::{ControlValues, ControlsRefused, Entry, Fill, MediaRequest};
 
 use super::error::StatelessError;
 use super::flow::{Counts, Deed, Flow, Job, Picture, State};
-use super::setup::{Agreed, FILLED};
+use super::setup::{Agreed, FILLED, Writes};
 use crate::error::V4l2ConverterError;
 
 /// Who reads the stream, from start to stop.
 #[derive(Debug)]
 pub(super) struct Reading {
     flow: Arc<Flow>,
+    /// The frames that are filled.
+    fill: Arc<Fill>,
     agreed: Agreed,
     sequencer: Box<dyn Sequencer>,
     steps: Steps,
@@ -78,7 +81,7 @@ enum Next {
 
 impl Reading {
     pub(super) fn new(
-        flow: &Arc<Flow>,
+        (flow, fill): (&Arc<Flow>, &Arc<Fill>),
         agreed: Agreed,
         sequencer: Box<dyn Sequencer>,
         own: &FramePool,
@@ -86,6 +89,7 @@ impl Reading {
         let own = (0..own.len()).filter_map(|slot| own.acquire_slot(slot));
         Self {
             flow: Arc::clone(flow),
+            fill: Arc::clone(fill),
             agreed,
             sequencer,
             steps: Steps::new(),
@@ -212,7 +216,8 @@ impl Reading {
         }
     }
 
-    /// Pictures are different from here on: the driver is told, and asked for its formats.
+    /// Pictures are different from here on: the driver is told, and asked for its formats. Where
+    /// they do not fit into the frames any more, they go on in others.
     fn begin(&mut self, steps: &Steps, sequence: &Sequence) -> Result<Next, StageError> {
         if self.flow.idle().is_none() {
             return Ok(Next::Stopped);
@@ -220,49 +225,69 @@ impl Reading {
         self.check(sequence)?;
         self.close();
         let flow = Arc::clone(&self.flow);
-        let (device, output, capture) = (&flow.device, flow.intake.queue(), flow.fill.queue());
+        let fill = Arc::clone(&self.fill);
+        let (output, capture) = (flow.intake.queue(), fill.queue());
         if self.streams {
             output.stream_off()?;
             capture.stream_off()?;
             self.streams = false;
         }
-        if self.agreed.is_other_output(sequence) {
-            output.renew(|| self.agreed.set_output(device, sequence))?;
-        }
-        self.collect_values(steps, steps.controls(&sequence.controls));
-        let (mut refused, mut other) = (None, None);
+        let mut told = Ok(None);
+        // A driver takes no other size of the stream while it knows frames for its pictures.
         capture.renew(|| {
-            if !self.values.is_empty() {
-                refused = self.values.set(device, None).err();
+            if self.agreed.is_other_output(sequence) {
+                output.renew(|| self.agreed.set_output(&flow.device, sequence))?;
             }
-            if refused.is_none() {
-                other = self.agreed.set_capture(device, sequence)?;
-            }
+            told = self.tell(steps, sequence);
             Ok(())
         })?;
-        if let Some(refused) = refused {
-            return Err(self.refused(refused));
-        }
-        if let Some(found) = other {
-            return Err(StageError::from(StatelessError::OtherPicture {
-                device: self.device(),
-                unit: self.units,
-                agreed: Box::new(self.agreed.writes.clone()),
-                found: Box::new(found),
-            }));
+        if let Some(writes) = told? {
+            capture.forget()?;
+            flow.change_frames(writes);
+            match flow.other_frames() {
+                Some(fill) => self.fill = fill,
+                None => return Ok(Next::Stopped),
+            }
         }
         output.stream_on()?;
-        capture.stream_on()?;
+        self.fill.queue().stream_on()?;
         self.streams = true;
         Ok(Next::On)
     }
 
-    /// Whether pictures are still as they were agreed to be, and all that are kept have frames.
+    /// Tells the driver what its pictures are like; how they lie, if that is not as before.
+    fn tell(&mut self, steps: &Steps, sequence: &Sequence) -> Result<Option<Layout>, StageError> {
+        let flow = Arc::clone(&self.flow);
+        self.collect_values(steps, steps.controls(&sequence.controls));
+        if !self.values.is_empty()
+            && let Err(refused) = self.values.set(&flow.device, None)
+        {
+            return Err(self.refused(refused));
+        }
+        let found = match self.agreed.set_capture(&flow.device, sequence)? {
+            Writes::AsBefore => return Ok(None),
+            Writes::Changed(writes) => return Ok(Some(writes)),
+            Writes::Other(found) => found,
+        };
+        Err(StageError::from(StatelessError::OtherPicture {
+            device: self.device(),
+            unit: self.units,
+            agreed: Box::new(self.agreed.writes.clone()),
+            found: Box::new(found),
+        }))
+    }
+
+    /// Whether all pictures that are kept have frames, and what is to be seen of them can be
+    /// said.
     fn check(&self, sequence: &Sequence) -> Result<(), StageError> {
         let seen = &sequence.visible;
         let (agreed, found) = (self.agreed.size(), (seen.width, seen.height));
-        if found != agreed || (seen.left, seen.top) != (0, 0) {
-            // As far as it is no crop, whose beginning no layout has.
+        // Others are in use that are like these but for what is to be seen of them.
+        let in_others = found != agreed
+            && !self.agreed.is_other_output(sequence)
+            && !self.flow.lock().pictures.is_empty();
+        if in_others || (seen.left, seen.top) != (0, 0) {
+            // A crop's beginning is in no layout.
             let found = match found == agreed {
                 true => (seen.left + seen.width, seen.top + seen.height),
                 false => found,
@@ -274,7 +299,7 @@ impl Reading {
                 found,
             }));
         }
-        let (needs, has) = (sequence.kept + FILLED, self.flow.fill.pool().len());
+        let (needs, has) = (sequence.kept + FILLED, self.fill.pool().len());
         if needs > has {
             return Err(StageError::from(StatelessError::TooFewPictures {
                 device: self.device(),
@@ -386,7 +411,7 @@ impl Reading {
 
     /// Waits for a frame that nobody refers to and nobody shows.
     fn free_frame(&self) -> Option<Frame> {
-        let (flow, pool) = (&self.flow, self.flow.fill.pool());
+        let (flow, pool) = (&self.flow, self.fill.pool());
         loop {
             if flow.is_stopped() {
                 return None;
@@ -476,7 +501,7 @@ impl Reading {
             .put(brought.slot, entry)
             .map_err(|errno| failed("put the data", "VIDIOC_QBUF", errno))?;
         if let Some(slot) = begun {
-            let filled = flow.fill.queue().enqueue(slot);
+            let filled = self.fill.queue().enqueue(slot);
             filled.map_err(|errno| failed("hand a frame over", "VIDIOC_QBUF", errno))?;
         }
         request

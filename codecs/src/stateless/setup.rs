@@ -169,18 +169,34 @@ impl Agreed {
         device.set_format(Direction::Output, &self.output).map(drop)
     }
 
-    /// Sets what comes out again, as the sequence makes it; what the driver makes of that, where
-    /// it is not what was agreed on.
+    /// Sets what comes out again, as the sequence makes it.
     pub(super) fn set_capture(
         &mut self,
         device: &VideoDevice,
         sequence: &Sequence,
-    ) -> Result<Option<Layout>, V4l2Error> {
-        let coded = (sequence.coded.0, sequence.coded.1);
-        (self.capture.width, self.capture.height) = coded;
+    ) -> Result<Writes, V4l2Error> {
+        (self.capture.width, self.capture.height) = sequence.coded;
         let found = device.set_format(Direction::Capture, &self.capture)?;
-        let seen = found.clone().seen(self.size());
-        let same = seen.is_some_and(|seen| same_place(&seen, &self.writes));
-        Ok((!same).then_some(found))
+        let size = (sequence.visible.width, sequence.visible.height);
+        let seen = found.clone().seen(size);
+        let seen = seen.filter(|seen| seen.format() == self.writes.format());
+        Ok(match seen {
+            None => Writes::Other(found),
+            Some(seen) if size == self.size() && same_place(&seen, &self.writes) => {
+                Writes::AsBefore
+            }
+            Some(seen) => {
+                self.writes = seen.with_colour(self.writes.colour());
+                Writes::Changed(self.writes.clone())
+            }
+        })
     }
+}
+
+/// How pictures lie after a driver was told what they are like.
+pub(super) enum Writes {
+    AsBefore,
+    Changed(Layout),
+    /// As nobody has agreed to.
+    Other(Layout),
 }

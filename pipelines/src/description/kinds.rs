@@ -145,7 +145,7 @@ pub(super) static KINDS: [Kind; 13] = [
         "v4l2-decode",
         Role::Filter,
         streams::v4l2_decode,
-        "A V4L2 decoder of a stream, which goes by itself. Its frames lie in a pool of its own.",
+        "A V4L2 decoder of a stream, stateful or stateless. Its frames lie in a pool of its own.",
     ),
     kind(
         "v4l2-encode",

@@ -122,7 +122,10 @@ fn before(read: &mut Reader<'_, '_>) -> Option<KeptBefore> {
 pub(super) fn v4l2_decode(read: &mut Reader<'_, '_>) -> Option<Setup> {
     let request = V4l2DecodeRequest {
         device: read
-            .doc("the device: its node, card name, driver or bus address; the first one without it")
+            .doc(
+                "the device: its node, card name, driver or bus address; without it the first that takes \
+                 the stream, a stateless one last",
+            )
             .optional("device"),
         format: read
             .doc("pixel format of what it makes; what the next stage likes best without it")
