@@ -8,7 +8,7 @@ mod books;
 use books::Books;
 use dmaflow_bitstream::annex_b::{AccessUnits, NalCodec, NalUnits, Place};
 use dmaflow_stateless::uapi::hevc as uapi;
-use dmaflow_stateless::{Ability, HevcSequencer, Sequencer, Steps};
+use dmaflow_stateless::{Ability, Hevc, Sequencer, Steps};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -22,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
         uapi::STATELESS_HEVC_EXT_SPS_ST_RPS,
         uapi::STATELESS_HEVC_EXT_SPS_LT_RPS,
     ];
-    let mut sequencer = HevcSequencer::new(Ability {
+    let mut sequencer = Hevc::new(Ability {
         slices: how & 1 != 0,
         start_codes: how & 2 != 0,
         controls: if how & 4 == 0 {

@@ -489,18 +489,37 @@ fn failure(clip: &Clip) -> String {
 }
 
 #[test]
-fn what_was_not_agreed_on_is_told_with_its_place() {
-    let Some(codecs) = codecs("what_was_not_agreed_on_is_told_with_its_place") else {
+fn a_stream_that_changes_its_size_goes_on_in_other_frames() {
+    let Some(codecs) = codecs("a_stream_that_changes_its_size_goes_on_in_other_frames") else {
         return;
     };
     let before = Before::now();
-    let (large, small) = (clip(HD, 2, 1), clip(SMALL, 2, 1));
+    let (large, small) = (clip(HD, 4, 2), clip(SMALL, 4, 2));
     let mut mixed = large.clone();
-    mixed.units.extend(small.units);
-    let other = failure(&mixed);
-    let told = "from unit 3 on the stream's pictures are 640×480, and 1280×720 was agreed on";
-    assert!(other.contains(told), "{other}");
-    let mut nothing = large.clone();
+    let mut expected = Vec::new();
+    for part in [&large, &small, &small, &large] {
+        let begin = expected.len() as u64;
+        let (pictures, _report) = play(part);
+        assert_eq!(pictures.len(), 4);
+        let pictures = pictures.into_iter();
+        expected.extend(pictures.map(|(unit, picture)| (begin + unit, picture)));
+        mixed.units.extend_from_slice(&part.units);
+    }
+    mixed.units.drain(..large.units.len());
+    let (found, report) = play(&mixed);
+    assert_eq!(found, expected, "{report:?}");
+    before.assert_nothing_left();
+    drop(codecs);
+}
+
+#[test]
+fn a_stream_of_which_nothing_can_be_read_is_told_with_its_place() {
+    let Some(codecs) = codecs("a_stream_of_which_nothing_can_be_read_is_told_with_its_place")
+    else {
+        return;
+    };
+    let before = Before::now();
+    let mut nothing = clip(SMALL, 2, 1);
     for unit in &mut nothing.units {
         unit.fill(0x5a);
     }

@@ -21,6 +21,7 @@ mod packages;
 mod profile;
 mod qemu;
 mod report;
+mod streams;
 mod suite;
 mod vm;
 mod workspace;
@@ -63,6 +64,8 @@ enum Task {
     },
     /// Compiles the board's kernels, or fetches Debian's, into the cache
     Kernel(KernelArgs),
+    /// Makes the streams that decoders are tested with, and says where they are
+    Streams,
     /// Installs every Debian package that any task needs
     Setup,
     /// Writes the C header from the source of the C interface
@@ -148,6 +151,12 @@ fn main() -> ExitCode {
         Task::InstallCapi(args) => workspace::root()
             .and_then(|root| capi::install(&root, &args))
             .map(|()| 0),
+        Task::Streams => workspace::root()
+            .and_then(|root| streams::made(&root))
+            .map(|directory| {
+                println!("{}", directory.display());
+                0
+            }),
         Task::Setup => ensure_installed(&Purpose::ALL).map(|()| 0),
     };
     match result {

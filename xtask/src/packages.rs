@@ -17,11 +17,19 @@ pub(crate) enum Purpose {
     Kernel,
     /// Run the other contenders of the benchmark.
     Bench,
+    /// Make streams, and have others read them.
+    Streams,
 }
 
 impl Purpose {
     /// Everything, for `cargo xtask setup`.
-    pub(crate) const ALL: [Self; 4] = [Self::Workspace, Self::Board, Self::Kernel, Self::Bench];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Workspace,
+        Self::Board,
+        Self::Kernel,
+        Self::Bench,
+        Self::Streams,
+    ];
 
     fn packages(self) -> &'static [&'static str] {
         match self {
@@ -58,6 +66,7 @@ impl Purpose {
                 "strace",
                 "v4l-utils",
             ],
+            Self::Streams => &["ffmpeg", "gstreamer1.0-plugins-bad", "gstreamer1.0-tools"],
         }
     }
 
@@ -67,6 +76,7 @@ impl Purpose {
             Self::Board => "boot the virtual board",
             Self::Kernel => "compile its kernel",
             Self::Bench => "compare with GStreamer",
+            Self::Streams => "make streams, and have others read them",
         }
     }
 }

@@ -6,7 +6,7 @@ mod models;
 mod tally;
 
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +16,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::cargo;
 use crate::kernel::Choice;
 use crate::packages::{Purpose, ensure_installed};
+use crate::streams;
 use crate::vm;
 use crate::workspace;
+use boards::Programs;
 use tally::Tally;
 
 /// The boards that stand for real ones.
@@ -41,11 +43,12 @@ pub(crate) fn test(quick: bool, kernels: &[Choice]) -> Result<bool> {
         true => (&kernels[..kernels.len().min(1)], &PROFILES[..1]),
         false => (kernels, &PROFILES[..]),
     };
+    let streams = streams::made(&root)?;
     let mut groups = vec![
         group("checks", || Ok(checks(&root)))?,
-        group("this machine", || host_tests(&root))?,
+        group("this machine", || host_tests(&root, &streams))?,
     ];
-    let programs = board_programs(&root);
+    let programs = board_programs(&root, &streams);
     if let (Ok(_), Some(first)) = (&programs, kernels.first()) {
         // Everybody waits for it; its turn tells what is wrong.
         drop(first.kernel(&root));
@@ -122,7 +125,7 @@ fn checks(root: &Path) -> Tally {
 }
 
 /// Unit tests and examples in the documentation.
-fn host_tests(root: &Path) -> Result<Tally> {
+fn host_tests(root: &Path, streams: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
     let runs: [&[&str]; 2] = [
         &[
@@ -147,7 +150,9 @@ fn host_tests(root: &Path) -> Result<Tally> {
     ];
     for arguments in runs {
         let name = format!("cargo {}", arguments.join(" "));
-        tally.add(counted(&mut cargo::cargo(root, arguments), &name)?);
+        let mut cargo = cargo::cargo(root, arguments);
+        cargo.env(streams::VARIABLE, streams);
+        tally.add(counted(&mut cargo, &name)?);
     }
     Ok(tally)
 }
@@ -184,13 +189,17 @@ fn watched(command: &mut Command) -> Result<(bool, String)> {
 }
 
 /// The test programs for the board, and the program that they run.
-fn board_programs(root: &Path) -> Result<Vec<PathBuf>> {
+fn board_programs(root: &Path, streams: &Path) -> Result<Programs> {
     println!("\n── compiling for the board");
     vm::ensure_possible()?;
     cargo::build(root, &["--release", "--package", "dmaflow"])?;
-    let programs = cargo::test_programs(root, BOARD_TESTS)?;
-    ensure!(!programs.is_empty(), "{BOARD_TESTS} has no tests");
-    Ok(programs)
+    let paths = cargo::test_programs(root, BOARD_TESTS)?;
+    ensure!(!paths.is_empty(), "{BOARD_TESTS} has no tests");
+    let streams = streams.to_string_lossy().into_owned();
+    Ok(Programs {
+        paths,
+        environment: vec![(streams::VARIABLE.to_owned(), streams)],
+    })
 }
 
 fn summarize(groups: &[Group]) {

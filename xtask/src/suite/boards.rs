@@ -23,13 +23,19 @@ const TIME_LIMIT: Duration = Duration::from_secs(35 * 60);
 /// Processors of the machines that the suite is meant for.
 const PROCESSORS: u32 = 2;
 
+/// What runs on a board, and what it is told.
+pub(super) struct Programs {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) environment: Vec<(String, String)>,
+}
+
 /// Runs the programs on each board of a kernel. Where boards have one processor only, the first of
 /// them and the others have one each of this machine's.
 pub(super) fn test_kernel(
     root: &Path,
     choice: &Choice,
     profiles: &[&str],
-    programs: &[PathBuf],
+    programs: &Programs,
     groups: &mut Vec<Group>,
 ) -> Result<()> {
     let kernel = match choice.kernel(root) {
@@ -84,7 +90,7 @@ fn on_board(
     root: &Path,
     kernel: &Kernel,
     profile: &str,
-    programs: &[PathBuf],
+    programs: &Programs,
     output: impl FnOnce(File) -> Output,
 ) -> Result<(Tally, String)> {
     let profile = Profile::load(root, profile)?;
@@ -101,10 +107,14 @@ fn on_board(
         memory: None,
         counted: false,
         results: &results,
-        environment: &[],
+        environment: &programs.environment,
         time_limit: TIME_LIMIT,
         screenshot: None,
-        command: &["sh".to_owned(), "-c".to_owned(), board_script(programs)],
+        command: &[
+            "sh".to_owned(),
+            "-c".to_owned(),
+            board_script(&programs.paths),
+        ],
     }
     .run(output(log))?;
     let said = String::from_utf8_lossy(&fs::read(&log_path)?).into_owned();
