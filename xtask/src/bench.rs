@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: dmaflow beside its limit and its alternative.
 
 mod calls;
+mod codec;
 mod contender;
 mod first_flip;
 mod heaps;
@@ -41,6 +42,8 @@ pub(crate) enum Part {
     Tee,
     /// Sixteen streams in one process beside one, on the board
     Streams,
+    /// A camera's frames encoded and decoded beside a bare loop and GStreamer, on the board
+    Codec,
     /// Heaps beside the raw ioctl, on the board
     Heaps,
     /// Micro-benchmarks, on this machine
@@ -63,6 +66,9 @@ pub(crate) fn bench(only: &[Part]) -> Result<()> {
     }
     if wanted(Part::Streams) {
         streams::measure(&root)?;
+    }
+    if wanted(Part::Codec) {
+        codec::measure(&root)?;
     }
     if wanted(Part::Heaps) {
         heaps::measure(&root)?;
