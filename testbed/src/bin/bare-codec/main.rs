@@ -1,5 +1,5 @@
-//! Camera to encoder to decoder with nothing between the ioctls: the limit that dmaflow's codecs
-//! are measured by.
+//! Camera to encoder, and to decoder where one is named, with nothing between the ioctls: the
+//! limit that dmaflow's codecs are measured by.
 //!
 //! ```text
 //!   camera ──▶ pictures ──▶ encoder ──▶ stream ──▶ decoder ──▶ pictures
@@ -28,7 +28,8 @@ const FWHT: [u8; 4] = *b"FWHT";
 struct Options {
     camera: String,
     encoder: String,
-    decoder: String,
+    /// The stream is let go without one.
+    decoder: Option<String>,
     size: (u32, u32),
     rate: u32,
     frames: u32,
@@ -46,7 +47,7 @@ fn options() -> Result<Options> {
     Ok(Options {
         camera: get("--camera")?.clone(),
         encoder: get("--encoder")?.clone(),
-        decoder: get("--decoder")?.clone(),
+        decoder: found.get("--decoder").cloned(),
         size: (width.parse()?, height.parse()?),
         rate: get("--rate")?.parse()?,
         frames: get("--frames")?.parse()?,
@@ -95,90 +96,142 @@ fn give_back(buffers: &Buffers, to: Queue<'_>, from: Queue<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A decoder that units are handed to.
+struct Decoder<'d> {
+    device: BorrowedFd<'d>,
+    stream: Queue<'d>,
+    made: Queue<'d>,
+    size: (u32, u32),
+    /// There are some once it has told what its pictures are like.
+    pictures: Option<Buffers>,
+}
+
+impl<'d> Decoder<'d> {
+    fn new(device: BorrowedFd<'d>, size: (u32, u32)) -> Result<(Self, u32)> {
+        let (stream, made) = (Queue::output(device), Queue::capture(device));
+        let len = stream.set_format(size, FWHT)?;
+        stream.request(BUFFERS)?;
+        sys::subscribe(device)?;
+        stream.stream_on()?;
+        let decoder = Self {
+            device,
+            stream,
+            made,
+            size,
+            pictures: None,
+        };
+        Ok((decoder, len))
+    }
+
+    /// Does what it is ready for; pictures that came out.
+    fn serve(
+        &mut self,
+        ready: PollFlags,
+        heap: BorrowedFd<'_>,
+        (units, coded): (&Buffers, Queue<'_>),
+    ) -> Result<u32> {
+        if ready.contains(PollFlags::POLLPRI) {
+            sys::take_event(self.device)?;
+            if self.pictures.is_none() {
+                let len = self.made.set_format(self.size, RGB)?;
+                self.made.request(BUFFERS)?;
+                let pictures = self.pictures.insert(Buffers::new(heap, len)?);
+                pictures.queue_all(self.made)?;
+                self.made.stream_on()?;
+            }
+        }
+        if ready.contains(PollFlags::POLLOUT) {
+            give_back(units, self.stream, coded)?;
+        }
+        let mut shown = 0;
+        if ready.contains(PollFlags::POLLIN)
+            && let Some(pictures) = &self.pictures
+        {
+            while let Some((index, _used)) = self.made.dequeue()? {
+                shown += 1;
+                pictures.queue(self.made, index, 0)?;
+            }
+        }
+        Ok(shown)
+    }
+}
+
 fn main() -> Result<()> {
     let options = options()?;
-    let (camera, encoder, decoder) = (
-        open_node(&options.camera)?,
-        open_node(&options.encoder)?,
-        open_node(&options.decoder)?,
-    );
+    let (camera, encoder) = (open_node(&options.camera)?, open_node(&options.encoder)?);
+    let decoder = options.decoder.as_deref().map(open_node).transpose()?;
     let taken = Queue::capture(camera.as_fd());
-    let (raw, coded) = (
-        Queue::output(encoder.as_fd()),
-        Queue::capture(encoder.as_fd()),
-    );
-    let (stream, made) = (
-        Queue::output(decoder.as_fd()),
-        Queue::capture(decoder.as_fd()),
-    );
+    let raw = Queue::output(encoder.as_fd());
+    let coded = Queue::capture(encoder.as_fd());
     let size = options.size;
     let picture_len = taken.set_format(size, RGB)?.max(raw.set_format(size, RGB)?);
     taken.set_rate(options.rate)?;
-    let stream_len = coded
-        .set_format(size, FWHT)?
-        .max(stream.set_format(size, FWHT)?);
+    let mut stream_len = coded.set_format(size, FWHT)?;
+    let mut decoder = match &decoder {
+        None => None,
+        Some(device) => {
+            let (decoder, len) = Decoder::new(device.as_fd(), size)?;
+            stream_len = stream_len.max(len);
+            Some(decoder)
+        }
+    };
 
     let heap = open_node("/dev/dma_heap/system")?;
     let pictures = Buffers::new(heap.as_fd(), picture_len)?;
     let units = Buffers::new(heap.as_fd(), stream_len)?;
-    for queue in [taken, raw, coded, stream] {
+    for queue in [taken, raw, coded] {
         queue.request(BUFFERS)?;
     }
     pictures.queue_all(taken)?;
     units.queue_all(coded)?;
-    sys::subscribe(decoder.as_fd())?;
-    for queue in [taken, raw, coded, stream] {
+    for queue in [taken, raw, coded] {
         queue.stream_on()?;
     }
 
-    let mut decoded: Option<Buffers> = None;
     let (mut captured, mut shown) = (0, 0);
     while shown < options.frames {
         let of_camera = match captured < options.frames {
             true => PollFlags::POLLIN,
             false => PollFlags::empty(),
         };
-        let of_codec = PollFlags::POLLIN | PollFlags::POLLOUT | PollFlags::POLLPRI;
-        let mut fds = [
+        let of_codec = PollFlags::POLLIN | PollFlags::POLLOUT;
+        let mut fds = Vec::with_capacity(3);
+        fds.extend([
             PollFd::new(camera.as_fd(), of_camera),
-            PollFd::new(encoder.as_fd(), PollFlags::POLLIN | PollFlags::POLLOUT),
-            PollFd::new(decoder.as_fd(), of_codec),
-        ];
+            PollFd::new(encoder.as_fd(), of_codec),
+        ]);
+        if let Some(decoder) = &decoder {
+            fds.push(PollFd::new(decoder.device, of_codec | PollFlags::POLLPRI));
+        }
         ensure!(
             poll(&mut fds, PollTimeout::from(10_000_u16))? > 0,
             "nothing for 10 s"
         );
-        let [camera_has, encoder_has, decoder_has] =
-            fds.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
-        if camera_has.contains(PollFlags::POLLIN) {
+        let ready = |at: usize| {
+            let ready = fds.get(at).and_then(PollFd::revents);
+            ready.unwrap_or(PollFlags::empty())
+        };
+        if ready(0).contains(PollFlags::POLLIN) {
             captured += hand_on(&pictures, taken, raw)?;
         }
-        if encoder_has.contains(PollFlags::POLLOUT) {
+        if ready(1).contains(PollFlags::POLLOUT) {
             give_back(&pictures, raw, taken)?;
         }
-        if encoder_has.contains(PollFlags::POLLIN) {
-            hand_on(&units, coded, stream)?;
-        }
-        if decoder_has.contains(PollFlags::POLLPRI) {
-            sys::take_event(decoder.as_fd())?;
-            if decoded.is_none() {
-                let len = made.set_format(size, RGB)?;
-                made.request(BUFFERS)?;
-                let buffers = decoded.insert(Buffers::new(heap.as_fd(), len)?);
-                buffers.queue_all(made)?;
-                made.stream_on()?;
+        let encoded = ready(1).contains(PollFlags::POLLIN);
+        match &mut decoder {
+            Some(decoder) => {
+                if encoded {
+                    hand_on(&units, coded, decoder.stream)?;
+                }
+                shown += decoder.serve(ready(2), heap.as_fd(), (&units, coded))?;
             }
-        }
-        if decoder_has.contains(PollFlags::POLLOUT) {
-            give_back(&units, stream, coded)?;
-        }
-        if decoder_has.contains(PollFlags::POLLIN)
-            && let Some(buffers) = &decoded
-        {
-            while let Some((index, _used)) = made.dequeue()? {
-                shown += 1;
-                buffers.queue(made, index, 0)?;
+            None if encoded => {
+                while let Some((index, _used)) = coded.dequeue()? {
+                    shown += 1;
+                    units.queue(coded, index, 0)?;
+                }
             }
+            None => {}
         }
     }
     println!(
