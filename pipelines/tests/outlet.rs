@@ -39,6 +39,8 @@ enum Fault {
     OutletPanics(u64),
     /// The end never comes out.
     NeverEnds,
+    /// What comes out is larger after so many frames.
+    Changes(u64),
 }
 
 /// What is inside the coder.
@@ -81,11 +83,18 @@ struct Out {
     pool: FramePool,
     fault: Fault,
     given: u64,
+    changed: bool,
+}
+
+/// What the coder makes of pictures.
+fn coded(size: (u32, u32), len: u32) -> Result<Layout, StageError> {
+    Layout::compressed("FWHT".parse().unwrap(), size, len).map_err(StageError::failed)
 }
 
 impl Outlet for Out {
     fn next_frame(&mut self) -> Result<Option<Frame>, StageError> {
         match self.fault {
+            Fault::Changes(after) if self.given == after && !self.changed => return Ok(None),
             Fault::OutletFails(after) if self.given == after => {
                 return Err(StageError::failed(std::io::Error::other("DQBUF failed")));
             }
@@ -122,6 +131,22 @@ impl Outlet for Out {
         self.given += 1;
         Ok(Some(made))
     }
+
+    fn changed(&mut self) -> Result<Option<Layout>, StageError> {
+        let layout = self.pool.layout();
+        match self.fault {
+            Fault::Changes(after) if self.given == after && !self.changed => {
+                coded((layout.width(), layout.height()), 9000).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn attach(&mut self, pool: &FramePool) -> Result<(), StageError> {
+        self.pool = pool.clone();
+        self.changed = true;
+        Ok(())
+    }
 }
 
 impl Transform for Coder {
@@ -135,15 +160,14 @@ impl Transform for Coder {
         None
     }
     fn input_formats(&mut self) -> Result<Vec<Format>, StageError> {
-        Ok(vec![Format::XRGB8888])
+        Ok(vec![Format::XRGB8888, "FWHT".parse().unwrap()])
     }
     fn output_formats(&mut self, _input: Format) -> Result<Vec<Format>, StageError> {
         Ok(vec!["FWHT".parse().unwrap()])
     }
-    fn configure(&mut self, input: &Layout, output: Format) -> Result<SourcePlan, StageError> {
-        let size = (input.width(), input.height());
+    fn configure(&mut self, input: &Layout, _output: Format) -> Result<SourcePlan, StageError> {
         Ok(SourcePlan {
-            layout: Layout::compressed(output, size, 5000).map_err(StageError::failed)?,
+            layout: coded((input.width(), input.height()), 5000)?,
             rate: None,
             min_buffers: 1,
             choices: Vec::new(),
@@ -189,6 +213,7 @@ impl Transform for Coder {
             pool: self.output.clone()?,
             fault: self.fault,
             given: 0,
+            changed: false,
         }))
     }
     fn finish(&mut self) -> Result<(), StageError> {
@@ -250,6 +275,11 @@ impl Sink for Notes {
 
 /// A camera of so many frames, a coder, and notes of what comes out of it.
 fn pipeline(fault: Fault, frames: u64, most: u64) -> (Pipeline, mpsc::Receiver<FrameMeta>) {
+    chain(&[fault], frames, most)
+}
+
+/// The same with several coders, one behind the other.
+fn chain(faults: &[Fault], frames: u64, most: u64) -> (Pipeline, mpsc::Receiver<FrameMeta>) {
     let mut graph = Builder::new();
     let camera = TestSrc::new(TestSrcConfig {
         width: 80,
@@ -259,18 +289,22 @@ fn pipeline(fault: Fault, frames: u64, most: u64) -> (Pipeline, mpsc::Receiver<F
         ..TestSrcConfig::default()
     });
     let camera = graph.add("camera", AnyStage::source(camera));
-    let coder = Coder {
-        device: Arc::default(),
-        output: None,
-        fault,
-        taken: 0,
-    };
-    let coder = graph.add("coder", AnyStage::transform(coder));
+    let depth = NonZeroUsize::MIN;
+    let mut last = camera;
+    for (at, &fault) in faults.iter().enumerate() {
+        let coder = Coder {
+            device: Arc::default(),
+            output: None,
+            fault,
+            taken: 0,
+        };
+        let coder = graph.add(&format!("coder{at}"), AnyStage::transform(coder));
+        graph.connect(last, coder, QueuePolicy::Block { depth });
+        last = coder;
+    }
     let (seen, notes) = mpsc::channel();
     let sink = graph.add("notes", AnyStage::sink(Notes { seen, most }));
-    let depth = NonZeroUsize::MIN;
-    graph.connect(camera, coder, QueuePolicy::Block { depth });
-    graph.connect(coder, sink, QueuePolicy::Latest);
+    graph.connect(last, sink, QueuePolicy::Latest);
     (graph.prepare(&dmaflow_heaps::registry()).unwrap(), notes)
 }
 
@@ -304,6 +338,24 @@ fn every_frame_comes_out_and_what_is_known_of_it_with_it() {
     assert_eq!(sequences, (0..200).collect::<Vec<_>>());
     assert!(seen.iter().all(|meta| meta.bytes_used == Some(7)));
     assert!(seen.iter().all(|meta| meta.capture.is_some()));
+}
+
+#[test]
+fn frames_that_change_come_in_another_pool_to_who_shows_them() {
+    let (pipeline, notes) = pipeline(Fault::Changes(50), 100, u64::MAX);
+    let report = ends(pipeline).unwrap();
+    assert_eq!((report.captured, report.shown), (100, 100));
+    assert_eq!((notes.try_iter().count(), report.unaccounted()), (100, 0));
+}
+
+#[test]
+fn frames_that_change_end_the_run_where_a_stage_cannot_take_them() {
+    let (pipeline, notes) = chain(&[Fault::Changes(50), Fault::None], 100, u64::MAX);
+    let error = ends(pipeline).unwrap_err();
+    let told = error.cause.to_string();
+    let expected = "pictures change to 80×16 FWHT";
+    assert!(told.contains("coder1") && told.contains(expected), "{told}");
+    assert!(notes.try_iter().count() <= 50);
 }
 
 #[test]
@@ -347,7 +399,7 @@ fn a_panic_on_either_side_ends_both() {
         let RunFailure::Panicked { stage, message } = &error.cause else {
             panic!("{fault:?}: {error}");
         };
-        assert_eq!((stage.as_str(), message.as_str()), ("coder", said));
+        assert_eq!((stage.as_str(), message.as_str()), ("coder0", said));
         assert_eq!(error.report.unaccounted(), 0, "{fault:?}");
     }
 }

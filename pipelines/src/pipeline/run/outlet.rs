@@ -16,7 +16,7 @@ use dmaflow_core::stage::{Outlet, StageError, Stopper, Transform};
 
 use super::super::audit::Witness;
 use super::meters::Meter;
-use super::renewal::Renewals;
+use super::renewal::{Adoption, RenewalError, Renewals};
 use super::stages::{Unseen, next};
 use crate::link::{Input, Outputs};
 
@@ -34,6 +34,7 @@ pub(super) fn run(
         meter,
     };
     let open = AtomicBool::new(true);
+    let adoption = Adoption::new(renewal.renewals.clone());
     let name = thread::current().name().unwrap_or_default().to_owned();
     let (fed, given) = thread::scope(|scope| {
         let closing = Closing {
@@ -51,7 +52,7 @@ pub(super) fn run(
             stopper: &stopper,
         };
         let fed = match &giver {
-            Ok(_giver) => feed(transform, &mut input, meter, &open),
+            Ok(_giver) => feed(transform, (&mut input, adoption), meter, &open),
             Err(_no_thread) => Ok(()),
         };
         unfinished.finished = fed.is_ok();
@@ -111,7 +112,7 @@ impl Drop for StopUnless<'_> {
 
 fn feed(
     transform: &mut dyn Transform,
-    input: &mut Input,
+    (input, mut adoption): (&mut Input, Adoption),
     meter: &Meter,
     open: &AtomicBool,
 ) -> Result<(), StageError> {
@@ -119,6 +120,7 @@ fn feed(
         && let Some(frame) = next(input)
     {
         Meter::add(&meter.taken);
+        adoption.same(&frame, || transform.device())?;
         // With an outlet nothing is sent here.
         transform.transform(frame, &mut drop)?;
         Meter::add(&meter.passed);
@@ -165,9 +167,9 @@ pub(in crate::pipeline) struct Renewal {
 
 impl Renewal {
     fn renew(&mut self, layout: &Layout) -> Result<&FramePool, StageError> {
-        let before = self.pool.as_ref().ok_or_else(|| StageError::Changed {
-            device: "a codec".to_owned(),
-            what: format!("to {layout}, and it has no pool to make one like it"),
+        let before = self.pool.as_ref().ok_or_else(|| {
+            let layout = Box::new(layout.clone());
+            StageError::failed(RenewalError::NoPool { layout })
         })?;
         let pool = self.renewals.make(before, layout);
         Ok(self.pool.insert(pool.map_err(StageError::failed)?))

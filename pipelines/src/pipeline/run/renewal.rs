@@ -98,12 +98,39 @@ impl Adoption {
         Some(pool)
     }
 
-    /// That a stage cannot go on with another pool than it was set up for.
-    #[cold]
-    pub(super) fn refused(device: String, pool: &FramePool) -> StageError {
-        StageError::Changed {
-            device,
-            what: format!("to {}, which is not what it was set up for", pool.layout()),
+    /// Takes a frame that comes to a transform: it is set up once, for one kind of frames.
+    ///
+    /// # Errors
+    /// [`RenewalError::Refused`] for a frame of a pool that was made while the run goes on.
+    #[inline]
+    pub(super) fn same(
+        &mut self,
+        frame: &Frame,
+        device: impl Fn() -> String,
+    ) -> Result<(), StageError> {
+        match self.needed(frame) {
+            None => Ok(()),
+            Some(pool) => Err(StageError::failed(RenewalError::Refused {
+                device: device(),
+                layout: Box::new(pool.layout().clone()),
+            })),
         }
     }
+}
+
+/// Why a run cannot go on when pictures change.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RenewalError {
+    #[error(
+        "{device}: pictures change to {layout} in mid-stream, and a stage between a decoder and \
+         its sinks goes on only with those that it was set up for; link the decoder to the sinks, \
+         or play each part by itself"
+    )]
+    Refused {
+        /// Card name and node.
+        device: String,
+        layout: Box<Layout>,
+    },
+    #[error("pictures change to {layout} in mid-stream, and there is no pool to make one like it")]
+    NoPool { layout: Box<Layout> },
 }

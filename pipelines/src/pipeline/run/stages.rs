@@ -176,9 +176,7 @@ impl<T: Transform> RunTransform for T {
         while wanted && let Some(frame) = next(&mut input) {
             Meter::add(&meter.taken);
             unseen.frames = 1;
-            if let Some(pool) = adoption.needed(&frame) {
-                return Err(Adoption::refused(self.device(), &pool));
-            }
+            adoption.same(&frame, || self.device())?;
             self.transform(frame, &mut |frame| {
                 Meter::add(&meter.made);
                 wanted &= outputs.send(frame).is_ok();
