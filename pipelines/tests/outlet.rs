@@ -408,7 +408,7 @@ fn a_panic_on_either_side_ends_both() {
 fn an_end_that_does_not_come_out_is_noticed() {
     let (pipeline, notes) = pipeline(Fault::NeverEnds, 20, u64::MAX);
     let error = ends(pipeline).unwrap_err();
-    let stuck = matches!(&error.cause, RunFailure::Stuck { stage, .. } if stage == "coder");
+    let stuck = matches!(&error.cause, RunFailure::Stuck { stage, .. } if stage == "coder0");
     assert!(stuck, "{error}");
     assert_eq!((error.report.shown, error.report.unaccounted()), (20, 0));
     assert_eq!(notes.try_iter().count(), 20);
