@@ -7,7 +7,7 @@ use dmaflow_stateless::PictureId;
 use dmaflow_stateless::uapi::av1::{Av1FilmGrain, Av1Frame, Av1Sequence};
 use zerocopy::FromZeros;
 
-use crate::trace::Section;
+use super::trace::Section;
 
 /// What a frame left in a slot.
 #[derive(Clone)]

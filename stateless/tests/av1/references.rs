@@ -2,8 +2,7 @@
 
 use dmaflow_stateless::uapi::av1::Av1Frame;
 
-use crate::av1::Told;
-use crate::trace::Section;
+use super::{Section, Told};
 
 impl Told {
     pub(super) fn hint(&self, slot: i8) -> i64 {

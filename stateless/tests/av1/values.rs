@@ -3,8 +3,7 @@
 use dmaflow_stateless::uapi::av1::{Av1FilmGrain, Av1Frame};
 use zerocopy::FromZeros;
 
-use crate::av1::Slot;
-use crate::trace::Section;
+use super::{Section, Slot};
 
 pub(super) fn quantization(traced: &Section, frame: &mut Av1Frame) {
     let of = &mut frame.quantization;

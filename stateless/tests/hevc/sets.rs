@@ -361,28 +361,30 @@ fn coded_lists(unit: &Unit, size: usize) -> Lists {
     lists
 }
 
-/// Whether a list by rows is one in the order of the up-right diagonal scan, or the default.
-fn same(raster: &[u8], coded: &Result<Vec<u8>, bool>) -> bool {
-    let side = if raster.len() == 16 { 4 } else { 8 };
+/// A list by rows of one in the order of the up-right diagonal scan, or of which default.
+fn by_rows(coded: &Result<Vec<u8>, bool>, rows: &mut [u8]) {
+    let side = if rows.len() == 16 { 4 } else { 8 };
     let coded = match (coded, side) {
         (Ok(coded), _) => coded,
-        (Err(_), 4) => return raster == [16; 16],
-        (Err(false), _) => return raster == INTRA,
-        (Err(true), _) => return raster == INTER,
+        (Err(_), 4) => return rows.fill(16),
+        (Err(false), _) => return rows.copy_from_slice(&INTRA),
+        (Err(true), _) => return rows.copy_from_slice(&INTER),
     };
     let mut places: Vec<(usize, usize)> = (0..side)
         .flat_map(|row| (0..side).map(move |column| (row, column)))
         .collect();
     // Along each diagonal from the bottom left.
     places.sort_by_key(|(row, column)| (row + column, *column));
-    let mut pairs = places.iter().zip(coded);
-    pairs.all(|((row, column), factor)| raster[row * side + column] == *factor)
+    for ((row, column), factor) in places.iter().zip(coded) {
+        rows[row * side + column] = *factor;
+    }
 }
 
-/// Whether a matrix is what the parameter sets say.
-pub(crate) fn check_scaling(matrix: &HevcScalingMatrix, sps: &Unit, pps: &Unit) -> bool {
+/// The matrix that the parameter sets say.
+pub(crate) fn scaling(sps: &Unit, pps: &Unit) -> HevcScalingMatrix {
+    let mut matrix = HevcScalingMatrix::ZERO;
     if !sps.is("scaling_list_enabled_flag") {
-        return *matrix == HevcScalingMatrix::ZERO;
+        return matrix;
     }
     let none = Unit::default();
     let unit = if pps.is("pps_scaling_list_data_present_flag") {
@@ -392,38 +394,32 @@ pub(crate) fn check_scaling(matrix: &HevcScalingMatrix, sps: &Unit, pps: &Unit) 
     } else {
         &none
     };
-    let all = |size, lists: &[&[u8]], firsts: &[u8]| {
-        let coded = coded_lists(unit, size);
-        assert_eq!(coded.len(), lists.len());
-        let mut told = coded.iter().zip(lists);
-        let same_lists = told.all(|((list, _), raster)| same(raster, list));
-        let mut first = coded.iter().zip(firsts);
-        same_lists && first.all(|((_, first), told)| first == told)
-    };
-    let size4: Vec<&[u8]> = matrix
-        .scaling_list_4x4
-        .iter()
-        .map(|list| &list[..])
-        .collect();
-    let size8: Vec<&[u8]> = matrix
-        .scaling_list_8x8
-        .iter()
-        .map(|list| &list[..])
-        .collect();
-    let size16: Vec<&[u8]> = matrix
-        .scaling_list_16x16
-        .iter()
-        .map(|list| &list[..])
-        .collect();
-    let size32: Vec<&[u8]> = matrix
-        .scaling_list_32x32
-        .iter()
-        .map(|list| &list[..])
-        .collect();
-    all(0, &size4, &[])
-        && all(1, &size8, &[])
-        && all(2, &size16, &matrix.scaling_list_dc_coef_16x16)
-        && all(3, &size32, &matrix.scaling_list_dc_coef_32x32)
+    fill(unit, 0, &mut matrix.scaling_list_4x4, &mut []);
+    fill(unit, 1, &mut matrix.scaling_list_8x8, &mut []);
+    fill(
+        unit,
+        2,
+        &mut matrix.scaling_list_16x16,
+        &mut matrix.scaling_list_dc_coef_16x16,
+    );
+    fill(
+        unit,
+        3,
+        &mut matrix.scaling_list_32x32,
+        &mut matrix.scaling_list_dc_coef_32x32,
+    );
+    matrix
+}
+
+fn fill<const LEN: usize>(unit: &Unit, size: usize, lists: &mut [[u8; LEN]], firsts: &mut [u8]) {
+    let coded = coded_lists(unit, size);
+    assert_eq!(coded.len(), lists.len());
+    for ((list, _first), rows) in coded.iter().zip(lists) {
+        by_rows(list, rows);
+    }
+    for ((_list, first), to) in coded.iter().zip(firsts) {
+        *to = *first;
+    }
 }
 
 /// What a driver is told of a set, as fields of a trace.

@@ -66,7 +66,8 @@ pub(crate) fn streams(prefix: &str) -> Vec<(PathBuf, Vec<Packet>)> {
     found
 }
 
-fn packets(trace: &Path) -> Vec<Packet> {
+/// The packets of a trace.
+pub(crate) fn packets(trace: &Path) -> Vec<Packet> {
     let text = fs::read(trace).unwrap();
     let text = String::from_utf8_lossy(&text);
     let mut packets: Vec<Packet> = Vec::new();
