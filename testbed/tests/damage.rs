@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,17 @@ enum End {
     Failed(String),
 }
 
+/// An error and what caused it, as the program tells it.
+fn chain(error: &dyn Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}
+
 /// Plays a file, however that ends.
 fn play(path: &Path, device: &str, format: Option<Format>) -> End {
     let config = FileSrcConfig {
@@ -72,7 +84,7 @@ fn play(path: &Path, device: &str, format: Option<Format>) -> End {
     };
     let source = match FileSrc::open(config) {
         Ok(source) => source,
-        Err(error) => return End::Failed(error.to_string()),
+        Err(error) => return End::Failed(chain(&error)),
     };
     let decoder = V4l2DecoderConfig {
         device: Some(device.to_owned()),
@@ -89,7 +101,7 @@ fn play(path: &Path, device: &str, format: Option<Format>) -> End {
     graph.connect(decoder, sink, QueuePolicy::Block { depth });
     let mut pipeline = match graph.prepare(&dmaflow_heaps::registry()) {
         Ok(pipeline) => pipeline,
-        Err(error) => return End::Failed(error.to_string()),
+        Err(error) => return End::Failed(chain(&error)),
     };
     match pipeline.run(Limits::default()) {
         Ok(report) => {
@@ -98,7 +110,7 @@ fn play(path: &Path, device: &str, format: Option<Format>) -> End {
         }
         Err(error) => {
             assert_eq!(error.report.unaccounted(), 0, "{error:?}");
-            End::Failed(error.cause.to_string())
+            End::Failed(chain(&error))
         }
     }
 }
@@ -121,6 +133,7 @@ fn says_where(error: &str) -> bool {
     let places = ["byte ", "bit ", "unit ", "packet ", "picture "];
     let wholes = [
         "found no beginning of a stream",
+        "does not say how large its pictures are",
         "is empty",
         "no file of a known format",
     ];

@@ -6,8 +6,14 @@
     reason = "a test fails by panicking, and says what it compared"
 )]
 
+#[path = "visl/av1.rs"]
+mod av1;
 #[path = "visl/gstreamer.rs"]
 mod gstreamer;
+#[path = "visl/hevc.rs"]
+mod hevc;
+#[path = "visl/reference.rs"]
+mod reference;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -223,4 +229,46 @@ fn vp8_and_vp9_are_told_as_gstreamer_tells_them() {
 #[test]
 fn mpeg2_is_told_as_gstreamer_tells_it() {
     as_gstreamer_has_it("mpeg2_is_told_as_gstreamer_tells_it", "m2v", "");
+}
+
+/// What visl is told of streams is what follows from ffmpeg's trace of their headers.
+fn as_ffmpeg_has_it(
+    name: &str,
+    ending: &str,
+    compare: fn(&Path, &Path, &[TracedControl]) -> reference::Compared,
+) {
+    let Some(_board) = Board::for_test_on(&["rockchip"], name) else {
+        return;
+    };
+    let buffers = DmaBufs::now();
+    let modules = Modules::load(&["visl"]);
+    let mut trace = ControlTrace::begin().unwrap();
+    for stream in streams(ending) {
+        let told = decode(&mut trace, &stream, "");
+        let headers = stream.with_extension(format!("{ending}.trace"));
+        let compared = compare(&stream, &headers, &told);
+        println!("{}: {compared:?}", stream.file_name().unwrap().display());
+    }
+    drop(trace);
+    assert!(kept_requests().is_none_or(|kept| kept == 0));
+    buffers.assert_none_since();
+    drop(modules);
+}
+
+#[test]
+fn hevc_is_told_as_follows_from_ffmpegs_trace() {
+    as_ffmpeg_has_it(
+        "hevc_is_told_as_follows_from_ffmpegs_trace",
+        "h265",
+        hevc::compare,
+    );
+}
+
+#[test]
+fn av1_is_told_as_follows_from_ffmpegs_trace() {
+    as_ffmpeg_has_it(
+        "av1_is_told_as_follows_from_ffmpegs_trace",
+        "obu",
+        av1::compare,
+    );
 }
