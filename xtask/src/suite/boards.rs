@@ -1,7 +1,9 @@
-//! The test programs on boards, of one kernel after the other.
+//! The test programs on boards.
 
 use std::fs::{self, File};
+use std::iter;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,17 +13,14 @@ use super::aside::{self, Done};
 use super::tally::Tally;
 use super::{Group, group};
 use crate::job::quote;
-use crate::kernel::{Choice, Kernel};
+use crate::kernel::Choice;
 use crate::output::Tee;
 use crate::profile::Profile;
 use crate::vm::{self, Boot, Ending, Output};
 use crate::workspace;
 
-/// One boot's share; the whole suite on one board takes up to twenty minutes.
-const TIME_LIMIT: Duration = Duration::from_secs(35 * 60);
-
-/// Processors of the machines that the suite is meant for.
-const PROCESSORS: u32 = 2;
+/// One boot's share; the whole suite on one board takes up to twenty-five minutes.
+const TIME_LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// What runs on a board, and what it is told.
 pub(super) struct Programs {
@@ -29,55 +28,46 @@ pub(super) struct Programs {
     pub(super) environment: Vec<(String, String)>,
 }
 
-/// Runs the programs on each board of a kernel. Where boards have one processor only, the first of
-/// them and the others have one each of this machine's.
-pub(super) fn test_kernel(
+/// A board that the programs run on.
+type Job<'j> = (&'j Choice, &'j str);
+
+/// Runs the programs on a board of each profile with each kernel, two boards at once: a board
+/// waits for its clock most of the time. What the first of them says is shown, what the other says
+/// is told at the end.
+pub(super) fn test_all(
     root: &Path,
-    choice: &Choice,
-    profiles: &[&str],
+    jobs: &[Job<'_>],
     programs: &Programs,
     groups: &mut Vec<Group>,
 ) -> Result<()> {
-    let kernel = match choice.kernel(root) {
-        Ok(kernel) => kernel,
-        Err(error) => {
-            groups.push(group(&format!("kernel {choice}"), || Err(error))?);
-            return Ok(());
-        }
+    let next = AtomicUsize::new(0);
+    let name = |(choice, profile): Job<'_>| match choice.kernel(root) {
+        Ok(kernel) => format!("{} on {profile}", kernel.release),
+        Err(_told_when_it_is_needed) => format!("{choice} on {profile}"),
     };
-    let name = |profile: &str| format!("{} on {profile}", kernel.release);
-    let shown = |profile: &str| {
-        group(&name(profile), || {
-            let shown = |log| Box::new(Tee(std::io::stdout(), log)) as Output;
-            Ok(on_board(root, &kernel, profile, programs, shown)?.0)
-        })
-    };
-    let beside = |profile: &str| {
-        aside::done(&name(profile), |output| {
+    let take = || jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+    let beside = |job: Job<'_>| {
+        let (choice, profile) = job;
+        aside::done(&name(job), |output| {
             let kept = |log| Box::new(log) as Output;
-            let (tally, said) = on_board(root, &kernel, profile, programs, kept)?;
+            let (tally, said) = on_board(root, choice, profile, programs, kept)?;
             output.push_str(&said);
             Ok(tally)
         })
     };
-    let at_once = (PROCESSORS / kernel.processors()).max(1);
-    let (first, others) = match profiles.split_first() {
-        Some((first, others)) if at_once > 1 => ([*first].to_vec(), others),
-        _ => (profiles.to_vec(), &[][..]),
-    };
-    if !others.is_empty() {
-        let names: Vec<_> = others.iter().map(|profile| name(profile)).collect();
-        println!(
-            "\nbeside the next board, and told behind it: {}",
-            names.join(", ")
-        );
-    }
+    // Of a single board all is shown.
+    let first = take();
     thread::scope(|scope| {
-        let others = scope.spawn(|| others.iter().map(|profile| beside(profile)).collect());
-        for profile in first {
-            groups.push(shown(profile)?);
+        let others = scope.spawn(|| -> Vec<Done> { iter::from_fn(take).map(beside).collect() });
+        for job in first.into_iter().chain(iter::from_fn(take)) {
+            let (choice, profile) = job;
+            groups.push(group(&name(job), || {
+                let shown = |log| Box::new(Tee(std::io::stdout(), log)) as Output;
+                Ok(on_board(root, choice, profile, programs, shown)?.0)
+            })?);
         }
-        let done: Vec<Done> = others
+        println!("\nwhat ran beside these boards is told when it has ended");
+        let done = others
             .join()
             .map_err(|_panic| anyhow!("the boards beside it died"))?;
         groups.extend(done.into_iter().map(Done::told));
@@ -88,11 +78,12 @@ pub(super) fn test_kernel(
 /// One boot in which every program runs, and what they said.
 fn on_board(
     root: &Path,
-    kernel: &Kernel,
+    choice: &Choice,
     profile: &str,
     programs: &Programs,
     output: impl FnOnce(File) -> Output,
 ) -> Result<(Tally, String)> {
+    let kernel = choice.kernel(root)?;
     let profile = Profile::load(root, profile)?;
     let results = workspace::target(root)
         .join("test")
@@ -102,7 +93,7 @@ fn on_board(
     let log = File::create(&log_path)?;
     let ending = Boot {
         root,
-        kernel,
+        kernel: &kernel,
         profile: &profile,
         memory: None,
         counted: false,
