@@ -145,9 +145,10 @@ pub(crate) fn record(args: &RecordArgs, began: Timestamp) -> Result<(), Failure>
 pub(crate) fn encode(args: &EncodeArgs, began: Timestamp) -> Result<(), Failure> {
     let (manner, json) = (args.output.manner(began)?, args.output.json);
     let read = output::failing(json, args.description())?;
+    let limits = read.description.limits;
     let limits = Limits {
-        frames: args.output.frames,
-        ..read.description.limits
+        frames: args.output.frames.or(limits.frames),
+        ..limits
     };
     if let (Some(input), true) = (&read.input, args.output.is_told()) {
         let mut progress = FileProgress::reading(input.bytes, input.position.clone());

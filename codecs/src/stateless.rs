@@ -276,7 +276,7 @@ impl Transform for V4l2StatelessDecoder {
 
     fn outlet(&mut self) -> Option<Box<dyn Outlet>> {
         let flow = Arc::clone(self.flow.as_ref()?);
-        let fill = flow.fill()?;
+        let fill = flow.fill();
         Some(Box::new(StatelessOutlet {
             flow,
             fill,
@@ -302,7 +302,7 @@ impl Transform for V4l2StatelessDecoder {
             return Ok(());
         };
         flow.stop();
-        self.fill = flow.fill();
+        self.fill = Some(flow.fill());
         flow.settle()
     }
 
@@ -363,6 +363,7 @@ impl Outlet for StatelessOutlet {
         let Some(writes) = self.told.take() else {
             return Ok(());
         };
+        self.fill.queue().forget()?;
         let fill = fill(&self.flow.device, &writes, 1, pool, &self.flow.bed)?;
         self.fill = Arc::clone(&fill);
         self.flow.attached(fill);

@@ -40,7 +40,7 @@ pub type Open = Box<dyn FnMut(Opening) -> Result<Box<dyn Muxer>, ContainerError>
 const TRIES: u32 = 100_000;
 
 /// Begins files in a directory, by a pattern of names, with numbers from 1 on. A file that is there
-/// already is left alone: the next number is taken.
+/// already is left alone: the next number is taken, which comes behind a name that has none.
 #[must_use]
 pub fn files(directory: PathBuf, names: NamePattern, format: Format, track: Track) -> Open {
     files_by(directory, names, move |path| create(path, format, &track))
@@ -59,7 +59,11 @@ pub fn files_by(
         loop {
             let number = next;
             next += 1;
-            let name = names.name(&Opening { number, ..opening });
+            let opening = Opening { number, ..opening };
+            let name = match tries {
+                0 => names.name(&opening),
+                _another => names.numbered(&opening),
+            };
             match create(&directory.join(name)) {
                 Err(ContainerError::Write { source, .. })
                     if source.kind() == io::ErrorKind::AlreadyExists && tries < TRIES =>

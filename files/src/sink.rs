@@ -40,6 +40,8 @@ pub struct FileSink {
     format: FileFormat,
     /// How frames come, once a pool is there.
     layout: Option<Layout>,
+    /// How they come in the file at work.
+    recorded: Option<Layout>,
     recording: Option<Recording>,
     before: Option<Before>,
     clock: MediaClock,
@@ -72,6 +74,7 @@ impl FileSink {
             before: config.kept()?,
             config,
             layout: None,
+            recorded: None,
             recording: None,
             clock: MediaClock::default(),
             written: 0,
@@ -107,6 +110,9 @@ impl FileSink {
             .read(purpose)
             .map_err(|source| FileError::Reach { slot, source })?;
         let meta = frame.meta();
+        if self.recorded != self.layout {
+            self.begin_anew()?;
+        }
         let layout = self.layout.as_ref().ok_or(FileError::NotAttached)?;
         let used = match layout.planes() {
             [] => meta.bytes_used.map_or(bytes.len(), |used| used as usize),
@@ -131,6 +137,17 @@ impl FileSink {
             offset: 0,
         };
         self.pass(&packet, data)
+    }
+
+    /// Ends what was recorded of frames that came otherwise: no file holds both.
+    #[cold]
+    fn begin_anew(&mut self) -> Result<(), FileError> {
+        self.end()?;
+        if self.recorded.is_some() {
+            self.before = self.config.kept()?;
+        }
+        self.recorded.clone_from(&self.layout);
+        Ok(())
     }
 
     /// Writes a packet, keeps it for later, or lets it go.

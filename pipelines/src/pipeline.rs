@@ -11,6 +11,7 @@ pub use builder::{AnySink, AnySource, Builder};
 pub use copies::ZeroCopy;
 pub use graph::{AnyStage, InputId, OutputId, StageId};
 pub use negotiation::{HeapRequest, PoolRequest};
+use run::renewal::Renewals;
 pub use run::{Limits, StopHandle};
 
 use std::sync::Arc;
@@ -89,6 +90,7 @@ pub struct Pipeline {
     domains: Vec<Domain>,
     /// By producer, in the order of the agreement.
     pools: Vec<FramePool>,
+    renewals: Renewals,
     agreement: Arc<Agreement>,
     events: Events,
     /// Whether runs prove what was promised.

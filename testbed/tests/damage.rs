@@ -137,10 +137,11 @@ fn says_where(error: &str) -> bool {
         "is empty",
         "no file of a known format",
     ];
-    places
-        .iter()
-        .chain(&wholes)
-        .any(|said| error.contains(said))
+    let is_numbered = |place: &&str| {
+        let mut behind = error.split(*place).skip(1);
+        behind.any(|behind| behind.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    places.iter().any(is_numbered) || wholes.iter().any(|said| error.contains(said))
 }
 
 /// Plays so many damaged streams.

@@ -48,7 +48,13 @@ fn decode(trace: &mut ControlTrace, stream: &Path, options: &str) -> Vec<TracedC
         let found = run.number(&format!("/counters/v4l2-decode/{counter}"));
         assert_eq!(found, 0, "{counter} of {}", stream.display());
     }
-    trace.take().unwrap()
+    let told = trace.take().unwrap();
+    assert!(
+        !told.is_empty(),
+        "nothing was traced of {}",
+        stream.display()
+    );
+    told
 }
 
 /// The controls that came with each request: the first of them begins it.

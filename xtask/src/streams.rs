@@ -30,8 +30,9 @@ const SIZE: &str = "176x144";
 /// Pictures of a stream: some groups of them.
 const PICTURES: &str = "12";
 
-/// One after the other in one stream.
-const SIZES: [&str; 3] = [SIZE, "240x176", SIZE];
+/// One after the other in one stream; the second is coded as large as the first.
+const SIZES: [&str; 4] = [SIZE, "176x136", "240x176", SIZE];
+const SIZES_ENCODER: &str = "libx264 -bf 2 -g 12";
 
 const RECIPES: [Recipe; 20] = [
     recipe("h264_baseline.h264", "libx264 -profile:v baseline -g 6"),
@@ -114,7 +115,7 @@ pub(crate) fn made(root: &Path) -> Result<PathBuf> {
         .map(|recipe| format!("{}: {}\n", recipe.name, recipe.encoder))
         .collect();
     let recipes = format!(
-        "{SIZE} {PICTURES} {}\n{}",
+        "{SIZE} {PICTURES}\n{} {SIZES_ENCODER}\n{}",
         SIZES.join(" "),
         recipes.concat()
     );
@@ -189,7 +190,7 @@ fn make(directory: &Path, recipe: &Recipe) -> Result<()> {
 fn make_sizes(directory: &Path) -> Result<()> {
     let mut all = Vec::new();
     for size in SIZES {
-        encode(directory, size, "libx264 -bf 2 -g 12", "part.h264")?;
+        encode(directory, size, SIZES_ENCODER, "part.h264")?;
         all.extend(fs::read(directory.join("part.h264"))?);
     }
     fs::remove_file(directory.join("part.h264"))?;

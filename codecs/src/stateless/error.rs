@@ -10,12 +10,13 @@ use dmaflow_core::stage::StageError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatelessError {
-    /// The stream's pictures are of another size than the link says.
+    /// Of pictures another part is to be seen, which are decoded into frames that others are in.
     #[error(
-        "{device}: from unit {unit} on the stream's pictures are {}×{}, and {}×{} was agreed on",
+        "{device}: from unit {unit} on {}×{} of the stream's pictures are to be seen, {}×{} before, \
+         and pictures that are as large as before are still referred to",
         found.0, found.1, agreed.0, agreed.1
     )]
-    OtherSize {
+    OtherPart {
         /// Card, driver and node.
         device: String,
         /// Where in the stream.
@@ -24,6 +25,20 @@ pub enum StatelessError {
         agreed: (u32, u32),
         /// Width and height of the stream's.
         found: (u32, u32),
+    },
+    /// What is to be seen of the pictures does not begin in their corner, which no layout says.
+    #[error(
+        "{device}: from unit {unit} on what is to be seen of the stream's pictures begins {} to the \
+         right and {} down, and a frame begins in its corner",
+        begins.0, begins.1
+    )]
+    NotInTheCorner {
+        /// Card, driver and node.
+        device: String,
+        /// Where in the stream.
+        unit: u64,
+        /// Columns and rows before it.
+        begins: (u32, u32),
     },
     /// What the device makes of the stream is not what it said it would.
     #[error(

@@ -129,8 +129,10 @@ pub(super) enum Came {
 /// What both threads share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// The frames that are filled; `None` from when a stream changes until there are others.
-    fill: Option<Arc<Fill>>,
+    /// The frames that are filled.
+    fill: Arc<Fill>,
+    /// The stream has changed, and others are to be filled.
+    changing: bool,
     pub(super) deeds: VecDeque<Deed>,
     pub(super) pictures: Vec<Picture>,
     /// Requests that nobody has.
@@ -183,7 +185,8 @@ impl Flow {
             bed: Arc::clone(bed),
             counts: Arc::clone(counts),
             shared: Mutex::new(Shared {
-                fill: Some(Arc::clone(fill)),
+                fill: Arc::clone(fill),
+                changing: false,
                 deeds: VecDeque::with_capacity(2 * MOST_DEEDS),
                 pictures: Vec::with_capacity(fill.pool().len()),
                 free: (0..requests.len()).collect(),
@@ -241,27 +244,30 @@ impl Flow {
     }
 
     /// The frames that are filled, for who keeps them while nothing changes.
-    pub(super) fn fill(&self) -> Option<Arc<Fill>> {
-        self.lock().fill.clone()
+    pub(super) fn fill(&self) -> Arc<Fill> {
+        Arc::clone(&self.lock().fill)
     }
 
     /// Has what comes out wait for other frames, which lie so. Nothing that was decoded before is
     /// referred to from here on.
     pub(super) fn change_frames(&self, writes: Layout) {
         self.change(|shared| {
-            shared.fill = None;
+            shared.changing = true;
             shared.deeds.push_back(Deed::Change(Box::new(writes)));
         });
     }
 
     /// The other frames are there.
     pub(super) fn attached(&self, fill: Arc<Fill>) {
-        self.change(|shared| shared.fill = Some(fill));
+        self.change(|shared| {
+            shared.fill = fill;
+            shared.changing = false;
+        });
     }
 
     /// Waits for the other frames.
     pub(super) fn other_frames(&self) -> Option<Arc<Fill>> {
-        self.wait(|shared| shared.fill.clone())
+        self.wait(|shared| (!shared.changing).then(|| Arc::clone(&shared.fill)))
     }
 
     /// Gives a request back that the driver was not given.
@@ -336,7 +342,11 @@ impl Flow {
 
     fn output(&self, id: PictureId, shown: Option<FrameMeta>) -> Option<Frame> {
         let mut shared = self.lock();
-        let picture = shared.picture(id)?;
+        let Some(picture) = shared.picture(id) else {
+            // It went when the stream changed.
+            Counts::add(&self.counts.spoiled, 1);
+            return None;
+        };
         let counter = match (picture.state, &picture.frame) {
             (State::Whole, Some(frame)) => {
                 let mut frame = frame.clone();
@@ -356,18 +366,26 @@ impl Flow {
 
     /// Waits for a request and takes its frames back; whether it is done, and nobody stopped it.
     fn collect(&self, job: Job, fill: &Fill) -> Result<bool, StageError> {
+        let finished = self.finished(&job, fill);
+        if let Ok(Some(damaged)) = finished {
+            self.done(job, damaged);
+            return Ok(true);
+        }
+        // What the driver reads is kept until it has stopped.
+        self.lock().deeds.push_front(Deed::Decode(job));
+        finished.map(|_stopped| false)
+    }
+
+    /// Whether the driver marks what it made of a request as damaged; `None` once all is stopped.
+    fn finished(&self, job: &Job, fill: &Fill) -> Result<Option<bool>, StageError> {
         let device = || self.device.to_string();
         let unit = job.unit;
         let Some(request) = self.requests.get(job.request) else {
-            return Ok(false);
+            return Ok(None);
         };
         match self.completion.wait(request) {
             Waited::Done => {}
-            Waited::CalledOff => {
-                // What the driver reads is kept until it has stopped.
-                self.lock().deeds.push_front(Deed::Decode(job));
-                return Ok(false);
-            }
+            Waited::CalledOff => return Ok(None),
             Waited::Gone => return Err(StageError::Gone { device: device() }),
             Waited::Silent => {
                 let device = device();
@@ -375,17 +393,13 @@ impl Flow {
             }
         }
         let Some(read) = self.take(self.intake.queue(), unit)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let made = match job.more {
             true => Some(false),
-            false => self.made(&job, fill)?,
+            false => self.made(job, fill)?,
         };
-        let Some(damaged) = made else {
-            return Ok(false);
-        };
-        self.done(job, request, read.damaged || damaged);
-        Ok(true)
+        Ok(made.map(|damaged| read.damaged || damaged))
     }
 
     /// Takes the frame that was filled; whether the driver marks it as damaged.
@@ -422,7 +436,7 @@ impl Flow {
         }
     }
 
-    fn done(&self, job: Job, request: &MediaRequest, damaged: bool) {
+    fn done(&self, job: Job, damaged: bool) {
         let Job {
             request: number,
             picture,
@@ -432,7 +446,8 @@ impl Flow {
         } = job;
         // The source's again.
         drop(input);
-        if let Err(errno) = request.reinit() {
+        let emptied = self.requests.get(number).map(MediaRequest::reinit);
+        if let Some(Err(errno)) = emptied {
             tracing::warn!(device = %self.device, %errno, "cannot empty a request that is done");
         }
         Counts::add(&self.counts.decoded, 1);
@@ -495,8 +510,7 @@ impl Flow {
             self.completion.settle(request, until);
         }
         let mut outcome = Ok(());
-        let fill = self.fill().map(|fill| fill.queue().stream_off());
-        for ended in [self.intake.halt(), fill.unwrap_or(Ok(()))] {
+        for ended in [self.intake.halt(), self.fill().queue().stream_off()] {
             match ended {
                 // What is gone has stopped.
                 Err(error) if !error.is_gone() => outcome = outcome.and(Err(error.into())),

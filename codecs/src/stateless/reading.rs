@@ -34,6 +34,8 @@ pub(super) struct Reading {
     /// The first that could not be read.
     unreadable: Option<(u64, StreamError)>,
     streams: bool,
+    /// Pictures that were begun and not forgotten.
+    kept: usize,
     /// The picture that more is to come of, and its slot.
     open: Option<(PictureId, usize)>,
 }
@@ -98,6 +100,7 @@ impl Reading {
             units: 0,
             unreadable: None,
             streams: false,
+            kept: 0,
             open: None,
         }
     }
@@ -143,13 +146,15 @@ impl Reading {
         self.flow.end();
         match self.unreadable {
             // Whatever was read, nothing of it could be decoded.
-            Some((unit, source)) if !self.streams => Err(StatelessError::Nothing {
-                device: self.device(),
-                units: self.units,
-                unit,
-                source,
+            Some((unit, source)) if !self.streams && !self.flow.is_stopped() => {
+                Err(StatelessError::Nothing {
+                    device: self.device(),
+                    units: self.units,
+                    unit,
+                    source,
+                }
+                .into())
             }
-            .into()),
             _ => Ok(()),
         }
     }
@@ -194,6 +199,7 @@ impl Reading {
                     Next::On
                 }
                 Step::Forget(picture) => {
+                    self.kept = self.kept.saturating_sub(1);
                     self.flow.push(Deed::Forget(*picture));
                     Next::On
                 }
@@ -242,12 +248,13 @@ impl Reading {
             Ok(())
         })?;
         if let Some(writes) = told? {
-            capture.forget()?;
-            flow.change_frames(writes);
-            match flow.other_frames() {
-                Some(fill) => self.fill = fill,
-                None => return Ok(Next::Stopped),
-            }
+            flow.change_frames(writes.clone());
+            let Some(fill) = flow.other_frames() else {
+                return Ok(Next::Stopped);
+            };
+            self.fill = fill;
+            self.agreed.writes = writes;
+            self.kept = 0;
         }
         output.stream_on()?;
         self.fill.queue().stream_on()?;
@@ -280,21 +287,21 @@ impl Reading {
     /// Whether all pictures that are kept have frames, and what is to be seen of them can be
     /// said.
     fn check(&self, sequence: &Sequence) -> Result<(), StageError> {
+        let (device, unit) = (self.device(), self.units);
         let seen = &sequence.visible;
+        let begins = (seen.left, seen.top);
+        if begins != (0, 0) {
+            return Err(StageError::from(StatelessError::NotInTheCorner {
+                device,
+                unit,
+                begins,
+            }));
+        }
         let (agreed, found) = (self.agreed.size(), (seen.width, seen.height));
-        // Others are in use that are like these but for what is to be seen of them.
-        let in_others = found != agreed
-            && !self.agreed.is_other_output(sequence)
-            && !self.flow.lock().pictures.is_empty();
-        if in_others || (seen.left, seen.top) != (0, 0) {
-            // A crop's beginning is in no layout.
-            let found = match found == agreed {
-                true => (seen.left + seen.width, seen.top + seen.height),
-                false => found,
-            };
-            return Err(StageError::from(StatelessError::OtherSize {
-                device: self.device(),
-                unit: self.units,
+        if found != agreed && !self.agreed.is_other_output(sequence) && self.kept > 0 {
+            return Err(StageError::from(StatelessError::OtherPart {
+                device,
+                unit,
                 agreed,
                 found,
             }));
@@ -302,8 +309,8 @@ impl Reading {
         let (needs, has) = (sequence.kept + FILLED, self.fill.pool().len());
         if needs > has {
             return Err(StageError::from(StatelessError::TooFewPictures {
-                device: self.device(),
-                unit: self.units,
+                device,
+                unit,
                 needs,
                 has,
             }));
@@ -378,6 +385,7 @@ impl Reading {
             state: State::Whole,
         });
         let is_begun = begun.is_some();
+        self.kept += usize::from(is_begun);
         let given = self.give(steps, decode, unit, (number, is_begun.then_some(slot)));
         let (input, begun) = match given {
             Ok(input) => (input, begun),

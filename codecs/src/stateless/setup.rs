@@ -185,10 +185,7 @@ impl Agreed {
             Some(seen) if size == self.size() && same_place(&seen, &self.writes) => {
                 Writes::AsBefore
             }
-            Some(seen) => {
-                self.writes = seen.with_colour(self.writes.colour());
-                Writes::Changed(self.writes.clone())
-            }
+            Some(seen) => Writes::Changed(seen.with_colour(self.writes.colour())),
         })
     }
 }

@@ -75,6 +75,18 @@ impl NamePattern {
         }
         name
     }
+
+    /// The same, with the number behind it where it is nowhere in it: before the ending.
+    pub(super) fn numbered(&self, opening: &Opening) -> String {
+        let name = self.name(opening);
+        if self.0.contains(&Part::Number) {
+            return name;
+        }
+        match name.rsplit_once('.') {
+            Some((stem, ending)) => format!("{stem}-{:05}.{ending}", opening.number),
+            None => format!("{name}-{:05}", opening.number),
+        }
+    }
 }
 
 /// A time as ISO 8601 writes it in short; before 1970 it is 1970.
@@ -136,6 +148,9 @@ mod tests {
         };
         let pattern = NamePattern::parse("{number}").unwrap();
         assert_eq!(pattern.name(&long), "123456");
+        assert_eq!(pattern.numbered(&long), "123456");
+        let pattern = NamePattern::parse("{time}.mkv").unwrap();
+        assert_eq!(pattern.numbered(&long), "19700101T000000Z-123456.mkv");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use dmaflow_containers::{Packet, ReadOptions};
+use dmaflow_core::frame::FramePool;
 use dmaflow_core::layout::Layout;
 use dmaflow_core::stage::{ControlValue, Controls, Sink};
 
@@ -188,6 +189,35 @@ fn what_was_recorded_is_not_written_over() {
     give(&mut other, 0..1);
     other.stop().unwrap();
     assert_eq!(directory.files()[2], named(&[("a.ivf", 0..1)])[0]);
+}
+
+#[test]
+fn pictures_of_another_size_go_on_in_another_file() {
+    let directory = Directory::new();
+    let mut sink = FileSink::new(FileSinkConfig::new(directory.0.join("a.y4m"))).unwrap();
+    let heap = dmaflow_heaps::registry().open("memfd").unwrap();
+    // As many bytes, and as many rows as there were columns.
+    for (width, height) in [(64, 32), (32, 64), (32, 64)] {
+        let layout = Layout::packed("YUV420".parse().unwrap(), width, height).unwrap();
+        let pool = FramePool::allocate(&heap, &layout, 1).unwrap();
+        sink.detach();
+        sink.attach(&pool).unwrap();
+        for _picture in 0..2 {
+            sink.show(pool.acquire().unwrap()).unwrap();
+        }
+    }
+    sink.stop().unwrap();
+    let found = ["a.y4m", "a-00001.y4m"].map(|name| {
+        let path = directory.0.join(name);
+        let mut demuxer = dmaflow_containers::open(&path, &ReadOptions::default()).unwrap();
+        let mut pictures = 0;
+        while demuxer.next_packet().unwrap().is_some() {
+            pictures += 1;
+        }
+        (demuxer.track().size.unwrap(), pictures)
+    });
+    assert_eq!(found, [((64, 32), 2), ((32, 64), 4)]);
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2);
 }
 
 #[test]

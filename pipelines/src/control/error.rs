@@ -25,6 +25,14 @@ pub enum ControlError {
         /// The names of the stages that run.
         known: Names,
     },
+    /// The stage has ended, and the run goes on without it.
+    #[error("`{stage}` has ended: {why}")]
+    StageEnded {
+        /// Its name.
+        stage: String,
+        /// What it failed with, or that it came to its end.
+        why: String,
+    },
     /// There is no such link.
     #[error("there is no link {asked}; there are: {known}")]
     NoLink {

@@ -11,7 +11,7 @@ mod live;
 mod meters;
 mod outcome;
 mod outlet;
-mod renewal;
+pub(super) mod renewal;
 mod roster;
 pub(super) mod stages;
 mod threads;
@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dmaflow_core::dma_buf::CpuCounts;
 use dmaflow_core::frame::FramePool;
 
 use super::Pipeline;
@@ -100,7 +99,7 @@ impl Pipeline {
     }
 
     fn run_until(&mut self, limits: Limits, look: Option<Look<'_>>) -> Result<Report, RunError> {
-        let cpu_before = self.cpu_counts();
+        let cpu_before = self.renewals.cpu_counts();
         let audit = self.audited.then(|| Audit::begin(self));
         let noted = |link| audit.as_ref().map(|_audit| self.noted_over(link));
         let wiring = Wiring::new(&self.graph, |link| self.frames_over(link), noted);
@@ -110,15 +109,15 @@ impl Pipeline {
         let outcome = self.run_threads(limits, &mut roster, wiring, (look, witnesses));
         let elapsed = started.elapsed();
         let stopped = self.stop_stages();
+        let mut report = self.report(&roster, elapsed);
+        report.cpu = self.renewals.cpu_counts().since(cpu_before);
+        report.audit = audit.map(|audit| Box::new(audit.end(self, &roster.audited_links())));
         // The next run begins with what this one ended with.
         for pool in &mut self.pools {
-            if let Some(latest) = roster.renewals.latest(pool) {
+            if let Some(latest) = self.renewals.latest(pool) {
                 *pool = latest;
             }
         }
-        let mut report = self.report(&roster, elapsed);
-        report.cpu = report.cpu.since(cpu_before);
-        report.audit = audit.map(|audit| Box::new(audit.end(self, &roster.audited_links())));
         match outcome.and(stopped) {
             Ok(()) => Ok(report),
             Err(cause) => Err(RunError {
@@ -156,10 +155,6 @@ impl Pipeline {
             .map(|(_, pool)| pool)
     }
 
-    fn cpu_counts(&self) -> CpuCounts {
-        self.pools.iter().map(|pool| pool.cpu_counts()).sum()
-    }
-
     fn run_threads(
         &mut self,
         limits: Limits,
@@ -172,6 +167,7 @@ impl Pipeline {
         let stop_first = events.take().stop;
         let _watching = events.watch();
         let pools: Vec<_> = self.agreement.pools.iter().zip(&self.pools).collect();
+        let renewals = self.renewals.clone();
         let main = self.main_sink();
         let main = main.map(|stage| Arc::clone(&roster.stages[stage].meter));
         let mut nodes: Vec<Option<&mut Node>> = self.graph.nodes.iter_mut().map(Some).collect();
@@ -188,7 +184,7 @@ impl Pipeline {
                 let name = node.name.as_str();
                 let entry = &live.roster.stages[stage];
                 let (meter, aside) = (Arc::clone(&entry.meter), entry.aside.clone());
-                let renewals = live.roster.renewals.clone();
+                let renewals = renewals.clone();
                 let failed = |source| RunFailure::Stage {
                     stage: name.to_owned(),
                     source,
@@ -202,7 +198,13 @@ impl Pipeline {
                     let mut pools = pools.iter();
                     let own = pools.find(|(agreed, _pool)| agreed.stage == name);
                     let meter = Arc::clone(&meter);
-                    Watched::new((stage, name), works, (meter, own.copied()), stopper)
+                    Watched::new(
+                        (stage, name),
+                        works,
+                        (meter, own.copied()),
+                        renewals.clone(),
+                        stopper,
+                    )
                 };
                 let work: Work<'_> = match (&mut node.stage, input) {
                     (Stage::Source(source), _) => {

@@ -247,7 +247,7 @@ pub(super) fn measure(root: &Path) -> Result<()> {
         .collect::<Result<_>>()?;
     let how = format!(
         "Linux {} in QEMU, profile pc, vivid to vicodec, {}×{} XRGB8888 at {RATE} \
-         frames a second, one boot: times are medians of {ROUNDS} rounds, without set-up and end; \
+         frames a second, one boot: times and memory are of the round with the median user time of {ROUNDS}, without set-up and end; \
          system calls of a run of {LONG} frames less one of {SHORT}; dma-bufs {IN_FLIGHT} s into a \
          run.\n\n",
         kernel.release, SIZE.0, SIZE.1

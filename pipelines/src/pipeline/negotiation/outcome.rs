@@ -6,6 +6,7 @@ use dmaflow_core::stage::SourcePlan;
 
 use super::super::graph::{Domain, Graph, Stage};
 use super::super::run::events::Events;
+use super::super::run::renewal::Renewals;
 use super::super::{Agreement, Builder, LinkAgreement, Pipeline, PoolAgreement};
 use super::{Agreed, Settled};
 use crate::audit::BounceUse;
@@ -43,14 +44,13 @@ pub(super) fn assemble(
             .collect(),
         refusals: agreed.refusals,
     };
+    let pools = agreed.settled.into_iter().map(|settled| settled.pool);
+    let pools: Vec<_> = pools.collect();
     Ok(Pipeline {
         order,
         domains,
-        pools: agreed
-            .settled
-            .into_iter()
-            .map(|settled| settled.pool)
-            .collect(),
+        renewals: Renewals::of(&pools),
+        pools,
         agreement: Arc::new(agreement),
         events: Events::default(),
         audited: false,

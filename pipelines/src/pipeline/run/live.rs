@@ -161,6 +161,13 @@ impl<'l, 'scope, 'env> Live<'l, 'scope, 'env> {
         stage: usize,
     ) -> Result<std::sync::Arc<dyn dmaflow_core::stage::Controls>, ControlError> {
         let entry = &self.roster.stages[stage];
+        if !entry.running {
+            let why = entry.failure.as_deref();
+            return Err(ControlError::StageEnded {
+                stage: entry.name.clone(),
+                why: why.unwrap_or("nothing more came").to_owned(),
+            });
+        }
         entry
             .controls
             .clone()

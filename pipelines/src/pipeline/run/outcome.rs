@@ -26,7 +26,7 @@ impl Pipeline {
                 at_stop: roster.over_links(|passed| passed.left)
                     + roster.sum(|totals| totals.unseen),
             },
-            cpu: self.cpu_counts(),
+            cpu: self.renewals.cpu_counts(),
             first_flip: main.and_then(|latencies| latencies.first_flip()),
             latencies: main.map_or_else(Vec::new, |latencies| {
                 Step::ALL.map(|step| (step, latencies.of(step))).to_vec()

@@ -214,7 +214,7 @@ impl Roster {
             links,
             pools: pools(pipeline),
             order: pipeline.order.clone(),
-            renewals: Renewals::default(),
+            renewals: pipeline.renewals.clone(),
         }
     }
 

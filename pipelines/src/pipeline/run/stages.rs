@@ -14,7 +14,7 @@ use dmaflow_core::time::{Clock, Timestamp};
 use super::super::audit::Witness;
 use super::meters::Meter;
 use super::outlet::{self, Renewal};
-use super::renewal::{Adoption, Renewals};
+use super::renewal::{Adoption, Needed, Renewals};
 use crate::latency::Recorder;
 use crate::link::{Empty, Input, Inputs, Outputs};
 
@@ -224,10 +224,12 @@ impl<S: Sink> RunSink for S {
             };
             Meter::add(&meter.taken);
             unseen.frames += 1;
-            if let Some(pool) = adoption.needed(&frame) {
+            if let Some(Needed { pool, instead }) = adoption.needed(&frame) {
                 self.ready()?;
                 recorder.count(|flipped| self.flips(flipped))?;
-                self.detach();
+                if instead {
+                    self.detach();
+                }
                 self.attach(&pool)?;
                 settles_within = self.settles_within().unwrap_or(Duration::MAX);
             }
@@ -265,8 +267,9 @@ impl<M: Mixer> RunMixer for M {
         meter: &Meter,
         renewals: Renewals,
     ) -> Result<(), StageError> {
-        let mut adoption = Adoption::new(renewals);
-        let settles_within = self.settles_within().unwrap_or(Duration::MAX);
+        let adoption = || Adoption::new(renewals.clone());
+        let mut adoptions: Vec<_> = (0..inputs.len()).map(|_input| adoption()).collect();
+        let mut settles_within = self.settles_within().unwrap_or(Duration::MAX);
         let mut recorder = Recorder::new(&meter.latencies);
         let mut unseen = Unseen::new(meter);
         let mut frames: Vec<Option<Frame>> = (0..inputs.len()).map(|_input| None).collect();
@@ -281,15 +284,19 @@ impl<M: Mixer> RunMixer for M {
                 now = Clock::Monotonic.now();
             }
             let mut given = 0;
-            for (input, place) in frames.iter_mut().enumerate() {
+            for (input, (place, adoption)) in frames.iter_mut().zip(&mut adoptions).enumerate() {
                 *place = inputs.take(input);
                 if let Some(frame) = place {
                     Meter::add(&meter.taken);
-                    if let Some(pool) = adoption.needed(frame) {
+                    if let Some(Needed { pool, instead }) = adoption.needed(frame) {
                         self.ready()?;
-                        self.detach(input);
+                        recorder.count(|flipped| self.flips(flipped))?;
+                        if instead {
+                            self.detach(input);
+                        }
                         self.attach(input, &pool)?;
                         self.arrange()?;
+                        settles_within = self.settles_within().unwrap_or(Duration::MAX);
                     }
                     recorder.given(frame.meta(), now);
                     given += 1;

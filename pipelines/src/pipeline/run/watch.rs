@@ -11,6 +11,7 @@ use super::super::PoolAgreement;
 use super::events::{Events, News};
 use super::live::Live;
 use super::meters::{Meter, Totals};
+use super::renewal::Renewals;
 use super::roster::Roster;
 use super::threads::StopAtEnd;
 use crate::error::RunFailure;
@@ -44,6 +45,8 @@ pub(super) struct Watched<'r> {
     meter: Arc<Meter>,
     /// Its frames, and how many it needs to go on.
     pool: Option<(&'r FramePool, usize)>,
+    /// What takes the place of those frames.
+    renewals: Renewals,
     /// How long it may deliver nothing.
     silence: Duration,
     /// Ends a source in good order; wakes a transform, which may have to leave its frame.
@@ -55,6 +58,7 @@ impl<'r> Watched<'r> {
         (stage, name): (usize, &'r str),
         works: Works,
         (meter, pool): (Arc<Meter>, Option<(&'r PoolAgreement, &'r FramePool)>),
+        renewals: Renewals,
         stopper: StopAtEnd,
     ) -> Self {
         let rate = pool.and_then(|(agreed, _pool)| agreed.plan.rate);
@@ -67,6 +71,7 @@ impl<'r> Watched<'r> {
             works,
             meter,
             pool: pool.map(|(agreed, pool)| (pool, agreed.plan.min_buffers.max(1))),
+            renewals,
             silence,
             stopper,
         }
@@ -87,7 +92,11 @@ impl<'r> Watched<'r> {
         let totals = Totals::of(&self.meter);
         let is_idle = self.works == Works::OnFrames && totals.taken == totals.passed;
         let sends = totals.made > Meter::get(&self.meter.sent);
-        is_idle || sends || self.pool.is_some_and(|(pool, needs)| pool.free() < needs)
+        let lacks_frames = self.pool.is_some_and(|(pool, needs)| {
+            let latest = self.renewals.latest(pool);
+            latest.as_ref().unwrap_or(pool).free() < needs
+        });
+        is_idle || sends || lacks_frames
     }
 
     /// That it delivered nothing.

@@ -102,6 +102,8 @@ struct Decoder<'d> {
     stream: Queue<'d>,
     made: Queue<'d>,
     size: (u32, u32),
+    /// Units that it was handed; before the first, waiting for it ends at once.
+    units: u32,
     /// There are some once it has told what its pictures are like.
     pictures: Option<Buffers>,
 }
@@ -118,6 +120,7 @@ impl<'d> Decoder<'d> {
             stream,
             made,
             size,
+            units: 0,
             pictures: None,
         };
         Ok((decoder, len))
@@ -200,7 +203,7 @@ fn main() -> Result<()> {
             PollFd::new(camera.as_fd(), of_camera),
             PollFd::new(encoder.as_fd(), of_codec),
         ]);
-        if let Some(decoder) = &decoder {
+        if let Some(decoder) = decoder.as_ref().filter(|decoder| decoder.units > 0) {
             fds.push(PollFd::new(decoder.device, of_codec | PollFlags::POLLPRI));
         }
         ensure!(
@@ -221,7 +224,7 @@ fn main() -> Result<()> {
         match &mut decoder {
             Some(decoder) => {
                 if encoded {
-                    hand_on(&units, coded, decoder.stream)?;
+                    decoder.units += hand_on(&units, coded, decoder.stream)?;
                 }
                 shown += decoder.serve(ready(2), heap.as_fd(), (&units, coded))?;
             }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use dmaflow_core::stage::StageError;
+use dmaflow_core::stage::{Controls, StageError};
 
 use super::super::super::graph::{InputId, OutputId, Stage};
 use super::super::roster::{LinkEntry, Origin, StageEntry};
@@ -95,7 +95,11 @@ impl Live<'_, '_, '_> {
         if is_taken {
             return Err(ControlError::NameTaken { name });
         }
-        let (domain, queue) = (self.domain(output), queue.shared());
+        let domain = self.domain(output);
+        let queue = match self.roster.is_compressed(domain) {
+            true => queue.shared().lossless(),
+            false => queue.shared(),
+        };
         self.check_room(domain, &name, queue.frames() + sink.frames_held())?;
         self.attach(&mut sink, &name, (&from, domain))?;
         let new = NewStage {
@@ -103,6 +107,7 @@ impl Live<'_, '_, '_> {
             device: Some(sink.device()),
             held: sink.frames_held(),
             origin: Origin::Added,
+            controls: sink.controls(),
         };
         let stage = self.enter(new);
         let input = self.join(output, stage, queue)?;
@@ -221,7 +226,7 @@ impl Live<'_, '_, '_> {
             origin: new.origin,
             running: true,
             failure: None,
-            controls: None,
+            controls: new.controls,
             switch: None,
             counters,
         };
@@ -327,4 +332,5 @@ pub(super) struct NewStage {
     pub(super) device: Option<String>,
     pub(super) held: usize,
     pub(super) origin: Origin,
+    pub(super) controls: Option<Arc<dyn Controls>>,
 }

@@ -50,6 +50,7 @@ impl Live<'_, '_, '_> {
             device: None,
             held: 0,
             origin: Origin::Passing,
+            controls: None,
         };
         let mut stages = self.roster.stages.iter();
         let known =
