@@ -30,8 +30,12 @@ const SIZE: &str = "176x144";
 /// Pictures of a stream: some groups of them.
 const PICTURES: &str = "12";
 
-/// One after the other in one stream; the second is coded as large as the first.
-const SIZES: [&str; 4] = [SIZE, "176x136", "240x176", SIZE];
+/// Streams of parts, one after the other, whose pictures are of these sizes; the second's are all
+/// coded alike, and less of some is to be seen.
+const SIZES: [(&str, &[&str]); 2] = [
+    ("sizes.h264", &[SIZE, "240x176", SIZE]),
+    ("windows.h264", &[SIZE, "176x136", SIZE]),
+];
 const SIZES_ENCODER: &str = "libx264 -bf 2 -g 12";
 
 const RECIPES: [Recipe; 20] = [
@@ -115,8 +119,7 @@ pub(crate) fn made(root: &Path) -> Result<PathBuf> {
         .map(|recipe| format!("{}: {}\n", recipe.name, recipe.encoder))
         .collect();
     let recipes = format!(
-        "{SIZE} {PICTURES}\n{} {SIZES_ENCODER}\n{}",
-        SIZES.join(" "),
+        "{SIZE} {PICTURES}\n{SIZES:?} {SIZES_ENCODER}\n{}",
         recipes.concat()
     );
     let stamp = directory.join("recipes");
@@ -134,11 +137,13 @@ pub(crate) fn made(root: &Path) -> Result<PathBuf> {
             fs::remove_file(left)?;
         }
     }
-    println!("making {} streams to decode", RECIPES.len() + 1);
+    println!("making {} streams to decode", RECIPES.len() + SIZES.len());
     for recipe in &RECIPES {
         make(&directory, recipe).with_context(|| format!("cannot make {}", recipe.name))?;
     }
-    make_sizes(&directory)?;
+    for (name, sizes) in SIZES {
+        make_sizes(&directory, name, sizes)?;
+    }
     fs::write(stamp, recipes)?;
     Ok(directory)
 }
@@ -187,14 +192,14 @@ fn make(directory: &Path, recipe: &Recipe) -> Result<()> {
 }
 
 /// A stream whose pictures change their size.
-fn make_sizes(directory: &Path) -> Result<()> {
+fn make_sizes(directory: &Path, name: &str, sizes: &[&str]) -> Result<()> {
     let mut all = Vec::new();
-    for size in SIZES {
+    for size in sizes {
         encode(directory, size, SIZES_ENCODER, "part.h264")?;
         all.extend(fs::read(directory.join("part.h264"))?);
     }
     fs::remove_file(directory.join("part.h264"))?;
-    fs::write(directory.join("sizes.h264"), all)?;
+    fs::write(directory.join(name), all)?;
     Ok(())
 }
 

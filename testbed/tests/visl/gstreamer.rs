@@ -67,8 +67,9 @@ fn codec(stream: &Path) -> Codec {
     }
 }
 
-/// Streams that its decoders do not take.
-pub(crate) const NOT_TAKEN: [&str; 1] = ["mpeg2_422.m2v"];
+/// Streams that its decoders do not take: of another subsampling, and with another part to be seen
+/// of pictures that are coded alike.
+pub(crate) const NOT_TAKEN: [&str; 2] = ["mpeg2_422.m2v", "windows.h264"];
 
 /// Whether a field is told alike, or otherwise in a way that is known of GStreamer.
 pub(crate) fn agrees(
