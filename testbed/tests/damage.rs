@@ -136,6 +136,9 @@ fn says_where(error: &str) -> bool {
         "does not say how large its pictures are",
         "no key packet to begin with",
         "is empty",
+        // Before anything flows: of the size that the first header claims.
+        "devices refuse all that fits",
+        "and the pool's frames are",
         "no file of a known format",
     ];
     let is_numbered = |place: &&str| {
