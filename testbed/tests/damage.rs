@@ -139,6 +139,7 @@ fn says_where(error: &str) -> bool {
         // Before anything flows: of the size that the first header claims.
         "devices refuse all that fits",
         "and the pool's frames are",
+        "; the nearest it has: ",
         "no file of a known format",
     ];
     let is_numbered = |place: &&str| {
